@@ -1,0 +1,134 @@
+"""Build: the extension modules, one set of kernels for each level, and what was found about OpenMP.
+
+XENTFAST_NO_OPENMP=1   build without threads
+XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local arrays, assertions
+
+Values depend on no flag but the contraction of a·b + c into one rounding, which is off for every compiler: a kernel gives
+the same bits on every level. Never -ffast-math, -Ofast or -march=native.
+"""
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+NO_OPENMP = os.environ.get("XENTFAST_NO_OPENMP", "0") not in ("", "0")
+DEBUG = os.environ.get("XENTFAST_DEBUG", "0") not in ("", "0")
+X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+
+# level: (flags for GCC and Clang, flags for MSVC)
+LEVELS = {"baseline": ([], [])}
+if X86_64:
+    LEVELS["x86_64_v3"] = (["-march=x86-64-v3"], ["/arch:AVX2"])
+    LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
+
+STRICT = {
+    "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
+    "msvc": ["/std:c11", "/fp:precise"],
+}
+OPTIMISED = {"unix": ["-O3"], "msvc": ["/O2"]}
+CHECKED = {
+    "unix": ["-O1", "-g", "-UNDEBUG", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"],
+    "msvc": ["/Od", "/RTC1"],
+}
+# (compile flags, link flags) to try, in this order
+OPENMP = {
+    "unix": [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])],
+    "msvc": [(["/openmp"], [])],
+}
+PROBE = r"""
+#include <omp.h>
+int main(void)
+{
+    int seen = 0;
+#pragma omp parallel for reduction(+ : seen)
+    for (int i = 0; i < 64; i++)
+        seen += omp_get_num_threads() > 0;
+    return seen == 64 ? 0 : 1;
+}
+"""
+
+
+class BuildExt(build_ext):
+    """Compile each extension with its level's flags and write down what was used (xentfast/_build.py)."""
+
+    def build_extensions(self):
+        kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
+        openmp_compile, openmp_link = self.probe_openmp(kind)
+        common = STRICT[kind] + (CHECKED if DEBUG else OPTIMISED)[kind]
+        levels = {}
+        for extension in self.extensions:
+            level = extension.name.rpartition(".")[2]
+            if level in LEVELS:
+                levels[level] = " ".join(LEVELS[level][kind == "msvc"])
+                extension.extra_compile_args = common + LEVELS[level][kind == "msvc"]
+            else:
+                extension.extra_compile_args = common + openmp_compile
+                extension.extra_link_args = openmp_link
+        super().build_extensions()
+        self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common), "LEVELS": levels,
+                 "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG}
+
+    def run(self):
+        super().run()
+        target = Path(self.get_ext_fullpath("xentfast._core")).with_name("_build.py")
+        lines = ['"""How this copy was built; written by setup.py."""\n']
+        target.write_text("\n".join(lines + [f"{name} = {value!r}" for name, value in self.facts.items()]) + "\n")
+
+    def probe_openmp(self, kind):
+        if NO_OPENMP:
+            print("xentfast: OpenMP is off (XENTFAST_NO_OPENMP)")
+            return [], []
+        for compile_flags, link_flags in OPENMP[kind]:
+            if self.runs(PROBE, compile_flags, link_flags):
+                print("xentfast: OpenMP works with", " ".join(compile_flags + link_flags))
+                return compile_flags, link_flags
+        print("xentfast: no working OpenMP was found: building for one thread")
+        return [], []
+
+    def runs(self, source, compile_flags, link_flags):
+        """Whether `source` compiles, links and exits with 0."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "probe.c")
+            path.write_text(source)
+            try:
+                objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=compile_flags)
+                self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=link_flags)
+                return subprocess.run([str(Path(folder, "probe"))], timeout=30).returncode == 0
+            except Exception as error:
+                print(f"xentfast: {' '.join(compile_flags)} does not work: {error}")
+                return False
+
+    def compiler_name(self, kind):
+        if kind == "msvc":
+            return "MSVC"
+        command = [self.compiler.compiler_so[0], "--version"]
+        return subprocess.run(command, capture_output=True, text=True).stdout.partition("\n")[0]
+
+
+def extension(name):
+    source = f"xentfast/{name.replace('.', '/')}.pyx"
+    return Extension(
+        f"xentfast.{name}", [source], include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels"],
+        depends=[str(path) for pattern in ("*.pxi", "*.pxd", "*.h") for path in Path("xentfast").rglob(pattern)],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")])
+
+
+setup(
+    cmdclass={"build_ext": BuildExt},
+    ext_modules=cythonize(
+        [extension("_core")] + [extension(f"_kernels.{level}") for level in LEVELS],
+        language_level=3,
+        include_path=["."],
+        compiler_directives={
+            "boundscheck": DEBUG, "wraparound": False, "initializedcheck": DEBUG, "cdivision": True,
+            "freethreading_compatible": True, "embedsignature": True,
+        },
+    ),
+)

@@ -1,0 +1,258 @@
+"""Every check and every error that users see, before any work; what passes comes out as the kernels want it."""
+
+import math
+import operator
+
+import numpy as np
+
+from xentfast import _core, _dispatch
+from xentfast._threads import thread_count
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def float_array(value, name):
+    """An array of float32 or float64 in the machine's byte order; integers become float64. A copy only where it must be."""
+    array = value if type(value) is np.ndarray else plain_array(value, name)
+    if array.dtype in FLOATS:
+        if not (array.dtype.isnative and array.flags.aligned):
+            array = array.astype(array.dtype.newbyteorder("="))
+    elif array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    elif array.dtype.newbyteorder("=") in FLOATS:
+        array = array.astype(array.dtype.newbyteorder("="))
+    else:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
+    return array
+
+
+def plain_array(value, name):
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; "
+                        "pass its filled() data, with ignore_index or sample_weight=0 for masked rows")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+
+
+def class_axis(axis, array, name):
+    """`axis` as an index from the front; there must be at least one class along it."""
+    if array.ndim == 0:
+        raise ValueError(f"{name} is zero-dimensional; expected at least one axis, that of the classes")
+    axis = one_axis(axis, array.ndim)
+    if array.shape[axis] == 0:
+        raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
+    return axis
+
+
+def one_axis(axis, ndim):
+    if isinstance(axis, bool):
+        raise TypeError("axis is a bool; expected an integer")
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"axis is {axis!r}; expected an integer") from None
+    if not -ndim <= index < ndim:
+        raise np.exceptions.AxisError(index, ndim, "axis")
+    return index % ndim
+
+
+def reduction_axes(axis, ndim):
+    """An int, a tuple of ints or None → the sorted axes."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, tuple):
+        axes = sorted(one_axis(one, ndim) for one in axis)
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"axis is {axis}, which names an axis twice")
+        if not axes:
+            raise ValueError("axis is an empty tuple; expected an integer, a tuple of integers or None")
+        return tuple(axes)
+    return (one_axis(axis, ndim),)
+
+
+def real_number(value, name):
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} is {value!r}; expected a number")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; expected a number") from None
+
+
+def weight_array(value, shape, name, meaning):
+    """A contiguous float64 array of finite weights of the given shape."""
+    array = value if type(value) is np.ndarray else plain_array(value, name)
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
+    return np.ascontiguousarray(array, np.float64).reshape(shape)
+
+
+def finite_weights(weights, name):
+    finite = np.isfinite(weights)
+    if not finite.all():
+        raise ValueError(f"{name}{position(int(np.argmin(finite)), weights.shape)} is "
+                         f"{weights.ravel()[int(np.argmin(finite))]}; expected finite weights")
+    return weights
+
+
+def position(flat, shape):
+    """'[3, 17]' for a place in an array of `shape`; nothing for a scalar."""
+    index = np.unravel_index(flat, shape)
+    return f"[{', '.join(str(int(i)) for i in index)}]" if shape else ""
+
+
+def output_array(out, like, name="out", inputs=()):
+    """`out` if it can take a result of `like`'s shape and dtype; a new array where it is None.
+
+    `out` may be `like` itself, element for element; any other overlap, with `like` or with the other inputs, is refused.
+    """
+    if out is None:
+        return np.empty(like.shape, like.dtype)
+    check_output(out, like.shape, like.dtype, name)
+    if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
+        raise ValueError(f"{name} overlaps the input without being the same elements; pass the input itself, or another array")
+    for array in inputs:
+        if array is not None and np.may_share_memory(out, array) and overlap(out, array):
+            raise ValueError(f"{name} overlaps the targets or the weights, which are read while it is written")
+    return out
+
+
+def check_output(out, shape, dtype, name="out"):
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} is of type {type(out).__name__}; expected a NumPy array")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"{name} has dtype {out.dtype}; expected {dtype}")
+    if out.shape != shape:
+        raise ValueError(f"{name} has shape {out.shape}; expected {shape}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} is read-only")
+    if not out.flags.aligned:
+        raise ValueError(f"{name} is not aligned to its items")
+    if not out.flags.forc and overlaps_itself(out):
+        raise ValueError(f"{name} has elements that share memory (strides {out.strides}, shape {out.shape})")
+
+
+def same_elements(a, b):
+    return (a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+            and a.shape == b.shape and a.strides == b.strides)
+
+
+def overlap(a, b):
+    try:
+        return np.shares_memory(a, b, max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def overlaps_itself(array):
+    """Whether two indices could name one address. Exact for every layout that slicing and transposing can make."""
+    reach = array.itemsize
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length > 1:
+            if stride < reach:
+                return True
+            reach = stride * length
+    return False
+
+
+def checked_call(logits, n_threads):
+    """Threads for a call over `logits`."""
+    return thread_count(n_threads, logits.size)
+
+
+class CrossEntropyCall:
+    """The checked arguments of one call to softmax cross-entropy."""
+
+    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "reduction", "sample_weight", "smoothing",
+                 "smoothing_mass", "soft", "weight_sum")
+
+    def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction, n_threads):
+        logits = self.logits = float_array(logits, "logits")
+        axis = self.axis = class_axis(axis, logits, "logits")
+        self.n_threads = thread_count(n_threads, logits.size)
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
+        self.reduction = reduction
+        smoothing = self.smoothing = 0.0 if label_smoothing == 0 else real_number(label_smoothing, "label_smoothing")
+        if not 0.0 <= smoothing <= 1.0:
+            raise ValueError(f"label_smoothing is {smoothing}; expected a number from 0 to 1")
+        n_classes = logits.shape[axis]
+        rows = logits.shape[:axis] + logits.shape[axis + 1:]
+        self.class_weight = self.sample_weight = self.smoothing_mass = None
+        if weight is not None:
+            self.class_weight = finite_weights(
+                weight_array(weight, (n_classes,), "weight", "a weight for each class"), "weight")
+        if sample_weight is not None:
+            self.sample_weight = weight_array(sample_weight, rows, "sample_weight",
+                                              "the logits' shape without the class axis")
+        self._set_targets(targets, rows, n_classes, ignore_index)
+        if smoothing and self.classes is not None:
+            mass = smoothing / n_classes * (1.0 if self.class_weight is None else self.class_weight)
+            self.smoothing_mass = np.full(n_classes, mass, logits.dtype)
+
+    def _set_targets(self, targets, rows, n_classes, ignore_index):
+        array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
+        if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
+            array = array.astype(np.int64)              # an empty list holds no float
+        kind = array.dtype.kind
+        if kind in "iu":
+            self.soft = None
+            self._set_classes(array, rows, n_classes, ignore_index)
+        elif kind == "f":
+            self._set_soft(array, rows, n_classes)
+        else:
+            raise TypeError(f"targets have dtype {array.dtype}; expected integers (class indices) or floats (soft targets)")
+
+    def _set_classes(self, targets, rows, n_classes, ignore_index):
+        if targets.shape != rows:
+            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, the shape of logits "
+                             f"{self.logits.shape} without axis {self.axis}")
+        try:
+            ignored = operator.index(ignore_index)
+        except TypeError:
+            raise TypeError(f"ignore_index is {ignore_index!r}; expected an integer") from None
+        classes = targets
+        if targets.dtype == np.uint64:
+            classes = np.minimum(targets, np.uint64(2**63 - 1))     # no class is that large: the error stays one
+        classes = np.ascontiguousarray(classes, np.int64).reshape(rows)
+        ignored = ignored if -2**63 <= ignored < 2**63 else -1 - 2**62
+        bad_class, bad_weight, self.weight_sum = _core.scan_targets(
+            classes.size, classes, self.sample_weight, self.class_weight, n_classes, ignored, self.n_threads)
+        self._check_sample_weight(bad_weight)
+        if bad_class >= 0:
+            where = position(bad_class, rows)
+            raise IndexError(f"targets{where} is {targets[np.unravel_index(bad_class, rows)]}, but logits have "
+                             f"{n_classes} classes (0 to {n_classes - 1}) and ignore_index is {ignore_index}")
+        if ignored >= 0:                                            # the kernels skip negative classes
+            classes = np.where(classes == ignored, -1, classes)
+        self.classes = classes
+
+    def _set_soft(self, targets, rows, n_classes):
+        if targets.dtype not in FLOATS:
+            raise TypeError(f"targets have dtype {targets.dtype}; expected integers, float32 or float64")
+        if targets.shape != self.logits.shape:
+            raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {self.logits.shape}; "
+                             f"class indices must be integers, of shape {rows}")
+        if not (targets.dtype.isnative and targets.flags.aligned):
+            targets = targets.astype(targets.dtype.newbyteorder("="))
+        self.soft, self.classes = targets, None
+        _, bad_weight, self.weight_sum = (-1, -1, float(math.prod(rows))) if self.sample_weight is None else \
+            _core.scan_targets(math.prod(rows), None, self.sample_weight, None, n_classes, 0, self.n_threads)
+        self._check_sample_weight(bad_weight)
+        if self.class_weight is not None and self.reduction == "mean":
+            self.weight_sum = _core.soft_weight_sum(
+                _dispatch.kernels, self.logits, self.axis, targets, self.sample_weight, self.class_weight, self.n_threads)
+
+    def _check_sample_weight(self, bad):
+        if bad >= 0:
+            raise ValueError(f"sample_weight{position(bad, self.sample_weight.shape)} is "
+                             f"{self.sample_weight.flat[bad]}; expected finite weights")
+
+    def output(self, out):
+        """The array for the gradient: `out`, checked, or a new one."""
+        return output_array(out, self.logits, inputs=(self.soft, self.classes, self.sample_weight, self.class_weight))

@@ -1,0 +1,27 @@
+"""What this copy is, how it was built, and what it chose on this machine."""
+
+from xentfast import _build, _core, _dispatch, _threads
+
+__version__ = "0.1.0"
+
+
+def show_config():
+    """Print version, compiler, flags, OpenMP, kernel levels and threads.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.show_config()                                        # doctest: +ELLIPSIS
+    xentfast ...
+    """
+    openmp = f"yes ({_build.OPENMP}, specification of {_core.openmp_version()})" if _core.openmp_version() else "no"
+    quota = _threads._QUOTA if _threads._QUOTA is not None else "none"
+    levels = [f"{level} ({flags or 'default flags'})" for level, flags in _build.LEVELS.items()]
+    print(f"xentfast {__version__}{' (debug build)' if _build.DEBUG else ''}")
+    print(f"compiler:  {_build.COMPILER}")
+    print(f"flags:     {_build.FLAGS}")
+    print(f"OpenMP:    {openmp}")
+    print(f"levels:    built {', '.join(levels)}")
+    print(f"           supported here {', '.join(_dispatch.supported_levels())}; chosen {_dispatch.kernels.level}")
+    print(f"threads:   {_threads.default_threads()} by default (OpenMP {_core.max_threads()}, CPUs of this process "
+          f"{_threads.available_cpus()}, of these by quota: {quota})")

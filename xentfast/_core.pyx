@@ -1,0 +1,484 @@
+"""Arrays to rows, rows to threads: the only module that knows NumPy's C arrays and OpenMP.
+
+No policy here (which level, how many threads, what is an error: _dispatch, _threads, _arguments) and no arithmetic but
+the fold of row values to one number.
+
+(a) A call is a Problem: operands as rows of classes, row axes merged where their strides allow.
+(b) Rows are run in spans, so that the row values of a call need a fixed amount of memory. A span's rows are cut evenly,
+    one part a thread. Where rows are fewer than that is worth, each row's chunks are cut instead. A kernel's results
+    depend on neither (kernels.pxi).
+(c) Row values are added over blocks of 32 rows in one tree, and the blocks in order, with the rounding errors summed
+    beside (Neumaier 1974).
+"""
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+import numpy as np
+
+cimport numpy as cnp
+
+from xentfast._kernels.table cimport (
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, MAX_AXES, SOFTMAX, KernelTable, Operand, Problem, RangeKernel, RowKernels)
+
+cnp.import_array()
+
+cdef extern from "_platform.h":
+    int xf_openmp() nogil
+    int xf_x86_64_level() nogil
+    int omp_get_max_threads() nogil
+
+cdef extern from "_kernels/machine.h":
+    ctypedef unsigned int xf_mode
+    xf_mode xf_enter_ieee() noexcept nogil
+    void xf_leave_ieee(xf_mode saved) noexcept nogil
+
+cdef enum:
+    SPAN = 65536            # rows whose values are held at a time: half a MiB
+    BLOCK = 32              # rows that are added in one tree
+    ALIGNMENT = 64
+    # Up to this many classes, rows go along the lanes; above, classes do (asv: CrossEntropy.time_few_classes, 2026-11).
+    TILE_CLASSES = 64
+    MAX_TILE_CLASSES = 131072       # more would need over 1 MiB of scratch in a thread
+
+FOR_LOSS, FOR_GRADIENT, FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = LOSS, GRADIENT, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
+
+
+def openmp_version():
+    """The date of the OpenMP specification this was compiled with (201511, …); 0 without OpenMP."""
+    return xf_openmp()
+
+
+def x86_64_level():
+    """4, 3 or 1: the level that CPU and operating system support; 0 on other architectures."""
+    return xf_x86_64_level()
+
+
+def max_threads():
+    """What OpenMP would start now: OMP_NUM_THREADS and threadpoolctl have their say here."""
+    return omp_get_max_threads()
+
+
+cdef class Kernels:
+    """One level's table of kernels."""
+    cdef const KernelTable* table
+    cdef readonly str level
+
+    def __init__(self, str level, capsule):
+        self.level = level
+        self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
+
+    def __repr__(self):
+        return f"<xentfast kernels for {self.level}>"
+
+    @property
+    def chunk(self):
+        return self.table.chunk
+
+    def exp(self, x):
+        """The kernels' own exp, without its power of two's scale: for the accuracy tests."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
+            self.table.exp_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
+        else:
+            self.table.exp_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log1p(self, x):
+        """The kernels' own log1p (float64): for the accuracy tests."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+
+# ---- arrays to rows
+
+
+cdef void set_operand(Operand* operand, cnp.ndarray array, int axis) noexcept:
+    """Byte strides of every axis but the class axis."""
+    cdef int i, n = 0
+    operand.data = <char*>cnp.PyArray_DATA(array)
+    operand.step = cnp.PyArray_STRIDE(array, axis)
+    for i in range(cnp.PyArray_NDIM(array)):
+        if i != axis:
+            operand.strides[n] = cnp.PyArray_STRIDE(array, i)
+            n += 1
+
+
+cdef bint mergeable(const Operand* operand, int outer, int inner, Py_ssize_t length) noexcept nogil:
+    return operand.data == NULL or operand.strides[outer] == operand.strides[inner] * length
+
+
+cdef void merge_axes(Problem* problem) noexcept nogil:
+    """Row axes of length 1 go; neighbours that every operand walks evenly become one."""
+    cdef int axis, last = -1
+    for axis in range(problem.n_axes):
+        if problem.shape[axis] == 1:
+            continue
+        if last >= 0 and (mergeable(&problem.logits, last, axis, problem.shape[axis])
+                          and mergeable(&problem.out, last, axis, problem.shape[axis])
+                          and mergeable(&problem.soft, last, axis, problem.shape[axis])):
+            problem.shape[last] *= problem.shape[axis]
+        else:
+            last += 1
+            problem.shape[last] = problem.shape[axis]
+        problem.logits.strides[last] = problem.logits.strides[axis]
+        problem.out.strides[last] = problem.out.strides[axis]
+        problem.soft.strides[last] = problem.soft.strides[axis]
+    problem.n_axes = last + 1
+
+
+cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
+    if problem.n_classes <= TILE_CLASSES:
+        return True
+    return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == itemsize
+            and problem.shape[problem.n_axes - 1] >= lanes and problem.n_classes <= MAX_TILE_CLASSES)
+
+
+# ---- row values to one number
+
+
+cdef struct Total:
+    double sum
+    double error
+
+
+cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
+    """values[0 : n] is overwritten."""
+    cdef Py_ssize_t start = 0, count, width, i
+    cdef double value, larger, smaller, sum
+    cdef double* block
+    while start < n:
+        block = values + start
+        count = min(<Py_ssize_t>BLOCK, n - start)
+        width = BLOCK // 2
+        while width > 0:
+            for i in range(min(width, count - width)):
+                block[i] += block[i + width]
+            count = min(count, width)
+            width //= 2
+        value = block[0]
+        sum = total.sum + value
+        larger, smaller = total.sum, value
+        if abs(value) > abs(larger):
+            larger, smaller = smaller, larger
+        total.error += (larger - sum) + smaller
+        total.sum = sum
+        start += BLOCK
+
+
+cdef double total_of(const Total* total) noexcept nogil:
+    """An infinite sum has nan for an error."""
+    return total.sum + total.error if total.sum - total.sum == 0.0 else total.sum
+
+
+cdef inline double flushed(double value, double smallest) noexcept nogil:
+    return 0.0 if -smallest < value < smallest else value
+
+
+cdef void store_values(const double* values, Py_ssize_t n, void* target, bint as_double) noexcept nogil:
+    """Row values in their own type; exactly 0 below its smallest normal number."""
+    cdef Py_ssize_t i
+    if as_double:
+        for i in range(n):
+            (<double*>target)[i] = flushed(values[i], 2.2250738585072014e-308)
+    else:
+        for i in range(n):
+            (<float*>target)[i] = <float>flushed(values[i], 1.1754943508222875e-38)
+
+
+# ---- rows to threads
+
+
+cdef void run_part(RangeKernel kernel, const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                   double* values) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernel(problem, first, last, scratch, values)
+    xf_leave_ieee(saved)
+
+
+cdef void run_span(RangeKernel kernel, const Problem* problem, Py_ssize_t first, Py_ssize_t last, Py_ssize_t unit,
+                   int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
+    """Rows [first, last) → values, cut evenly into one part a thread, in multiples of `unit` rows."""
+    cdef Py_ssize_t units = (last - first + unit - 1) // unit
+    cdef Py_ssize_t start, stop
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
+    if parts <= 1:
+        run_part(kernel, problem, first, last, scratch, values)
+        return
+    for part in prange(parts, num_threads=parts, schedule="static"):
+        start = first + units * part // parts * unit
+        stop = min(first + units * (part + 1) // parts * unit, last)
+        run_part(kernel, problem, start, stop, scratch + part * scratch_bytes, values + (start - first))
+
+
+cdef void sweep_part(const RowKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+                     Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernels.sweep(problem, row, first, last, stats, scratch)
+    xf_leave_ieee(saved)
+
+
+cdef void scale_part(const RowKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+                     Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernels.scale(problem, row, first, last, stats, scratch)
+    xf_leave_ieee(saved)
+
+
+cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_ssize_t first, Py_ssize_t last,
+                         Py_ssize_t n_chunks, int n_threads, char* scratch, Py_ssize_t scratch_bytes,
+                         double* stats, double* values) noexcept nogil:
+    """Rows [first, last) one after the other, each cut into one part of its chunks a thread."""
+    cdef Py_ssize_t row
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, n_chunks)
+    cdef xf_mode saved
+    for row in range(first, last):
+        for part in prange(parts, num_threads=parts, schedule="static"):
+            sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+                       scratch + part * scratch_bytes)
+        saved = xf_enter_ieee()
+        values[row - first] = kernels.settle(problem, row, stats)
+        xf_leave_ieee(saved)
+        if problem.out.data != NULL:
+            for part in prange(parts, num_threads=parts, schedule="static"):
+                scale_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+                           scratch + part * scratch_bytes)
+
+
+cdef char* aligned(char* address) noexcept nogil:
+    return <char*>((<uintptr_t>address + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
+
+
+cdef object run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
+                        void* row_values):
+    """Every row of the problem. The row values go to `row_values` in the logits' type, or are added up and returned."""
+    cdef const KernelTable* table = kernels.table
+    cdef const RowKernels* own = &table.of_double if as_double else &table.of_float
+    cdef Py_ssize_t itemsize = 8 if as_double else 4
+    cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, first, last, stats_bytes, unit = 1
+    cdef char* memory
+    cdef char* scratch
+    cdef double* stats
+    cdef double* values
+    cdef Total total
+    cdef xf_mode saved
+    cdef bint split
+    cdef int axis
+    for axis in range(problem.n_axes):
+        n_rows *= problem.shape[axis]
+    merge_axes(problem)
+    n_chunks = (problem.n_classes + table.chunk - 1) // table.chunk
+    split = n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL
+    if split:
+        problem.stream = False
+    elif kernel == NULL:
+        kernel = own.rows
+        if prefers_tiles(problem, itemsize, table.lanes):
+            kernel = own.tiles
+            unit = table.lanes
+            problem.stream = False
+        elif problem.out.data != NULL and problem.out.step != itemsize:
+            problem.stream = False
+    n_threads = <int>min(<Py_ssize_t>n_threads, max(n_rows, n_chunks))
+    # Padded, so that no two threads write to one cache line.
+    scratch_bytes = (table.scratch_bytes(problem, itemsize) + 3 * ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    stats_bytes = (8 * n_chunks + 64) * 8 if split else 0
+    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + min(n_rows, <Py_ssize_t>SPAN) * 8)
+    if memory == NULL:
+        raise MemoryError("no memory for the threads' scratch")
+    scratch = aligned(memory)
+    stats = <double*>(scratch + scratch_bytes * n_threads)
+    values = <double*>(<char*>stats + stats_bytes)
+    with nogil:
+        total.sum = total.error = 0.0
+        first = 0
+        while first < n_rows:
+            last = min(first + SPAN, n_rows)
+            if split:
+                run_split_rows(own, problem, first, last, n_chunks, n_threads, scratch, scratch_bytes, stats, values)
+            else:
+                run_span(kernel, problem, first, last, unit, n_threads, scratch, scratch_bytes, values)
+            saved = xf_enter_ieee()
+            if row_values != NULL:
+                store_values(values, last - first, <char*>row_values + first * itemsize, as_double)
+            else:
+                add_values(&total, values, last - first)
+            xf_leave_ieee(saved)
+            first = last
+        free(memory)
+    return total_of(&total)
+
+
+cdef void* data_or_null(array) except? NULL:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) noexcept:
+    cdef int i, n = 0
+    memset(problem, 0, sizeof(Problem))
+    problem.n_axes = cnp.PyArray_NDIM(logits) - 1
+    for i in range(problem.n_axes + 1):
+        if i != axis:
+            problem.shape[n] = cnp.PyArray_DIM(logits, i)
+            n += 1
+    problem.n_classes = cnp.PyArray_DIM(logits, axis)
+    set_operand(&problem.logits, logits, axis)
+
+
+cdef void set_targets(Problem* problem, int axis, classes, soft, sample_weight, class_weight, smoothing_mass,
+                      double smoothing) except *:
+    """Arrays are as _arguments leaves them: classes int64, weights float64, contiguous; soft of any strides."""
+    problem.classes = <const int64_t*>data_or_null(classes)
+    problem.sample_weight = <const double*>data_or_null(sample_weight)
+    problem.class_weight = <const double*>data_or_null(class_weight)
+    problem.smoothing_mass = data_or_null(smoothing_mass)
+    problem.smoothing = smoothing
+    if soft is not None:
+        set_operand(&problem.soft, soft, axis)
+        problem.soft_is_double = cnp.PyArray_TYPE(soft) == cnp.NPY_FLOAT64
+
+
+def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
+                  smoothing_mass, double smoothing, double gradient_scale, out, row_values, bint stream, int n_threads):
+    """The rows' losses into `row_values`, or their sum; with `out`, the gradient times `gradient_scale` as well."""
+    cdef Problem problem
+    set_problem(&problem, logits, axis)
+    set_targets(&problem, axis, classes, soft, sample_weight, class_weight, smoothing_mass, smoothing)
+    problem.result = LOSS if out is None else GRADIENT
+    problem.gradient_scale = gradient_scale
+    problem.stream = stream
+    if out is not None:
+        set_operand(&problem.out, out, axis)
+    return run_problem(kernels, &problem, cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64, NULL, n_threads,
+                       data_or_null(row_values))
+
+
+def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_weight, class_weight, int n_threads):
+    """Σ over rows of sample_weight·Σ_c weight_c·t_c"""
+    cdef Problem problem
+    set_problem(&problem, logits, axis)
+    set_targets(&problem, axis, None, soft, sample_weight, class_weight, None, 0.0)
+    return run_problem(kernels, &problem, cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64, kernels.table.weigh, n_threads,
+                       NULL)
+
+
+def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values, bint stream, int n_threads):
+    """softmax and log_softmax into `out`, logsumexp into `row_values`."""
+    cdef Problem problem
+    set_problem(&problem, x, axis)
+    problem.result = result
+    problem.gradient_scale = 1.0
+    problem.stream = stream and result == SOFTMAX
+    if out is not None:
+        set_operand(&problem.out, out, axis)
+    run_problem(kernels, &problem, cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT64, NULL, n_threads, data_or_null(row_values))
+
+
+# ---- targets and weights, before any work
+
+
+cdef struct Scan:
+    Py_ssize_t bad_class        # the first row whose class is neither in range nor ignored, or −1
+    Py_ssize_t bad_weight       # the first row whose weight is not finite, or −1
+    Total weight
+
+
+cdef void scan_rows(const int64_t* classes, const double* sample_weight, const double* class_weight,
+                    Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan) noexcept nogil:
+    cdef double weights[BLOCK]
+    cdef double weight
+    cdef int64_t cls
+    cdef Py_ssize_t start = first, row
+    cdef xf_mode saved = xf_enter_ieee()
+    scan.bad_class = scan.bad_weight = -1
+    scan.weight.sum = scan.weight.error = 0.0
+    while start < last:
+        for row in range(start, min(start + BLOCK, last)):
+            weight = 1.0 if sample_weight == NULL else sample_weight[row]
+            if weight - weight != 0.0 and scan.bad_weight < 0:
+                scan.bad_weight = row
+            if classes != NULL:
+                cls = classes[row]
+                if cls == ignored:
+                    weight = 0.0
+                elif cls < 0 or cls >= n_classes:
+                    scan.bad_class = row if scan.bad_class < 0 else scan.bad_class
+                elif class_weight != NULL:
+                    weight *= class_weight[cls]
+            weights[row - start] = weight
+        add_values(&scan.weight, weights, min(<Py_ssize_t>BLOCK, last - start))
+        start += BLOCK
+    xf_leave_ieee(saved)
+
+
+cdef void count_rows(const int64_t* classes, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
+                     Scan* scan) noexcept nogil:
+    """scan_rows where every row weighs 1."""
+    cdef Py_ssize_t row, kept = 0, good = 0
+    for row in range(first, last):
+        kept += classes[row] != ignored
+        good += (classes[row] >= 0) & (classes[row] < n_classes) & (classes[row] != ignored)
+    scan.bad_class = scan.bad_weight = -1
+    scan.weight.sum = <double>kept
+    scan.weight.error = 0.0
+    if good == kept:
+        return
+    for row in range(first, last):
+        if classes[row] != ignored and not 0 <= classes[row] < n_classes:
+            scan.bad_class = row
+            return
+
+
+cdef void scan_span(const int64_t* classes, const double* sample_weight, const double* class_weight, Py_ssize_t first,
+                    Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan) noexcept nogil:
+    if classes != NULL and sample_weight == NULL and class_weight == NULL:
+        count_rows(classes, first, last, n_classes, ignored, scan)
+    else:
+        scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
+
+
+def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_t n_classes, int64_t ignored,
+                 int n_threads):
+    """(first row with a bad class or −1, first row with a bad weight or −1, Σ of the row weights)"""
+    cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
+    cdef const double* sample_data = <const double*>data_or_null(sample_weight)
+    cdef const double* weight_data = <const double*>data_or_null(class_weight)
+    cdef Py_ssize_t n_spans = (n_rows + SPAN - 1) // SPAN, span
+    cdef Scan* scans = <Scan*>malloc(max(n_spans, 1) * sizeof(Scan))
+    cdef Scan whole
+    cdef Total total
+    if scans == NULL:
+        raise MemoryError("no memory to scan the targets")
+    whole.bad_class = whole.bad_weight = -1
+    total.sum = total.error = 0.0
+    with nogil:
+        if n_threads == 1 or n_spans < 2:
+            for span in range(n_spans):
+                scan_span(class_data, sample_data, weight_data, span * SPAN, min((span + 1) * SPAN, n_rows), n_classes,
+                          ignored, scans + span)
+        else:
+            for span in prange(n_spans, num_threads=n_threads, schedule="static"):
+                scan_span(class_data, sample_data, weight_data, span * SPAN, min((span + 1) * SPAN, n_rows), n_classes,
+                          ignored, scans + span)
+        for span in range(n_spans):
+            if whole.bad_class < 0:
+                whole.bad_class = scans[span].bad_class
+            if whole.bad_weight < 0:
+                whole.bad_weight = scans[span].bad_weight
+            add_values(&total, &scans[span].weight.sum, 1)
+            total.error += scans[span].weight.error
+        free(scans)
+    return whole.bad_class, whole.bad_weight, total_of(&total)
+
+
+def quotient(double dividend, double divisor, bint as_double):
+    """dividend/divisor in IEEE mode; exactly 0 below the smallest normal number of the result's type."""
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double value = flushed(dividend / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
+    xf_leave_ieee(saved)
+    return value

@@ -1,0 +1,2 @@
+"""Kernels for the level baseline (see kernels.pxi)."""
+include "kernels.pxi"

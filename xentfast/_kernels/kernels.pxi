@@ -1,0 +1,105 @@
+# One level's kernels: this source is compiled once for each level, with that level's flags, and its table is all that
+# others see of it.
+#
+# How the bits stay the same on every level, for any number of threads and any memory layout:
+# (a) a row is cut into chunks of CHUNK classes, always; a chunk's sums depend on that chunk alone and are folded over
+#     the row in order, in double;
+# (b) inside a chunk, class j belongs to lane j mod LANES, lanes are folded in one tree, and tails are filled with what
+#     changes nothing;
+# (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
+from cpython.pycapsule cimport PyCapsule_New
+from xentfast._kernels.table cimport (
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, SOFTMAX, KernelTable, Operand, Problem)
+
+include "lanes.pxi"
+include "settle.pxi"
+include "load.pxi"
+include "rows.pxi"
+include "tiles.pxi"
+
+
+cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
+    """What a thread needs, for whichever kernel it runs."""
+    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t rows = N_FIELDS * n_chunks * 8 + 2 * CHUNK * itemsize
+    cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
+    tiles += 3 * min(problem.n_classes, <Py_ssize_t>CHUNK) * LANES * itemsize
+    if problem.stream:
+        rows += problem.n_classes * itemsize
+    return max(rows, tiles)
+
+
+cdef void rows_float(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                     double* row_values) noexcept nogil:
+    rows_range(problem, first, last, scratch, row_values, <float>0)
+
+cdef void rows_double(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                      double* row_values) noexcept nogil:
+    rows_range(problem, first, last, scratch, row_values, <double>0)
+
+cdef void tiles_float(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                      double* row_values) noexcept nogil:
+    tiles_range(problem, first, last, scratch, row_values, <float>0)
+
+cdef void tiles_double(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    tiles_range(problem, first, last, scratch, row_values, <double>0)
+
+cdef void sweep_float(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                      char* scratch) noexcept nogil:
+    row_sweep(problem, row, first, last, stats, scratch, <float>0)
+
+cdef void sweep_double(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                       char* scratch) noexcept nogil:
+    row_sweep(problem, row, first, last, stats, scratch, <double>0)
+
+cdef double settle_float(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil:
+    return row_settle(problem, row, stats, <float>0)
+
+cdef double settle_double(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil:
+    return row_settle(problem, row, stats, <double>0)
+
+cdef void scale_float(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                      char* scratch) noexcept nogil:
+    row_scale(problem, row, first, last, stats, scratch, <float>0)
+
+cdef void scale_double(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                       char* scratch) noexcept nogil:
+    row_scale(problem, row, first, last, stats, scratch, <double>0)
+
+cdef void lanes_exp_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = exp_float(x[i])
+
+cdef void lanes_exp_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = exp_double(x[i])
+
+cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log1p_double(x[i])
+
+
+cdef KernelTable TABLE
+TABLE.lanes = LANES
+TABLE.chunk = CHUNK
+TABLE.of_float.rows = rows_float
+TABLE.of_float.tiles = tiles_float
+TABLE.of_float.sweep = sweep_float
+TABLE.of_float.settle = settle_float
+TABLE.of_float.scale = scale_float
+TABLE.of_double.rows = rows_double
+TABLE.of_double.tiles = tiles_double
+TABLE.of_double.sweep = sweep_double
+TABLE.of_double.settle = settle_double
+TABLE.of_double.scale = scale_double
+TABLE.weigh = weigh_rows
+TABLE.scratch_bytes = scratch_bytes
+TABLE.exp_float = lanes_exp_float
+TABLE.exp_double = lanes_exp_double
+TABLE.log1p_double = lanes_log1p_double
+
+table = PyCapsule_New(&TABLE, "xentfast._kernels.table", NULL)

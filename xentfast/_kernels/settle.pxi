@@ -1,0 +1,117 @@
+# From the sums of a row to its value and the factors of its gradient, in double, without a branch, so that it runs on
+# one row or on a tile of rows side by side with the same bits.
+#
+# With c the row's reference (the largest logit; with an integer target, the largest of the others):
+#   integer target   tail = Σ_{j≠t} e^{x_j − c},  d = x_t − c,  E = e^{−|d|}
+#                    d ≥ 0: u = tail·E            lse − x_t = log1p(u)         p_j = e^{x_j − c}·E/(1 + u)
+#                    d < 0: u = (tail − 1) + E    lse − x_t = log1p(u) − d     p_j = e^{x_j − c}/(1 + u)
+#                    The target never enters a sum that it would swamp, and 1 − p_t is u/(1 + u) or tail/(1 + u).
+#   none             peaks = how many equal c, tail = Σ of the others,  u = (peaks − 1) + tail,  lse − c = log1p(u)
+# Each class carries a mass m_j (soft targets, smoothing); the target's own mass is kept apart.
+
+cdef struct Fold:               # a row's chunks, folded
+    double top                  # c
+    double peaks
+    double tail
+    double mass                 # Σ m_j, without the target's
+    double moment               # Σ m_j·(c − x_j), without the target's
+
+cdef struct Settled:
+    double value                # loss, logsumexp, or lse − c
+    double scale                # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
+    double mass_scale
+    double target               # the target's gradient
+    bint bad                    # a nan or +inf logit, or no finite one
+
+
+cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass, double row_weight,
+                                  double gradient_scale) noexcept nogil:
+    cdef Settled settled
+    cdef double d = x_target - fold.top
+    cdef bint ahead = d >= 0.0
+    cdef double scaled = exp_double(-d if ahead else d)                     # 2⁵⁰⁰·E
+    cdef double weight = row_weight * gradient_scale
+    cdef double total = target_mass + fold.mass
+    cdef double product = fold.tail * scaled
+    cdef double e = 0.0 if scaled < 7.283535870312702e-158 else scaled * 3.054936363499605e-151
+    cdef double u, log_sum, loss, others, rest
+    product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
+    u = product if ahead else (fold.tail - 1.0) + e
+    log_sum = log1p_double(u)
+    loss = log_sum if ahead else log_sum - d
+    loss = 0.0 if target_mass == 0.0 and loss == loss else target_mass * loss
+    others = log_sum + (d if ahead else 0.0)                                # lse − c
+    others = 0.0 if fold.mass == 0.0 else fold.mass * others
+    rest = u if ahead else fold.tail
+    settled.value = row_weight * (loss + (others + fold.moment))
+    settled.scale = weight * total * (e if ahead else 1.0) / (1.0 + u)
+    settled.target = weight * fold.mass - weight * total * (rest / (1.0 + u))
+    settled.mass_scale = weight
+    settled.bad = (u != u) | (x_target == INFINITY) | (fold.moment != fold.moment)
+    return settled
+
+
+cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_scale) noexcept nogil:
+    cdef Settled settled
+    cdef double u = (fold.peaks - 1.0) + fold.tail
+    cdef double log_sum = log1p_double(u)
+    settled.value = row_weight * (fold.mass * log_sum + fold.moment)
+    settled.mass_scale = row_weight * gradient_scale
+    settled.scale = settled.mass_scale * fold.mass / (1.0 + u)
+    settled.target = 0.0
+    settled.bad = (u != u) | (fold.peaks == 0.0) | (fold.moment != fold.moment)
+    return settled
+
+
+# The second sweep multiplies by a factor f that may be tiny while e^{x − c} is scaled up: as first·second with first
+# a power of two, and only where the product is a normal number (`least`), so that no subnormal arises.
+cdef struct Factor:
+    double first
+    double second
+    double least
+
+
+cdef inline Factor factor_float(double f) noexcept nogil:
+    cdef Factor factor
+    cdef Float32 least
+    cdef double rounded = <double><float>f
+    cdef double size = -rounded if rounded < 0.0 else rounded
+    cdef bint tiny = size < 8.673617379884035e-19                           # 2⁻⁶⁰
+    cdef double bound = 2.168404344971009e-19 / size                        # FLT_MIN·2⁶⁴/|f|, +inf for f = 0
+    bound = 1.1754943508222875e-38 if bound < 1.1754943508222875e-38 else bound
+    least.value = <float>bound
+    least.bits += 1 if <double>least.value < bound else 0
+    factor.first = 5.421010862427522e-20 if tiny else 1.0
+    factor.second = rounded if tiny else rounded * 5.421010862427522e-20
+    factor.least = least.value
+    return factor
+
+
+cdef inline Factor factor_double(double f) noexcept nogil:
+    cdef Factor factor
+    cdef Float64 least
+    cdef double size = -f if f < 0.0 else f
+    cdef bint tiny = size < 3.1282548362235952e-148                          # 2⁻⁴⁹⁰
+    least.value = 7.283535870312702e-158 / size                             # DBL_MIN·2⁵⁰⁰/|f|
+    least.value = 2.2250738585072014e-308 if least.value < 2.2250738585072014e-308 else least.value
+    least.bits += 1 if least.value < INFINITY else 0
+    factor.first = 3.054936363499605e-151 if tiny else 1.0
+    factor.second = f if tiny else f * 3.054936363499605e-151
+    factor.least = least.value
+    return factor
+
+
+cdef inline Factor factor_of(real kind, double f) noexcept nogil:
+    if real is float:
+        return factor_float(f)
+    else:
+        return factor_double(f)
+
+
+cdef inline real rounded(real kind, double value) noexcept nogil:
+    """`value` in the logits' type; exactly 0 below its smallest normal number."""
+    cdef double size = -value if value < 0.0 else value
+    if real is float:
+        return <real>(0.0 if size < 1.1754943508222875e-38 else value)
+    else:
+        return 0.0 if size < 2.2250738585072014e-308 else value

@@ -1,0 +1,90 @@
+"""How many threads, and why.
+
+By default what OpenMP would start (OMP_NUM_THREADS and threadpoolctl included), not above the CPUs that this process may
+use, and one where the work is small. Explicit counts are taken as they are. In a child after fork there is one thread,
+whatever was asked: libgomp's threads do not survive a fork, and waiting for them would hang.
+"""
+
+import operator
+import os
+from pathlib import Path
+
+from xentfast import _core
+
+# Logits for each thread below which a second one costs more than it brings (asv: CrossEntropy.time_small).
+GRAIN = 16384
+
+_forked = False
+
+
+def _note_fork():
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def _quota_of(folder):
+    """CPUs that the control group at `folder` grants, or None where it sets no limit (cgroup v2, then v1)."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()[:2]
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
+        return None if quota == "max" or int(quota) <= 0 else max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        return None
+
+
+def cpu_quota(root="/sys/fs/cgroup", membership="/proc/self/cgroup"):
+    """The smallest quota, in CPUs, of this process's control group and those above it; None without a limit."""
+    folders = {Path(root), Path(root, "cpu")}
+    try:
+        lines = Path(membership).read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "cpu", "cpu,cpuacct"):
+            base = Path(root, controllers)
+            place = base / path.strip("/")
+            folders.update([place, *(parent for parent in place.parents if parent.is_relative_to(base))])
+    quotas = [quota for quota in map(_quota_of, folders) if quota is not None]
+    return min(quotas, default=None)
+
+
+_QUOTA = cpu_quota()
+
+
+def available_cpus():
+    """CPUs that this process may use: its affinity now, its quota at import."""
+    if hasattr(os, "sched_getaffinity"):
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    return cpus if _QUOTA is None else min(cpus, _QUOTA)
+
+
+def default_threads():
+    """What n_threads=None means for large work."""
+    return 1 if _forked else max(1, min(_core.max_threads(), available_cpus()))
+
+
+def thread_count(n_threads, n_logits):
+    """Threads for a call over `n_logits` logits; ValueError and TypeError for what is no count."""
+    if n_threads is None:
+        if n_logits < 2 * GRAIN:
+            return 1
+        return max(1, min(default_threads(), n_logits // GRAIN))
+    if isinstance(n_threads, bool):
+        raise TypeError("n_threads is a bool; expected None or an integer of at least 1")
+    try:
+        count = operator.index(n_threads)
+    except TypeError:
+        raise TypeError(f"n_threads is {n_threads!r}; expected None or an integer of at least 1") from None
+    if count < 1:
+        raise ValueError(f"n_threads is {count}; expected None or an integer of at least 1")
+    return 1 if _forked else min(count, 1024)

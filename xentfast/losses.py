@@ -1,0 +1,196 @@
+"""Softmax cross-entropy: the loss, its gradient, and both in one pass over memory."""
+
+import numpy as np
+
+from xentfast import _core, _dispatch
+from xentfast._arguments import CrossEntropyCall, real_number
+
+__all__ = ["softmax_cross_entropy", "softmax_cross_entropy_grad", "softmax_cross_entropy_value_and_grad"]
+
+# Gradients of more bytes than this go past the cache, which they would not fit (asv: CrossEntropy.time_wide_out).
+STREAM_BYTES = 16 * 2**20
+# A thread's row of exponentials waits in cache meanwhile, if it is no longer than this.
+STREAM_ROW_BYTES = 768 * 1024
+
+
+def softmax_cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, ignore_index=-100,
+                          label_smoothing=0.0, reduction="mean", empty=float("nan"), n_threads=None):
+    r"""Cross-entropy between targets and the softmax of logits.
+
+    Parameters
+    ----------
+    logits : array_like of float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis, any strides. Integers become float64.
+    targets : array_like
+        Integers of the shape of `logits` without `axis`: the index of each row's class. Or floats of the shape of
+        `logits`: soft targets, which need not sum to one.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (C,), optional
+        A finite weight for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their loss and gradient are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C (Szegedy et al. 2016).
+    reduction : {"mean", "sum", "none"}
+        "mean" divides the sum by Σ wᵢ, where wᵢ = sample_weightᵢ·weight[tᵢ] (soft targets: sample_weightᵢ·Σ_c
+        weight_c·t_ic, or sample_weightᵢ without `weight`); "none" gives one loss for each row.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0: no rows, every row ignored, or no weight.
+    n_threads : int, optional
+        Threads to use. By default as many as OpenMP would, not more than the CPUs this process may use, and one for
+        small work. The result has the same bits for any number.
+
+    Returns
+    -------
+    loss : numpy.float32, numpy.float64 or ndarray
+        float64 for float64 logits, else float32; for "none" an array of the shape of `logits` without `axis`.
+
+    Raises
+    ------
+    IndexError
+        A target is neither a class nor `ignore_index`; the first such target is named.
+    ValueError, TypeError
+        Another argument is not as described; the message says what was got and what was expected.
+
+    Notes
+    -----
+    Row i has the loss
+
+    .. math:: w_i\,\Bigl(\log \sum_c e^{x_{ic}} - x_{i,t_i}\Bigr),
+        \qquad \text{soft targets:}\quad \sum_c w_{ic}\,t_{ic}\,\Bigl(\log \sum_k e^{x_{ik}} - x_{ic}\Bigr)
+
+    (Shannon 1948), by a log-sum-exp that leaves the target out of the sum it might swamp and adds it back in double
+    precision, so that confident rows keep all their digits. Sums inside a chunk of 1 024 classes are taken over 32
+    lanes in the logits' type, all others in float64. A logit of −inf excludes its class; a row with a nan or +inf
+    logit, or with no finite one, has the loss nan. The result has the same bits for any memory layout, number of threads and CPU.
+
+    References
+    ----------
+    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
+    .. [2] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and softmax functions",
+       IMA J. Numer. Anal. 41, 2021.
+    .. [3] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> logits = np.array([[2.0, 0.5, -1.0], [0.0, 3.0, 0.0]], np.float32)
+    >>> xf.softmax_cross_entropy(logits, [0, 1])
+    np.float32(0.16816932)
+    >>> xf.softmax_cross_entropy(logits, [0, -100], reduction="none")
+    array([0.24131131, 0.        ], dtype=float32)
+    """
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
+                            n_threads)
+    return _run(call, None, empty)
+
+
+def softmax_cross_entropy_grad(logits, targets, *, axis=-1, weight=None, sample_weight=None, ignore_index=-100,
+                               label_smoothing=0.0, reduction="mean", out=None, n_threads=None):
+    r"""Gradient of `softmax_cross_entropy` with respect to the logits.
+
+    Parameters
+    ----------
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction, n_threads
+        As for `softmax_cross_entropy`. With "none" the result is the gradient of the sum: row i is that of loss i.
+    out : ndarray, optional
+        Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
+        `out` saves the page faults of a fresh array, which cost more than the arithmetic.
+
+    Returns
+    -------
+    grad : ndarray
+        Of the shape and dtype of `logits`; `out` where it was given.
+
+    Raises
+    ------
+    IndexError, ValueError, TypeError
+        As `softmax_cross_entropy`, and for an `out` of the wrong type, dtype or shape, read-only, or overlapping an
+        input other than exactly `logits`. `out` is untouched then.
+
+    Notes
+    -----
+    Row i is :math:`s\,w_i\,(p_{ic} - [c = t_i])` with p the softmax and s = 1/Σ wᵢ for "mean", else 1; for soft targets
+    :math:`s\,(p_{ic} \sum_k w_{ik} t_{ik} - w_{ic} t_{ic})`. Where Σ wᵢ is 0 it is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> xf.softmax_cross_entropy_grad(np.zeros((1, 4), np.float32), [2])
+    array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32)
+    """
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
+                            n_threads)
+    out = call.output(out)
+    _run(call, out, 0.0)
+    return out
+
+
+def softmax_cross_entropy_value_and_grad(logits, targets, *, axis=-1, weight=None, sample_weight=None,
+                                         ignore_index=-100, label_smoothing=0.0, reduction="mean",
+                                         empty=float("nan"), out=None, n_threads=None):
+    """Loss and gradient in one pass, each exponential computed once; the same bits as from the two functions.
+
+    Parameters
+    ----------
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction, empty, n_threads
+        As for `softmax_cross_entropy`.
+    out : ndarray, optional
+        Where to put the gradient, as for `softmax_cross_entropy_grad`. ``out=logits`` works in place.
+
+    Returns
+    -------
+    loss : numpy.float32, numpy.float64 or ndarray
+        As from `softmax_cross_entropy`.
+    grad : ndarray
+        As from `softmax_cross_entropy_grad`.
+
+    Raises
+    ------
+    IndexError, ValueError, TypeError
+        As the two functions. `out` is untouched then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> loss, grad = xf.softmax_cross_entropy_value_and_grad(np.zeros((2, 4)), [2, 0], reduction="sum")
+    >>> loss
+    np.float64(2.772588722239781)
+    >>> grad
+    array([[ 0.25,  0.25, -0.75,  0.25],
+           [-0.75,  0.25,  0.25,  0.25]])
+    """
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
+                            n_threads)
+    out = call.output(out)
+    loss = _run(call, out, empty)
+    return loss, out
+
+
+def _run(call, out, empty):
+    """The loss; the gradient goes to `out` unless that is None."""
+    logits = call.logits
+    mean = call.reduction == "mean"
+    empty = real_number(empty, "empty") if mean and call.weight_sum == 0.0 else 0.0
+    if mean and call.weight_sum == 0.0:
+        if out is not None:
+            out[...] = 0
+        return logits.dtype.type(empty)
+    row_values = None
+    if call.reduction == "none":
+        row_values = np.empty(logits.shape[:call.axis] + logits.shape[call.axis + 1:], logits.dtype)
+    stream = (out is not None and out is not logits and out.nbytes > STREAM_BYTES
+              and logits.shape[call.axis] * logits.itemsize <= STREAM_ROW_BYTES)
+    total = _core.cross_entropy(
+        _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
+        call.smoothing_mass, call.smoothing, 1.0 / call.weight_sum if mean else 1.0, out, row_values, stream,
+        call.n_threads)
+    if row_values is not None:
+        return row_values[()]
+    return logits.dtype.type(_core.quotient(total, call.weight_sum if mean else 1.0, logits.dtype.itemsize == 8))

@@ -1,0 +1,161 @@
+"""softmax, log_softmax and logsumexp, by the kernels of the losses."""
+
+import numpy as np
+
+from xentfast import _core, _dispatch
+from xentfast._arguments import check_output, class_axis, float_array, output_array, reduction_axes
+from xentfast._threads import thread_count
+from xentfast.losses import STREAM_BYTES, STREAM_ROW_BYTES
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+def softmax(x, axis=-1, *, out=None, n_threads=None):
+    r"""Softmax: exponentials that sum to one along `axis`.
+
+    Parameters
+    ----------
+    x : array_like of float32 or float64
+        Any shape with at least one axis, any strides. Integers become float64.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to normalise over; None for all. More than one may need a copy of `x`.
+    out : ndarray, optional
+        Where to put the result: of the shape and dtype of `x`. ``out=x`` works in place.
+    n_threads : int, optional
+        As for `softmax_cross_entropy`.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `x` and its dtype (float64 for integers).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described. `out` is untouched then.
+
+    Notes
+    -----
+    :math:`e^{x_j} / \sum_k e^{x_k}`, each within 3 + |ln q| ulp in float32. A slice that holds nan or +inf, or no finite
+    value, becomes nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> xf.softmax(np.array([0.0, 0.0, -np.inf]))
+    array([0.5, 0.5, 0. ])
+    """
+    return _normalised(x, axis, out, n_threads, _core.FOR_SOFTMAX)
+
+
+def log_softmax(x, axis=-1, *, out=None, n_threads=None):
+    r"""Logarithm of the softmax, without its underflow.
+
+    Parameters
+    ----------
+    x, axis, out, n_threads
+        As for `softmax`.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `x` and its dtype (float64 for integers).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described. `out` is untouched then.
+
+    Notes
+    -----
+    :math:`(x_j - m) - \log \sum_k e^{x_k - m}` with m the maximum, which is left out of the sum and added back in double
+    precision: the largest element's result keeps all its digits however close to 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> xf.log_softmax(np.array([0.0, -50.0]))
+    array([-1.92874985e-22, -5.00000000e+01])
+    """
+    return _normalised(x, axis, out, n_threads, _core.FOR_LOG_SOFTMAX)
+
+
+def logsumexp(x, axis=-1, *, keepdims=False, out=None, n_threads=None):
+    r"""Logarithm of the sum of exponentials along `axis`.
+
+    Parameters
+    ----------
+    x, axis, n_threads
+        As for `softmax`.
+    keepdims : bool, default False
+        Keep the axes that are summed over, with length one.
+    out : ndarray, optional
+        Where to put the result: of its shape, and the dtype of `x`.
+
+    Returns
+    -------
+    ndarray or scalar
+        Of the shape of `x` without `axis`, in its dtype (float64 for integers).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described. `out` is untouched then.
+
+    Notes
+    -----
+    :math:`m + \log \sum_k e^{x_k - m}` with m the maximum. As in SciPy, the result is −inf where every value is −inf,
+    +inf where one is +inf, and nan where one is nan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> xf.logsumexp(np.array([1000.0, 1000.0]))
+    np.float64(1000.6931471805599)
+    """
+    x = float_array(x, "x")
+    axes = reduction_axes(axis, x.ndim)
+    rows = tuple(1 if i in axes else length for i, length in enumerate(x.shape))
+    shape = rows if keepdims else tuple(length for i, length in enumerate(x.shape) if i not in axes)
+    merged = _one_axis(x, axes)
+    last = class_axis(-1 if len(axes) > 1 else axes[0], merged, "x")
+    count = thread_count(n_threads, x.size)
+    if out is not None:
+        check_output(out, shape, x.dtype)
+        if np.may_share_memory(out, x):
+            raise ValueError("out overlaps x, which is read while it is written")
+    values = out if out is not None and out.flags.c_contiguous else np.empty(shape, x.dtype)
+    _core.normalise(_dispatch.kernels, _core.FOR_LOGSUMEXP, merged, last, None, values, False, count)
+    if out is None:
+        return values[()]
+    if values is not out:
+        out[...] = values
+    return out
+
+
+def _normalised(x, axis, out, n_threads, result):
+    x = float_array(x, "x")
+    axes = reduction_axes(axis, x.ndim)
+    merged = _one_axis(x, axes)
+    last = class_axis(-1 if len(axes) > 1 else axes[0], merged, "x")
+    count = thread_count(n_threads, x.size)
+    out = output_array(out, x)
+    target = out if merged is x else np.empty(merged.shape, x.dtype)
+    stream = out is not x and out.nbytes > STREAM_BYTES and merged.shape[last] * x.itemsize <= STREAM_ROW_BYTES
+    _core.normalise(_dispatch.kernels, result, merged, last, target, None, stream, count)
+    if target is not out:
+        kept = [i for i in range(x.ndim) if i not in axes]
+        out.transpose(kept + list(axes))[...] = target.reshape([x.shape[i] for i in kept] + [x.shape[i] for i in axes])
+    return out
+
+
+def _one_axis(x, axes):
+    """`x` with the given axes made one, the last; `x` itself where there is but one."""
+    if len(axes) <= 1:
+        return x
+    kept = [i for i in range(x.ndim) if i not in axes]
+    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [-1] if x.size else
+                                                  [x.shape[i] for i in kept] + [int(np.prod([x.shape[i] for i in axes]))])
