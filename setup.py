@@ -32,7 +32,10 @@ STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
     "msvc": ["/std:c11", "/fp:precise"],
 }
-OPTIMISED = {"unix": ["-O3"], "msvc": ["/O2"]}
+# GCC would swap or jam the loops over blocks and lanes of a running maximum, and lose the lanes.
+OPTIMISED = {"unix": ["-O3", "-g0", "-fno-loop-interchange", "-fno-loop-unroll-and-jam"], "msvc": ["/O2"]}
+# Kernel functions take their options as constants, which only counts once they are inlined.
+INLINED = {"unix": ["-DCYTHON_INLINE=inline __attribute__((always_inline))"], "msvc": ["/DCYTHON_INLINE=__forceinline"]}
 CHECKED = {
     "unix": ["-O1", "-g", "-UNDEBUG", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"],
     "msvc": ["/Od", "/RTC1"],
@@ -67,7 +70,7 @@ class BuildExt(build_ext):
             level = extension.name.rpartition(".")[2]
             if level in LEVELS:
                 levels[level] = " ".join(LEVELS[level][kind == "msvc"])
-                extension.extra_compile_args = common + LEVELS[level][kind == "msvc"]
+                extension.extra_compile_args = common + INLINED[kind] + LEVELS[level][kind == "msvc"]
             else:
                 extension.extra_compile_args = common + openmp_compile
                 extension.extra_link_args = openmp_link
@@ -116,7 +119,7 @@ def extension(name):
     source = f"xentfast/{name.replace('.', '/')}.pyx"
     return Extension(
         f"xentfast.{name}", [source], include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels"],
-        depends=[str(path) for pattern in ("*.pxi", "*.pxd", "*.h") for path in Path("xentfast").rglob(pattern)],
+        depends=["setup.py", *(str(path) for pattern in ("*.pxi", "*.pxd", "*.h") for path in Path("xentfast").rglob(pattern))],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")])
 
 

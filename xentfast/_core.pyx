@@ -74,8 +74,9 @@ cdef class Kernels:
         return f"<xentfast kernels for {self.level}>"
 
     @property
-    def chunk(self):
-        return self.table.chunk
+    def chunk_bytes(self):
+        """Bytes of a row that share a reference."""
+        return self.table.chunk_bytes
 
     def exp(self, x):
         """The kernels' own exp, without its power of two's scale: for the accuracy tests."""
@@ -272,7 +273,7 @@ cdef object run_problem(Kernels kernels, Problem* problem, bint as_double, Range
     for axis in range(problem.n_axes):
         n_rows *= problem.shape[axis]
     merge_axes(problem)
-    n_chunks = (problem.n_classes + table.chunk - 1) // table.chunk
+    n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
     split = n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL
     if split:
         problem.stream = False

@@ -63,7 +63,7 @@ def softmax_cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weigh
         \qquad \text{soft targets:}\quad \sum_c w_{ic}\,t_{ic}\,\Bigl(\log \sum_k e^{x_{ik}} - x_{ic}\Bigr)
 
     (Shannon 1948), by a log-sum-exp that leaves the target out of the sum it might swamp and adds it back in double
-    precision, so that confident rows keep all their digits. Sums inside a chunk of 1 024 classes are taken over 32
+    precision, so that confident rows keep all their digits. Sums inside a chunk (2 048 classes of float32, 1 024 of float64) are taken over 32
     lanes in the logits' type, all others in float64. A logit of −inf excludes its class; a row with a nan or +inf
     logit, or with no finite one, has the loss nan. The result has the same bits for any memory layout, number of threads and CPU.
 

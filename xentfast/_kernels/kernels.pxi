@@ -2,7 +2,7 @@
 # others see of it.
 #
 # How the bits stay the same on every level, for any number of threads and any memory layout:
-# (a) a row is cut into chunks of CHUNK classes, always; a chunk's sums depend on that chunk alone and are folded over
+# (a) a row is cut into chunks of CHUNK_BYTES, always; a chunk's sums depend on that chunk alone and are folded over
 #     the row in order, in double;
 # (b) inside a chunk, class j belongs to lane j mod LANES, lanes are folded in one tree, and tails are filled with what
 #     changes nothing;
@@ -20,10 +20,11 @@ include "tiles.pxi"
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
     """What a thread needs, for whichever kernel it runs."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
-    cdef Py_ssize_t rows = N_FIELDS * n_chunks * 8 + 2 * CHUNK * itemsize
+    cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
+    cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
+    cdef Py_ssize_t rows = N_FIELDS * n_chunks * 8 + 2 * CHUNK_BYTES
     cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
-    tiles += 3 * min(problem.n_classes, <Py_ssize_t>CHUNK) * LANES * itemsize
+    tiles += 3 * min(problem.n_classes, chunk) * LANES * itemsize
     if problem.stream:
         rows += problem.n_classes * itemsize
     return max(rows, tiles)
@@ -85,7 +86,7 @@ cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept 
 
 cdef KernelTable TABLE
 TABLE.lanes = LANES
-TABLE.chunk = CHUNK
+TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
 TABLE.of_float.tiles = tiles_float
 TABLE.of_float.sweep = sweep_float

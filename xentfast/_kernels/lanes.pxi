@@ -3,21 +3,19 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 cdef enum:
-    LANES = 32      # partial sums of a chunk; two AVX-512, four AVX2, eight SSE2 registers of float32
-    STRIP = 8       # blocks of LANES that are summed in the logits' own type before they join the double sums
-    CHUNK = 1024    # classes that share a reference; a result depends on this number
+    LANES = 32              # partial sums of a chunk; two AVX-512, four AVX2, eight SSE2 registers of float32
+    STRIP = 16              # blocks of LANES that are summed in the logits' own type before they join the double sums
+    CHUNK_BYTES = 8192      # classes that share a reference, 2 048 of float32 or 1 024 of float64: they stay in L1
 
 ctypedef fused real:
     float
     double
 
-cdef union Float32:
-    float value
-    uint32_t bits
-
-cdef union Float64:
-    double value
-    uint64_t bits
+cdef extern from "machine.h":
+    uint32_t xf_bits32(float value) noexcept nogil
+    float xf_float(uint32_t bits) noexcept nogil
+    uint64_t xf_bits64(double value) noexcept nogil
+    double xf_double(uint64_t bits) noexcept nogil
 
 cdef extern from *:
     """
@@ -49,26 +47,23 @@ cdef double DOUBLE_UNIT = 3.054936363499605e-151        # 2⁻⁵⁰⁰
 cdef inline float exp_float(float t) noexcept nogil:
     # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ. Largest error of the
     # whole, over every float32 from −131 to 0: 0.94 ulp (python -m tests.lanes exp_float).
-    cdef Float32 shifted, scale
-    cdef float n, r, tail
+    cdef float shifted, n, r, tail
     t = <float>-132.39111 if t < <float>-132.39111 else t
-    shifted.value = t * <float>1.4426950216293335 + <float>12583103.0      # 1.5·2²³ + 127 + FLOAT_SHIFT
-    n = shifted.value - <float>12583103.0
+    shifted = t * <float>1.4426950216293335 + <float>12583103.0      # 1.5·2²³ + 127 + FLOAT_SHIFT
+    n = shifted - <float>12583103.0
     r = (t - n * <float>0.693145751953125) - n * <float>1.4286068203094172e-06
     tail = (((<float>0.0013813144760206342 * r + <float>0.008369418792426586) * r + <float>0.04166845604777336) * r
             + <float>0.16666515171527863) * r + <float>0.4999999403953552
-    scale.bits = shifted.bits << 23
-    return (<float>1.0 + (r + r * r * tail)) * scale.value
+    return (<float>1.0 + (r + r * r * tail)) * xf_float(xf_bits32(shifted) << 23)
 
 
 cdef inline double exp_double(double t) noexcept nogil:
     # The same with degree 9, minimax error 0.037 ulp. Largest error seen over 10⁷ values from −1050 to 0:
     # 0.9 ulp (python -m tests.lanes exp_double).
-    cdef Float64 shifted, scale
-    cdef double n, r, tail
+    cdef double shifted, n, r, tail
     t = -1055.6631559927966 if t < -1055.6631559927966 else t
-    shifted.value = t * 1.4426950408889634 + 6755399441057267.0            # 1.5·2⁵² + 1023 + DOUBLE_SHIFT
-    n = shifted.value - 6755399441057267.0
+    shifted = t * 1.4426950408889634 + 6755399441057267.0            # 1.5·2⁵² + 1023 + DOUBLE_SHIFT
+    n = shifted - 6755399441057267.0
     r = (t - n * 0.6931471803691238) - n * 1.9082149292705877e-10
     tail = 2.4998994376601856e-08 * r + 2.763168727193847e-07
     tail = tail * r + 2.755759718143187e-06
@@ -79,8 +74,7 @@ cdef inline double exp_double(double t) noexcept nogil:
     tail = tail * r + 0.04166666666651916
     tail = tail * r + 0.16666666666666385
     tail = tail * r + 0.5000000000000012
-    scale.bits = shifted.bits << 52
-    return (1.0 + (r + r * r * tail)) * scale.value
+    return (1.0 + (r + r * r * tail)) * xf_double(xf_bits64(shifted) << 52)
 
 
 cdef inline real exp_scaled(real t) noexcept nogil:
@@ -106,13 +100,10 @@ cdef inline double exp_unit(double t) noexcept nogil:
 cdef inline double log1p_double(double u) noexcept nogil:
     cdef double y = 1.0 + u
     cdef double correction = (u - (y - 1.0)) / y
-    cdef Float64 whole, mantissa, exponent
-    cdef double k, m, f, s, z, ratio, half_square
-    whole.value = y
-    exponent.bits = (whole.bits >> 52) | <uint64_t>0x4330000000000000
-    mantissa.bits = (whole.bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000
-    k = exponent.value - 4503599627371519.0                                 # 2⁵² + 1023
-    m = mantissa.value
+    cdef uint64_t bits = xf_bits64(y)
+    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
+    cdef double m = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    cdef double f, s, z, ratio, half_square
     k = k + 1.0 if m > 1.4142135623730951 else k
     m = m * 0.5 if m > 1.4142135623730951 else m
     f = m - 1.0

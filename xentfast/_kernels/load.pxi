@@ -5,6 +5,19 @@ cdef extern from "machine.h":
     void XF_PREFETCH(const void* address) noexcept nogil
     void xf_stream_lines(void* target, const void* source) noexcept nogil
     void xf_stream_done() noexcept nogil
+    void xf_rows_to_tile_float(const float* a, const float* b, const float* c, const float* d, Py_ssize_t n, float* tile,
+                               Py_ssize_t lanes) noexcept nogil
+    void xf_tile_to_rows_float(const float* tile, Py_ssize_t lanes, Py_ssize_t n, float* a, float* b, float* c,
+                               float* d) noexcept nogil
+
+
+cdef inline Py_ssize_t chunk_length(real kind) noexcept nogil:
+    """Classes in a chunk; results depend on it."""
+    return CHUNK_BYTES // <Py_ssize_t>sizeof(real)
+
+
+cdef inline Py_ssize_t chunk_count(const Problem* problem, real kind) noexcept nogil:
+    return (problem.n_classes + chunk_length(kind) - 1) // chunk_length(kind)
 
 
 cdef inline void row_offsets(const Problem* problem, const Operand* operand, Py_ssize_t first, Py_ssize_t count,
@@ -13,6 +26,10 @@ cdef inline void row_offsets(const Problem* problem, const Operand* operand, Py_
     cdef Py_ssize_t index[MAX_AXES]
     cdef Py_ssize_t row = first, offset = 0
     cdef int axis
+    if problem.n_axes == 1:
+        for row in range(count):
+            offsets[row] = (first + row) * operand.strides[0]
+        return
     for axis in range(problem.n_axes - 1, -1, -1):
         index[axis] = row % problem.shape[axis]
         row //= problem.shape[axis]
@@ -39,7 +56,7 @@ cdef inline const real* load_chunk(const Operand* operand, const char* row, Py_s
     """Classes [start, start + n) of a row: in place where they are contiguous, else gathered into `buffer`."""
     cdef const char* source = row + start * operand.step
     cdef Py_ssize_t cls
-    if contiguous_classes(operand, buffer[0]):
+    if contiguous_classes(operand, <real>0):
         return <const real*>source
     for cls in range(n):
         buffer[cls] = (<const real*>(source + cls * operand.step))[0]

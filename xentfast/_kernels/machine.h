@@ -1,8 +1,10 @@
-/* What C gives and Cython cannot say: prefetching, non-temporal stores, the floating-point mode.
- * Nothing here computes a value; every macro has a portable fallback that does the same without the speed. */
+/* What C gives and Cython cannot say: bit casts, prefetching, non-temporal stores, the floating-point mode.
+ * Nothing here computes a value; what needs a compiler's help has a portable fallback that does the same, only slower. */
 #ifndef XENTFAST_MACHINE_H
 #define XENTFAST_MACHINE_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -20,6 +22,12 @@
 #else
 #define XF_PREFETCH(address) ((void)(address))
 #endif
+
+/* The bits of a number and back. (A union would do, but GCC 12 keeps it in memory and reloads it masked: 20 times slower.) */
+static inline uint32_t xf_bits32(float value) { uint32_t bits; memcpy(&bits, &value, 4); return bits; }
+static inline float xf_float(uint32_t bits) { float value; memcpy(&value, &bits, 4); return value; }
+static inline uint64_t xf_bits64(double value) { uint64_t bits; memcpy(&bits, &value, 8); return bits; }
+static inline double xf_double(uint64_t bits) { double value; memcpy(&value, &bits, 8); return value; }
 
 /* Two cache lines from a local buffer past the cache; `target` is aligned to 64 bytes. */
 static inline void xf_stream_lines(void *target, const void *source)
@@ -39,6 +47,65 @@ static inline void xf_stream_lines(void *target, const void *source)
     memcpy(target, source, 128);
 #endif
 }
+
+/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last group of four
+ * classes overlaps the one before where n is no multiple of four. */
+#if XF_X86_64
+static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
+                                         float *tile, ptrdiff_t lanes)
+{
+    ptrdiff_t j = 0;
+    for (;;) {
+        __m128 p = _mm_loadu_ps(a + j), q = _mm_loadu_ps(b + j), r = _mm_loadu_ps(c + j), s = _mm_loadu_ps(d + j);
+        _MM_TRANSPOSE4_PS(p, q, r, s);
+        _mm_storeu_ps(tile + j * lanes, p);
+        _mm_storeu_ps(tile + (j + 1) * lanes, q);
+        _mm_storeu_ps(tile + (j + 2) * lanes, r);
+        _mm_storeu_ps(tile + (j + 3) * lanes, s);
+        if (j + 4 >= n)
+            return;
+        j = j + 8 <= n ? j + 4 : n - 4;
+    }
+}
+static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptrdiff_t n, float *a, float *b, float *c, float *d)
+{
+    ptrdiff_t j = 0;
+    for (;;) {
+        __m128 p = _mm_loadu_ps(tile + j * lanes), q = _mm_loadu_ps(tile + (j + 1) * lanes);
+        __m128 r = _mm_loadu_ps(tile + (j + 2) * lanes), s = _mm_loadu_ps(tile + (j + 3) * lanes);
+        _MM_TRANSPOSE4_PS(p, q, r, s);
+        _mm_storeu_ps(a + j, p);
+        _mm_storeu_ps(b + j, q);
+        _mm_storeu_ps(c + j, r);
+        _mm_storeu_ps(d + j, s);
+        if (j + 4 >= n)
+            return;
+        j = j + 8 <= n ? j + 4 : n - 4;
+    }
+}
+#else
+static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
+                                         float *tile, ptrdiff_t lanes)
+{
+    ptrdiff_t j;
+    for (j = 0; j < n; j++, tile += lanes) {
+        tile[0] = a[j];
+        tile[1] = b[j];
+        tile[2] = c[j];
+        tile[3] = d[j];
+    }
+}
+static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptrdiff_t n, float *a, float *b, float *c, float *d)
+{
+    ptrdiff_t j;
+    for (j = 0; j < n; j++, tile += lanes) {
+        a[j] = tile[0];
+        b[j] = tile[1];
+        c[j] = tile[2];
+        d[j] = tile[3];
+    }
+}
+#endif
 
 /* Non-temporal stores are weakly ordered: make them visible before another thread is told of them. */
 static inline void xf_stream_done(void)

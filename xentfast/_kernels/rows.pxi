@@ -18,9 +18,6 @@ cdef struct RowState:
     double top
     State state
 
-cdef enum:
-    PREFETCH_BLOCKS = 32        # one chunk ahead
-
 
 cdef inline double fold_lanes(double* sums) noexcept nogil:
     """One fixed tree over the lanes; `sums` is overwritten."""
@@ -53,6 +50,16 @@ cdef inline const real* block_of(const real* x, const real* edges, Py_ssize_t bl
     if block == marked_block:
         return edges
     return edges + LANES if block == full else x + block * LANES
+
+
+cdef inline void prefetch_block(const real* x) noexcept nogil:
+    """Every cache line of a block."""
+    cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
+    XF_PREFETCH(x)
+    XF_PREFETCH(x + line)
+    if real is double:
+        XF_PREFETCH(x + 2 * line)
+        XF_PREFETCH(x + 3 * line)
 
 
 cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, double* stats,
@@ -107,11 +114,7 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
                 moment[lane] = 0
         for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
             source = block_of(x, edges, block, marked_block, full)
-            XF_PREFETCH(x + (block + PREFETCH_BLOCKS) * LANES)
-            XF_PREFETCH(x + (block + PREFETCH_BLOCKS) * LANES + LANES // 2)
-            if real is double:
-                XF_PREFETCH(x + (block + PREFETCH_BLOCKS) * LANES + LANES // 4)
-                XF_PREFETCH(x + (block + PREFETCH_BLOCKS) * LANES + 3 * LANES // 4)
+            prefetch_block(x + block * LANES + chunk_length(<real>0))
             m = mass + block * LANES if massed else NULL
             for lane in range(LANES):
                 t = source[lane] - reference
@@ -165,13 +168,13 @@ cdef inline void sweep_row(const Problem* problem, const char* row, const char* 
                            Py_ssize_t first, Py_ssize_t last, real* kept_row, char* out_row, double* stats,
                            real* buffer, real* mass, bint marked, bint massed, bint keep) noexcept nogil:
     """Chunks [first, last). `kept_row` is where the row's exponentials go; NULL: to `out_row` by way of `buffer`."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef Py_ssize_t k, start, n, mark
     cdef const real* x
     cdef real* kept
     for k in range(first, last):
-        start = k * CHUNK
-        n = min(<Py_ssize_t>CHUNK, problem.n_classes - start)
+        start = k * chunk_length(<real>0)
+        n = min(chunk_length(<real>0), problem.n_classes - start)
         mark = target - start if marked and start <= target < start + n else -1
         x = load_chunk(&problem.logits, row, start, n, buffer)
         if massed:
@@ -213,7 +216,7 @@ cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stri
 cdef inline RowState settle_row(const Problem* problem, Py_ssize_t row, const char* logits_row, double* stats,
                                 real kind) noexcept nogil:
     """One row's chunks, all swept → its value and factors."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef Fold fold = fold_chunks(stats, n_chunks, 1)
     cdef RowState state
     cdef const char* target
@@ -227,7 +230,7 @@ cdef inline RowState settle_row(const Problem* problem, Py_ssize_t row, const ch
             fold.mass = 1.0                     # softmax and its kin: e^{x − c}/Σ, lse − c
         state.settled = settle_plain(fold, sample_weight_of(problem, row), problem.gradient_scale)
     state.top = fold.top
-    state.state = BAD if state.settled.bad else PLAIN
+    state.state = BAD if state.settled.bad != 0.0 else PLAIN
     return state
 
 
@@ -310,8 +313,8 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
                            Py_ssize_t target, Py_ssize_t first, Py_ssize_t last, const real* kept_row, char* out_row,
                            const double* stats, real* buffer, real* mass, bint massed) noexcept nogil:
     """Chunks [first, last) of `out`. `kept_row` as for sweep_row."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
-    cdef bint direct = contiguous_classes(&problem.out, buffer[0])
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef bint direct = contiguous_classes(&problem.out, <real>0)
     cdef bint stream = problem.stream and kept_row != NULL
     cdef const double* share = stats + SHARE * n_chunks
     cdef const real* source
@@ -319,8 +322,8 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
     cdef Factor factor
     cdef Py_ssize_t k, start, n
     for k in range(first, last):
-        start = k * CHUNK
-        n = min(<Py_ssize_t>CHUNK, problem.n_classes - start)
+        start = k * chunk_length(<real>0)
+        n = min(chunk_length(<real>0), problem.n_classes - start)
         if state.state != PLAIN:
             fill_chunk(&problem.out, out_row, start, n, <real>(NAN if state.state == BAD else 0))
             continue
@@ -330,7 +333,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
             log_chunk(source, n, state.top, state.settled.value, goal)
         else:
             source = kept_row + start if kept_row != NULL else load_chunk(&problem.out, out_row, start, n, buffer)
-            factor = factor_of(buffer[0], state.settled.scale * share[k])
+            factor = factor_of(<real>0, state.settled.scale * share[k])
             if massed:
                 load_row_mass(problem, soft_row, start, n, -1, mass)
                 scale_chunk(source, n, factor, mass, state.settled.mass_scale, goal, True, stream)
@@ -341,7 +344,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
         if not direct:
             store_chunk(&problem.out, out_row, start, n, buffer)
         if start <= target < start + n:
-            (<real*>(out_row + target * problem.out.step))[0] = rounded(buffer[0], state.settled.target)
+            (<real*>(out_row + target * problem.out.step))[0] = rounded(<real>0, state.settled.target)
 
 
 cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
@@ -410,17 +413,17 @@ cdef inline void scale_any(const Problem* problem, const RowState* state, const 
 cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                      real kind) noexcept nogil:
     """Rows [first, last), each by itself. Scratch: stats, a chunk of logits, a chunk of masses, a kept row."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef double* stats = <double*>scratch
     cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks)
-    cdef real* mass = buffer + CHUNK
+    cdef real* mass = buffer + chunk_length(kind)
     cdef real* kept
     cdef RowPlace place
     cdef RowState state
     cdef Py_ssize_t row
     for row in range(first, last):
         place = place_row(problem, row)
-        kept = mass + CHUNK if problem.stream else kept_in_out(problem, place.out, kind)
+        kept = mass + chunk_length(kind) if problem.stream else kept_in_out(problem, place.out, kind)
         if skipped(problem, row):
             state.state = SKIPPED
             row_values[row - first] = 0.0
@@ -440,12 +443,13 @@ cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
     cdef RowPlace place = place_row(problem, row)
     cdef real* buffer = <real*>scratch
     if not skipped(problem, row):
-        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer, buffer + CHUNK)
+        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer,
+                  buffer + chunk_length(kind))
 
 
 cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, real kind) noexcept nogil:
     """The row's value; its state goes behind the chunks' fields."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks)
     if skipped(problem, row):
@@ -457,11 +461,12 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, re
 
 cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                     char* scratch, real kind) noexcept nogil:
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks)
     cdef real* buffer = <real*>scratch
-    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer, buffer + CHUNK)
+    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer,
+              buffer + chunk_length(kind))
 
 
 cdef void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,

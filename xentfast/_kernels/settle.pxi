@@ -21,7 +21,7 @@ cdef struct Settled:
     double scale                # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
     double mass_scale
     double target               # the target's gradient
-    bint bad                    # a nan or +inf logit, or no finite one
+    double bad                  # 1: a nan or +inf logit, or no finite one
 
 
 cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass, double row_weight,
@@ -47,7 +47,7 @@ cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass
     settled.scale = weight * total * (e if ahead else 1.0) / (1.0 + u)
     settled.target = weight * fold.mass - weight * total * (rest / (1.0 + u))
     settled.mass_scale = weight
-    settled.bad = (u != u) | (x_target == INFINITY) | (fold.moment != fold.moment)
+    settled.bad = 1.0 if u != u or x_target == INFINITY or fold.moment != fold.moment else 0.0
     return settled
 
 
@@ -59,7 +59,7 @@ cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_s
     settled.mass_scale = row_weight * gradient_scale
     settled.scale = settled.mass_scale * fold.mass / (1.0 + u)
     settled.target = 0.0
-    settled.bad = (u != u) | (fold.peaks == 0.0) | (fold.moment != fold.moment)
+    settled.bad = 1.0 if u != u or fold.peaks == 0.0 or fold.moment != fold.moment else 0.0
     return settled
 
 
@@ -73,31 +73,30 @@ cdef struct Factor:
 
 cdef inline Factor factor_float(double f) noexcept nogil:
     cdef Factor factor
-    cdef Float32 least
+    cdef float least
     cdef double rounded = <double><float>f
     cdef double size = -rounded if rounded < 0.0 else rounded
     cdef bint tiny = size < 8.673617379884035e-19                           # 2⁻⁶⁰
     cdef double bound = 2.168404344971009e-19 / size                        # FLT_MIN·2⁶⁴/|f|, +inf for f = 0
     bound = 1.1754943508222875e-38 if bound < 1.1754943508222875e-38 else bound
-    least.value = <float>bound
-    least.bits += 1 if <double>least.value < bound else 0
+    least = <float>bound
+    least = xf_float(xf_bits32(least) + 1) if <double>least < bound else least
     factor.first = 5.421010862427522e-20 if tiny else 1.0
     factor.second = rounded if tiny else rounded * 5.421010862427522e-20
-    factor.least = least.value
+    factor.least = least
     return factor
 
 
 cdef inline Factor factor_double(double f) noexcept nogil:
     cdef Factor factor
-    cdef Float64 least
+    cdef double least = 7.283535870312702e-158 / (-f if f < 0.0 else f)     # DBL_MIN·2⁵⁰⁰/|f|
     cdef double size = -f if f < 0.0 else f
     cdef bint tiny = size < 3.1282548362235952e-148                          # 2⁻⁴⁹⁰
-    least.value = 7.283535870312702e-158 / size                             # DBL_MIN·2⁵⁰⁰/|f|
-    least.value = 2.2250738585072014e-308 if least.value < 2.2250738585072014e-308 else least.value
-    least.bits += 1 if least.value < INFINITY else 0
+    least = 2.2250738585072014e-308 if least < 2.2250738585072014e-308 else least
+    least = xf_double(xf_bits64(least) + 1) if least < INFINITY else least
     factor.first = 3.054936363499605e-151 if tiny else 1.0
     factor.second = f if tiny else f * 3.054936363499605e-151
-    factor.least = least.value
+    factor.least = least
     return factor
 
 

@@ -56,7 +56,7 @@ cdef struct RowKernels:             # for one dtype
 
 cdef struct KernelTable:
     Py_ssize_t lanes
-    Py_ssize_t chunk
+    Py_ssize_t chunk_bytes
     RowKernels of_float
     RowKernels of_double
     RangeKernel weigh

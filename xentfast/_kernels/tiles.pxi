@@ -21,6 +21,7 @@ cdef struct TileState:
     double mass_scale[LANES]
     double target[LANES]
     double bad[LANES]
+    double n_special                        # rows that are skipped or bad
 
 
 cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, real kind) noexcept nogil:
@@ -37,14 +38,23 @@ cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, real kind
 cdef inline void load_tile(const Operand* operand, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
                            Py_ssize_t n, real* tile) noexcept nogil:
     """tile[0 : n][0 : LANES]; zeros where the tile is short of rows."""
-    cdef const char* source
-    cdef Py_ssize_t row, cls
-    if adjacent(offsets, count, tile[0]):
+    cdef const char* source = operand.data + start * operand.step
+    cdef Py_ssize_t row, cls, first = 0
+    if real is float:
+        if n >= 4 and contiguous_classes(operand, <real>0):
+            for first in range(count // 4):
+                row = 4 * first
+                xf_rows_to_tile_float(
+                    <const float*>(source + offsets[row]), <const float*>(source + offsets[row + 1]),
+                    <const float*>(source + offsets[row + 2]), <const float*>(source + offsets[row + 3]),
+                    n, tile + row, LANES)
+            first = count // 4 * 4
+    if adjacent(offsets, count, <real>0):
         source = operand.data + offsets[0] + start * operand.step
         for cls in range(n):
             memcpy(tile + cls * LANES, source + cls * operand.step, LANES * sizeof(real))
         return
-    for row in range(count):
+    for row in range(first, count):
         source = operand.data + offsets[row] + start * operand.step
         for cls in range(n):
             tile[cls * LANES + row] = (<const real*>(source + cls * operand.step))[0]
@@ -55,14 +65,22 @@ cdef inline void load_tile(const Operand* operand, const Py_ssize_t* offsets, Py
 
 cdef inline void store_tile(const Operand* operand, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
                             Py_ssize_t n, const real* tile) noexcept nogil:
-    cdef char* target
-    cdef Py_ssize_t row, cls
-    if adjacent(offsets, count, tile[0]):
+    cdef char* target = operand.data + start * operand.step
+    cdef Py_ssize_t row, cls, first = 0
+    if real is float:
+        if n >= 4 and contiguous_classes(operand, <real>0):
+            for first in range(count // 4):
+                row = 4 * first
+                xf_tile_to_rows_float(tile + row, LANES, n, <float*>(target + offsets[row]),
+                                      <float*>(target + offsets[row + 1]), <float*>(target + offsets[row + 2]),
+                                      <float*>(target + offsets[row + 3]))
+            first = count // 4 * 4
+    if adjacent(offsets, count, <real>0):
         target = operand.data + offsets[0] + start * operand.step
         for cls in range(n):
             memcpy(target + cls * operand.step, tile + cls * LANES, LANES * sizeof(real))
         return
-    for row in range(count):
+    for row in range(first, count):
         target = operand.data + offsets[row] + start * operand.step
         for cls in range(n):
             (<real*>(target + cls * operand.step))[0] = tile[cls * LANES + row]
@@ -180,35 +198,42 @@ cdef inline void take_targets(TileRows* rows, real* tile, Py_ssize_t start, Py_s
 cdef inline void settle_tile(const Problem* problem, const TileRows* rows, double* stats, Py_ssize_t n_chunks,
                              TileState* state, bint marked) noexcept nogil:
     cdef Fold fold
-    cdef Fold folds[LANES]
     cdef Settled settled
-    cdef Py_ssize_t row
+    cdef double peaks[LANES]
+    cdef double tail[LANES]
+    cdef double mass[LANES]
+    cdef double moment[LANES]
+    cdef double gradient_scale = problem.gradient_scale
     cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
-    if n_chunks > 1:
-        for row in range(LANES):
-            folds[row] = fold_chunks(stats + row, n_chunks, LANES)
-    else:
-        for row in range(LANES):
-            folds[row].top = stats[REFERENCE * LANES + row]
-            folds[row].peaks = stats[PEAKS * LANES + row]
-            folds[row].tail = stats[TAIL * LANES + row]
-            folds[row].mass = stats[MASS * LANES + row]
-            folds[row].moment = stats[MOMENT * LANES + row]
-            stats[SHARE * LANES + row] = 1.0
+    cdef Py_ssize_t row
     for row in range(LANES):
-        fold = folds[row]
+        if n_chunks > 1:
+            fold = fold_chunks(stats + row, n_chunks, LANES)
+        else:                                       # what fold_chunks does with one chunk, side by side
+            fold.top = stats[REFERENCE * LANES + row]
+            fold.peaks = stats[PEAKS * LANES + row]
+            fold.tail = stats[TAIL * LANES + row]
+            fold.mass = stats[MASS * LANES + row]
+            fold.moment = stats[MOMENT * LANES + row]
+            stats[SHARE * LANES + row] = 1.0
+        state.top[row], peaks[row], tail[row], mass[row] = fold.top, fold.peaks, fold.tail, fold.mass
+        moment[row] = fold.moment
+    for row in range(LANES):
+        fold.top, fold.peaks, fold.tail, fold.mass = state.top[row], peaks[row], tail[row], mass[row]
+        fold.moment = moment[row]
         if marked:
-            settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row],
-                                    problem.gradient_scale)
+            settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row], gradient_scale)
         else:
             fold.mass += default_mass
-            settled = settle_plain(fold, rows.weight[row], problem.gradient_scale)
-        state.top[row] = fold.top
+            settled = settle_plain(fold, rows.weight[row], gradient_scale)
         state.value[row] = settled.value
         state.scale[row] = settled.scale
         state.mass_scale[row] = settled.mass_scale
         state.target[row] = settled.target
         state.bad[row] = settled.bad
+    state.n_special = 0.0
+    for row in range(rows.count):
+        state.n_special += state.bad[row] + <double>rows.skip[row]
 
 
 cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const TileState* state, const double* share,
@@ -222,7 +247,7 @@ cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const 
     cdef Factor factor
     cdef Py_ssize_t cls, row
     for row in range(LANES):
-        factor = factor_of(tile[0], state.scale[row] * share[row])
+        factor = factor_of(<real>0, state.scale[row] * share[row])
         first[row] = <real>factor.first
         second[row] = <real>factor.second
         least[row] = <real>(INFINITY if rows.skip[row] else factor.least)
@@ -243,25 +268,32 @@ cdef inline void log_tile(const TileState* state, real* tile, Py_ssize_t n) noex
     cdef Py_ssize_t cls, row
     for row in range(LANES):
         top[row] = <real>state.top[row]
-        log_sum[row] = rounded(tile[0], state.value[row])
+        log_sum[row] = rounded(<real>0, state.value[row])
     for cls in range(n):
         for row in range(LANES):
             y = (tile[cls * LANES + row] - top[row]) - log_sum[row]
             tile[cls * LANES + row] = 0 if -smallest < y < smallest else y
 
 
-cdef inline void mend_rows(const Problem* problem, const TileRows* rows, const TileState* state, Py_ssize_t start,
-                           Py_ssize_t n, real* tile) noexcept nogil:
+cdef inline void mend_rows(const TileRows* rows, const TileState* state, Py_ssize_t start, Py_ssize_t n, bint marked,
+                           real* tile) noexcept nogil:
     """What is not a product: the targets' gradients, and rows that are skipped or bad."""
     cdef Py_ssize_t row, cls
     cdef real value
+    cdef real targets[LANES]
+    if marked:
+        for row in range(LANES):
+            targets[row] = rounded(<real>0, state.target[row])
+        for row in range(rows.count):
+            if start <= rows.target[row] < start + n:
+                tile[(rows.target[row] - start) * LANES + row] = targets[row]
+    if state.n_special == 0.0:
+        return
     for row in range(rows.count):
         if rows.skip[row] or state.bad[row] != 0.0:
             value = 0 if rows.skip[row] else NAN
             for cls in range(n):
                 tile[cls * LANES + row] = value
-        elif start <= rows.target[row] < start + n:
-            tile[(rows.target[row] - start) * LANES + row] = rounded(tile[0], state.target[row])
 
 
 cdef inline void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
@@ -274,14 +306,24 @@ cdef inline void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t
         row_offsets(problem, &problem.soft, first, count, rows.soft)
     for row in range(LANES):
         rows.target[row] = -1
-        rows.skip[row] = True
-        rows.x_target[row] = rows.target_mass[row] = rows.weight[row] = 0.0
-    for row in range(count):
-        rows.skip[row] = skipped(problem, first + row)
-        rows.weight[row] = sample_weight_of(problem, first + row)
-        if problem.classes != NULL and not rows.skip[row]:
+        rows.skip[row] = row >= count
+        rows.x_target[row] = 0.0
+        rows.target_mass[row] = 1.0
+        rows.weight[row] = 1.0
+    if problem.classes != NULL:
+        for row in range(count):
             rows.target[row] = problem.classes[first + row]
-            rows.target_mass[row] = target_mass_of(problem, rows.target[row])
+            rows.skip[row] |= rows.target[row] < 0
+    if problem.sample_weight != NULL:
+        for row in range(count):
+            rows.weight[row] = problem.sample_weight[first + row]
+            rows.skip[row] |= rows.weight[row] == 0.0
+        for row in range(count):
+            rows.target[row] = -1 if rows.skip[row] else rows.target[row]
+    if problem.classes != NULL and (problem.smoothing != 0.0 or problem.class_weight != NULL):
+        for row in range(count):
+            if not rows.skip[row]:
+                rows.target_mass[row] = target_mass_of(problem, rows.target[row])
 
 
 cdef inline void tile_values(const Problem* problem, const TileRows* rows, const TileState* state, double* row_values,
@@ -289,11 +331,15 @@ cdef inline void tile_values(const Problem* problem, const TileRows* rows, const
     cdef RowState one
     cdef Py_ssize_t row
     for row in range(rows.count):
+        row_values[row] = state.value[row]
+        if problem.result == LOGSUMEXP:
+            row_values[row] += state.top[row]
+    if state.n_special == 0.0:
+        return
+    for row in range(rows.count):
         if rows.skip[row]:
             row_values[row] = 0.0
-        elif state.bad[row] == 0.0:
-            row_values[row] = state.value[row] + (state.top[row] if problem.result == LOGSUMEXP else 0.0)
-        else:
+        elif state.bad[row] != 0.0:
             one.state = BAD
             one.top = state.top[row]
             row_values[row] = row_value(problem, &one, problem.logits.data + rows.logits[row], kind)
@@ -302,15 +348,15 @@ cdef inline void tile_values(const Problem* problem, const TileRows* rows, const
 cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* tile,
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint keep = keeps_exponentials(problem)
     cdef TileRows rows
     cdef TileState state
     cdef Py_ssize_t k, start, n
     place_tile(problem, first, count, &rows)
     for k in range(n_chunks):
-        start = k * CHUNK
-        n = min(<Py_ssize_t>CHUNK, problem.n_classes - start)
+        start = k * chunk_length(<real>0)
+        n = min(chunk_length(<real>0), problem.n_classes - start)
         load_tile(&problem.logits, rows.logits, count, start, n, tile)
         if massed:
             load_tile_mass(problem, &rows, start, n, marked, mass)
@@ -320,12 +366,12 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if keep and n_chunks > 1:
             store_tile(&problem.out, rows.out, count, start, n, tile)
     settle_tile(problem, &rows, stats, n_chunks, &state, marked)
-    tile_values(problem, &rows, &state, row_values, tile[0])
+    tile_values(problem, &rows, &state, row_values, <real>0)
     if not writes_classes(problem):
         return
     for k in range(n_chunks):
-        start = k * CHUNK
-        n = min(<Py_ssize_t>CHUNK, problem.n_classes - start)
+        start = k * chunk_length(<real>0)
+        n = min(chunk_length(<real>0), problem.n_classes - start)
         if n_chunks > 1:
             if keep:
                 load_tile(&problem.out, rows.out, count, start, n, tile)
@@ -337,15 +383,15 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             scale_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
         else:
             log_tile(&state, tile, n)
-        mend_rows(problem, &rows, &state, start, n, tile)
+        mend_rows(&rows, &state, start, n, marked, tile)
         store_tile(&problem.out, rows.out, count, start, n, tile)
 
 
 cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                       real kind) noexcept nogil:
     """Rows [first, last), a tile at a time. Scratch: stats, and three matrices of a chunk."""
-    cdef Py_ssize_t n_chunks = (problem.n_classes + CHUNK - 1) // CHUNK
-    cdef Py_ssize_t matrix = min(problem.n_classes, <Py_ssize_t>CHUNK) * LANES
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef Py_ssize_t matrix = min(problem.n_classes, chunk_length(kind)) * LANES
     cdef double* stats = <double*>scratch
     cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
     cdef real* mass = tile + matrix
