@@ -11,6 +11,11 @@ from xentfast._threads import thread_count
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 REDUCTIONS = ("mean", "sum", "none")
 
+# Outputs of more bytes than this go past the cache, which they would not fit (asv: wide rows into out).
+STREAM_BYTES = 16 * 2**20
+# A thread's row of exponentials waits in cache meanwhile, if it is no longer than this.
+STREAM_ROW_BYTES = 768 * 1024
+
 
 def float_array(value, name):
     """An array of float32 or float64 in the machine's byte order; integers become float64. A copy only where it must be."""
@@ -160,9 +165,10 @@ def overlaps_itself(array):
     return False
 
 
-def checked_call(logits, n_threads):
-    """Threads for a call over `logits`."""
-    return thread_count(n_threads, logits.size)
+def passes_cache(out, like, axis):
+    """Whether `out`, of the shape of `like`, is worth writing by stores that go past the cache."""
+    return (out is not None and out.nbytes > STREAM_BYTES and like.shape[axis] * like.itemsize <= STREAM_ROW_BYTES
+            and not np.may_share_memory(out, like))
 
 
 class CrossEntropyCall:

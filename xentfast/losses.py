@@ -3,14 +3,9 @@
 import numpy as np
 
 from xentfast import _core, _dispatch
-from xentfast._arguments import CrossEntropyCall, real_number
+from xentfast._arguments import CrossEntropyCall, passes_cache, real_number
 
 __all__ = ["softmax_cross_entropy", "softmax_cross_entropy_grad", "softmax_cross_entropy_value_and_grad"]
-
-# Gradients of more bytes than this go past the cache, which they would not fit (asv: CrossEntropy.time_wide_out).
-STREAM_BYTES = 16 * 2**20
-# A thread's row of exponentials waits in cache meanwhile, if it is no longer than this.
-STREAM_ROW_BYTES = 768 * 1024
 
 
 def softmax_cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, ignore_index=-100,
@@ -185,12 +180,10 @@ def _run(call, out, empty):
     row_values = None
     if call.reduction == "none":
         row_values = np.empty(logits.shape[:call.axis] + logits.shape[call.axis + 1:], logits.dtype)
-    stream = (out is not None and out is not logits and out.nbytes > STREAM_BYTES
-              and logits.shape[call.axis] * logits.itemsize <= STREAM_ROW_BYTES)
     total = _core.cross_entropy(
         _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
-        call.smoothing_mass, call.smoothing, 1.0 / call.weight_sum if mean else 1.0, out, row_values, stream,
-        call.n_threads)
+        call.smoothing_mass, call.smoothing, 1.0 / call.weight_sum if mean else 1.0, out, row_values,
+        passes_cache(out, logits, call.axis), call.n_threads)
     if row_values is not None:
         return row_values[()]
     return logits.dtype.type(_core.quotient(total, call.weight_sum if mean else 1.0, logits.dtype.itemsize == 8))

@@ -3,9 +3,15 @@
 import numpy as np
 
 from xentfast import _core, _dispatch
-from xentfast._arguments import check_output, class_axis, float_array, output_array, reduction_axes
+from xentfast._arguments import (
+    check_output,
+    class_axis,
+    float_array,
+    output_array,
+    passes_cache,
+    reduction_axes,
+)
 from xentfast._threads import thread_count
-from xentfast.losses import STREAM_BYTES, STREAM_ROW_BYTES
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -144,8 +150,8 @@ def _normalised(x, axis, out, n_threads, result):
     count = thread_count(n_threads, x.size)
     out = output_array(out, x)
     target = out if merged is x else np.empty(merged.shape, x.dtype)
-    stream = out is not x and out.nbytes > STREAM_BYTES and merged.shape[last] * x.itemsize <= STREAM_ROW_BYTES
-    _core.normalise(_dispatch.kernels, result, merged, last, target, None, stream, count)
+    _core.normalise(_dispatch.kernels, result, merged, last, target, None,
+                    passes_cache(target, merged, last), count)
     if target is not out:
         kept = [i for i in range(x.ndim) if i not in axes]
         out.transpose(kept + list(axes))[...] = target.reshape([x.shape[i] for i in kept] + [x.shape[i] for i in axes])

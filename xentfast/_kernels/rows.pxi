@@ -5,7 +5,8 @@
 # settle_row  the chunks' sums → the row's value and the factors of its gradient
 # scale_row   every chunk: what was kept, times its factor → out
 #
-# `stats` has, for each field, one double a chunk, and the settled row behind them.
+# `stats` has, for each field, one double a chunk; behind them the target's logit, which is read before a gradient in place
+# takes its memory, and the settled row.
 
 cdef enum Field:
     REFERENCE, PEAKS, TAIL, MASS, MOMENT, SHARE, N_FIELDS
@@ -177,6 +178,8 @@ cdef inline void sweep_row(const Problem* problem, const char* row, const char* 
         n = min(chunk_length(<real>0), problem.n_classes - start)
         mark = target - start if marked and start <= target < start + n else -1
         x = load_chunk(&problem.logits, row, start, n, buffer)
+        if mark >= 0:
+            stats[N_FIELDS * n_chunks] = x[mark]
         if massed:
             load_row_mass(problem, soft_row, start, n, mark, mass)
         kept = buffer if kept_row == NULL else kept_row + start
@@ -213,17 +216,13 @@ cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stri
     return fold
 
 
-cdef inline RowState settle_row(const Problem* problem, Py_ssize_t row, const char* logits_row, double* stats,
-                                real kind) noexcept nogil:
+cdef inline RowState settle_row(const Problem* problem, Py_ssize_t row, double* stats, real kind) noexcept nogil:
     """One row's chunks, all swept → its value and factors."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef Fold fold = fold_chunks(stats, n_chunks, 1)
     cdef RowState state
-    cdef const char* target
     if problem.classes != NULL:
-        target = logits_row + problem.classes[row] * problem.logits.step
-        state.settled = settle_marked(fold, <double>(<const real*>target)[0],
-                                      target_mass_of(problem, problem.classes[row]),
+        state.settled = settle_marked(fold, stats[N_FIELDS * n_chunks], target_mass_of(problem, problem.classes[row]),
                                       sample_weight_of(problem, row), problem.gradient_scale)
     else:
         if problem.soft.data == NULL:
@@ -415,7 +414,7 @@ cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, 
     """Rows [first, last), each by itself. Scratch: stats, a chunk of logits, a chunk of masses, a kept row."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef double* stats = <double*>scratch
-    cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks)
+    cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks + 8)       # a cache line for the target's logit
     cdef real* mass = buffer + chunk_length(kind)
     cdef real* kept
     cdef RowPlace place
@@ -429,7 +428,7 @@ cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, 
             row_values[row - first] = 0.0
         else:
             sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer, mass)
-            state = settle_row(problem, row, place.logits, stats, kind)
+            state = settle_row(problem, row, stats, kind)
             row_values[row - first] = row_value(problem, &state, place.logits, kind)
         if writes_classes(problem):
             scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer, mass)
@@ -451,11 +450,11 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, re
     """The row's value; its state goes behind the chunks' fields."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
-    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks)
+    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
     if skipped(problem, row):
         state.state = SKIPPED
         return 0.0
-    state[0] = settle_row(problem, row, place.logits, stats, kind)
+    state[0] = settle_row(problem, row, stats, kind)
     return row_value(problem, state, place.logits, kind)
 
 
@@ -463,7 +462,7 @@ cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
                     char* scratch, real kind) noexcept nogil:
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
-    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks)
+    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
     cdef real* buffer = <real*>scratch
     scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer,
               buffer + chunk_length(kind))

@@ -1,0 +1,16 @@
+"""Benchmarks for airspeed velocity, all generated from `table`; one class for each public function.
+
+table.py    what is measured: functions, shapes, parameters
+calls.py    a case of the table → arrays in memory and a call on them
+suite.py    table × measure → the classes that asv looks for
+speed.py    time of a call
+memory.py   peak memory of a process, and what a call allocates beyond its outputs
+
+In asv_benchmarks/, after ``asv machine --yes``:
+
+asv run --quick -E existing:$(which python)     each benchmark once, with the installed package; fails where one fails
+asv run main~5..main                            the last five commits, each built in a virtual environment
+asv run main^! --bench 'speed.*time_wide'       one commit, some benchmarks
+asv continuous main~1 main                      two commits, compared
+asv publish && asv preview                      the history as graphs
+"""

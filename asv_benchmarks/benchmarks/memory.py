@@ -1,0 +1,37 @@
+"""Memory: the peak of a process that makes its inputs and one call, and what the call allocates beyond its outputs.
+
+The second is exact, and sees what Python and NumPy allocate: a temporary array shows at once. It does not see the
+kernels' scratch, at most 1 MiB a thread. The first sees everything, interpreter and inputs included.
+"""
+
+import tracemalloc
+
+import numpy as np
+
+from .suite import benchmark_classes
+from .table import MEMORY, MEMORY_TARGETS
+
+
+def peakmem(prepare):
+    def benchmark(self, *values):
+        prepare(*values)()
+    return benchmark
+
+
+def beyond_outputs(prepare):
+    def benchmark(self, *values):
+        call = prepare(*values)
+        call()                              # what a process needs once is not the call's
+        tracemalloc.start()
+        result = call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        parts = result if isinstance(result, tuple) else (result,)
+        given = call.keywords.get("out")
+        return peak - sum(part.nbytes for part in parts if isinstance(part, np.ndarray) and part is not given)
+    benchmark.unit = "bytes"
+    return benchmark
+
+
+MEASURES = {"peakmem": peakmem, "track_beyond_outputs": beyond_outputs}
+globals().update(benchmark_classes(MEASURES, MEMORY, MEMORY_TARGETS))

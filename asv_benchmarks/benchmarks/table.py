@@ -1,0 +1,64 @@
+"""What is measured. A new public function gets a line in FUNCTIONS, or in EXEMPT with a reason.
+
+A row names a benchmark. Lists are its parameters, measured in every combination; other values hold for all of them;
+what a row leaves out is in DEFAULTS.
+"""
+
+from typing import NamedTuple
+
+
+class Function(NamedTuple):
+    takes_targets: bool
+    out: tuple          # where its result can go
+
+
+FUNCTIONS = {
+    "softmax_cross_entropy": Function(True, ("new",)),
+    "softmax_cross_entropy_grad": Function(True, ("new", "given", "in place")),
+    "softmax_cross_entropy_value_and_grad": Function(True, ("new", "given", "in place")),
+    "softmax": Function(False, ("new", "given", "in place")),
+    "log_softmax": Function(False, ("new", "given", "in place")),
+    "logsumexp": Function(False, ("new", "given")),
+}
+EXEMPT = {
+    "__version__": "is a string",
+    "show_config": "prints a few lines, once in a session",
+}
+
+# Raise it when inputs or calls change: asv then starts a new history, where it would see a faster or slower package.
+VERSION = "1"
+
+FLOATS = ["float32", "float64"]
+THREADS = [1, 2]
+OUT = ["new", "given", "in place"]
+DEFAULTS = {"axis": -1, "dtype": "float32", "n_threads": None, "out": "new", "targets": "int64", "option": "none"}
+
+TIME = {
+    # What a call costs before any arithmetic.
+    "small": {"shape": [(1, 10), (64, 10)]},
+    # Either side of the work from which a second thread pays.
+    "grain": {"shape": [(16, 1000), (64, 1000)], "n_threads": THREADS},
+    "few_classes": {"shape": [(65_536, 2), (65_536, 10), (65_536, 100)], "dtype": FLOATS},
+    "middle": {"shape": [(1024, 1000)], "dtype": FLOATS, "n_threads": THREADS},
+    "wide": {"shape": [(256, 32_000)], "n_threads": THREADS, "out": OUT},
+    # Above 32 MiB glibc asks the system for each new output, whose pages fault; below it hands out the last one again.
+    "fresh": {"shape": [(512, 32_000)]},
+    "inner_axis": {"shape": [(16, 128, 28, 28)], "axis": 1, "dtype": FLOATS},
+    "one_row": {"shape": [(1, 1_000_000)], "n_threads": THREADS},
+}
+# More rows, for functions with targets.
+TIME_TARGETS = {
+    "target_dtype": {"shape": [(65_536, 10)], "targets": ["int64", "int32", "uint8"]},
+    "soft_targets": {"shape": [(65_536, 10), (1024, 1000)], "targets": "soft"},
+    "option": {"shape": [(65_536, 10), (1024, 1000)], "option": ["label_smoothing", "weight", "sample_weight"]},
+}
+MEMORY = {
+    "few_classes": {"shape": [(65_536, 10)]},
+    "wide": {"shape": [(256, 32_000)], "out": OUT},
+    "inner_axis": {"shape": [(16, 128, 28, 28)], "axis": 1},
+}
+MEMORY_TARGETS = {
+    "target_dtype": {"shape": [(65_536, 10)], "targets": ["int32"]},
+    "soft_targets": {"shape": [(1024, 1000)], "targets": "soft"},
+    "option": {"shape": [(65_536, 10)], "option": ["every one"]},
+}

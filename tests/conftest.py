@@ -1,0 +1,18 @@
+"""Fixtures: every kernel level of this machine, in one process."""
+
+import pytest
+
+from xentfast import _dispatch
+
+
+@pytest.fixture
+def use_level(monkeypatch):
+    """A function that makes calls run on the named level until the test ends."""
+    return lambda level: monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(level))
+
+
+@pytest.fixture(params=_dispatch.supported_levels())
+def level(request, use_level):
+    """Run the test once on each level that this machine has."""
+    use_level(request.param)
+    return request.param

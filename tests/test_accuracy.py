@@ -1,0 +1,153 @@
+"""Guarantee 2: within a few ulp of the exact result, on data that hurts others."""
+
+import numpy as np
+import pytest
+from reference import cross_entropy, logsumexp, softmax
+from tolerances import gradient_bound, largest_term_bound, loss_bound, ulp
+
+import xentfast as xf
+
+pytestmark = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
+
+
+def logits_of(case, dtype, n_rows=64):
+    """The hurtful cases: (logits, targets)."""
+    rng = np.random.default_rng(11)
+    spread, n_classes, offset, target = {
+        "random target": (3, 1000, 0, "random"), "largest target": (3, 1000, 0, "largest"),
+        "confident": (50, 1000, 0, "largest"), "hopeless": (50, 1000, 0, "smallest"),
+        "offset 1e4": (3, 1000, 1e4, "largest"), "offset 1e8": (3, 1000, 1e8, "largest"),
+        "two classes": (20, 2, 0, "largest"), "few classes": (5, 10, 0, "random"), "wide": (3, 50_257, 0, "random"),
+        "wide and confident": (12, 50_257, 0, "largest"), "one ahead": (0.01, 1000, 0, "ahead"), "equal": (0, 4096, 0, "random"),
+    }[case]
+    x = (rng.standard_normal((n_rows if n_classes < 10_000 else 8, n_classes)) * spread + offset).astype(dtype)
+    t = rng.integers(0, n_classes, len(x))
+    if target == "ahead":
+        x[np.arange(len(x)), t] += np.linspace(5, 95, len(x)).astype(dtype)
+    return x, {"largest": x.argmax(1), "smallest": x.argmin(1)}.get(target, t)
+
+
+CASES = ["random target", "largest target", "confident", "hopeless", "offset 1e4", "offset 1e8", "two classes",
+         "few classes", "wide", "wide and confident", "one ahead", "equal"]
+
+
+def exact_loss(x, targets):
+    """lse − x_t without cancellation, in long double: log1p of the others' sum relative to the target where that is the largest."""
+    x = x.astype(np.longdouble)
+    rows = np.arange(len(x))
+    others = x - x[rows, targets][:, None]
+    others[rows, targets] = -np.inf
+    top = np.maximum(others.max(1), 0)
+    total = np.exp(others - top[:, None]).sum(1)
+    return np.where(top > 0, top + np.log(total + np.exp(-top)), np.log1p(total))
+
+
+def exact_shifted(x):
+    """(x − max, log Σ e^{x − max}), the maximum left out of the sum and added by log1p."""
+    shifted = x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble)
+    others = np.exp(shifted)
+    others[np.arange(len(x)), x.argmax(1)] = 0
+    return shifted, np.log1p(others.sum(1, keepdims=True))
+
+
+def exact_grad(x, targets):
+    x = x.astype(np.longdouble)
+    rows = np.arange(len(x))
+    p = softmax(x, dtype=np.longdouble)
+    rest = p.copy()
+    rest[rows, targets] = 0
+    p[rows, targets] = -rest.sum(1)
+    return p
+
+
+def flushed(exact, dtype):
+    """A result below the smallest normal number is exactly 0."""
+    return np.where(np.abs(exact) < np.finfo(dtype).tiny, 0, exact)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_integer_targets(level, case, dtype):
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, reduction="none")
+    exact = flushed(exact_loss(x, targets), dtype)
+    assert np.all(np.abs(loss - exact) <= loss_bound(exact, dtype) * ulp(exact, dtype))
+    exact = flushed(exact_grad(x, targets), dtype)
+    at_the_edge = np.abs(np.abs(exact_grad(x, targets)) / np.finfo(dtype).tiny - 1) < 1e-3
+    error = np.abs(grad - exact) - gradient_bound(exact, dtype) * ulp(exact, dtype)
+    assert np.all(at_the_edge | (error <= 0))
+    assert not np.any((grad != 0) & (np.abs(grad) < np.finfo(dtype).tiny))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_softmax_family(level, case, dtype):
+    x, _ = logits_of(case, dtype)
+    exact = flushed(softmax(x, dtype=np.longdouble), dtype)
+    at_the_edge = np.abs(softmax(x, dtype=np.longdouble) / np.finfo(dtype).tiny - 1) < 1e-3
+    error = np.abs(xf.softmax(x) - exact) - gradient_bound(exact, dtype) * ulp(exact, dtype)
+    assert np.all(at_the_edge | (error <= 0))
+    shifted, log_sum = exact_shifted(x)
+    exact = flushed(shifted - log_sum, dtype)
+    largest = np.maximum(np.abs(shifted), log_sum)
+    assert np.all(np.abs(xf.log_softmax(x) - exact) <= gradient_bound(largest, dtype) * ulp(largest, dtype))
+    exact = logsumexp(x, dtype=np.longdouble)
+    bound = largest_term_bound(case, x.shape[1], dtype)
+    assert np.all(np.abs(xf.logsumexp(x) - exact) <= bound * ulp(np.maximum(np.abs(x.max(1)), np.abs(exact)), dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("case", CASES)
+def test_soft_targets_and_smoothing(level, case, smoothing, dtype):
+    """In ulp of the largest term of the sum."""
+    x, targets = logits_of(case, dtype)
+    rng = np.random.default_rng(2)
+    soft = rng.dirichlet(np.ones(x.shape[1]), len(x)).astype(dtype)
+    for t in (soft, targets) if smoothing else (soft,):
+        loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, label_smoothing=smoothing, reduction="none")
+        shifted = x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble)
+        exact, exact_g = cross_entropy(shifted, t, label_smoothing=smoothing, reduction="none", dtype=np.longdouble)
+        bound = largest_term_bound(case, x.shape[1], dtype)
+        assert np.all(np.abs(loss - exact) <= bound * ulp(exact, dtype))
+        mass = np.abs(exact_g) + softmax(shifted, dtype=np.longdouble)
+        assert np.all(np.abs(grad - exact_g) <= gradient_bound(mass, dtype) * ulp(mass, dtype))
+
+
+def test_confident_losses_do_not_vanish(level):
+    """Margins to 87: the loss is e^(−margin), where others give 0."""
+    for margin in (1.0, 20.0, 50.0, 87.0):
+        x = np.array([[margin, 0.0]], np.float32)
+        exact = np.log1p(np.exp(-np.longdouble(margin)))
+        loss = xf.softmax_cross_entropy(x, [0])
+        assert abs(loss - exact) <= 2 * ulp(exact, np.float32)
+        assert xf.softmax_cross_entropy(np.array([[88.0, 0.0]], np.float32), [0]) == 0
+
+
+def test_equal_terms_do_not_drift(level):
+    """Lanes that add the same number again and again round the same way every time."""
+    for gap in np.linspace(0.05, 0.69, 40):
+        for n_classes in (256, 1000, 2048, 30_000):
+            x = np.full((1, n_classes), -gap, np.float32)
+            x[0, 0] = 12.0
+            x[0, 5] = 0.0
+            exact = exact_loss(x, np.array([0]))
+            loss = xf.softmax_cross_entropy(x, [0])
+            assert abs(loss - exact[0]) <= (2 + np.log(n_classes)) * ulp(exact[0], np.float32)
+
+
+def test_row_weights_lift_tiny_probabilities(level):
+    """weight·p is a normal number though p is not (float32)."""
+    x = np.array([[0.0, -95.0, 3.0]], np.float32)
+    grad = xf.softmax_cross_entropy_grad(x, [0], sample_weight=[2.0**40], reduction="sum")
+    exact = np.ldexp(softmax(x, dtype=np.longdouble)[0, 1], 40)
+    assert abs(grad[0, 1] - exact) <= gradient_bound(exact / 2.0**40, np.float32) * ulp(exact, np.float32)
+
+
+def test_mean_over_many_rows(level):
+    """The mean of 300 000 losses is as exact as one."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((300_000, 2))
+    t = rng.integers(0, 2, len(x))
+    exact = exact_loss(x, t).mean()
+    assert abs(xf.softmax_cross_entropy(x, t) - exact) <= 4 * ulp(exact, np.float64)

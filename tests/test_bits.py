@@ -1,0 +1,200 @@
+"""Guarantee 1: the same bits on every level, for any number of threads, any memory layout, by every route."""
+
+import ctypes
+import mmap
+import platform
+
+import numpy as np
+import pytest
+
+import xentfast as xf
+from xentfast import _arguments, _dispatch
+
+LEVELS = _dispatch.supported_levels()
+AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 1000, 1024, 1025, 2048, 2049, 5000]
+THREADS = [1, 2, 3, 5]
+DTYPES = [np.float32, np.float64]
+OPTIONS = {"plain": {}, "weighted": {"weight": True, "sample_weight": True}, "smoothed": {"label_smoothing": 0.1},
+           "all": {"weight": True, "sample_weight": True, "label_smoothing": 0.3}}
+
+
+def problem(n_rows, n_classes, dtype, soft=False, seed=0):
+    """Logits with every kind of row, and targets."""
+    rng = np.random.default_rng(seed)
+    logits = (rng.standard_normal((n_rows, n_classes)) * 4).astype(dtype)
+    targets = rng.integers(0, n_classes, n_rows)
+    if n_rows > 8:
+        logits[1, n_classes // 2] = np.nan
+        logits[2, 0] = -np.inf
+        logits[3] = -np.inf
+        logits[4, -1] = np.inf
+        logits[5] *= 30
+        logits[6] += 1e4
+        targets[7] = -100
+    return logits, rng.random((n_rows, n_classes)).astype(dtype) if soft else targets
+
+
+def options(name, n_rows, n_classes):
+    rng = np.random.default_rng(7)
+    given = {"weight": rng.random(n_classes), "sample_weight": rng.integers(0, 4, n_rows) / 2}
+    return {key: given.get(key, value) for key, value in OPTIONS[name].items()}
+
+
+def layouts(array):
+    """The same values in other memory."""
+    yield array
+    yield np.asfortranarray(array)
+    yield np.repeat(array, 2, axis=-1)[..., ::2]
+    yield array[::-1].copy()[::-1]
+    yield array[..., ::-1].copy()[..., ::-1]
+    padded = np.zeros((array.shape[0], array.shape[1] + 3), array.dtype)
+    padded[:, 1:-2] = array
+    yield padded[:, 1:-2]
+
+
+def by_every_route(logits, targets, **given):
+    """Loss and gradient as bytes; the routes agree among themselves."""
+    loss = xf.softmax_cross_entropy(logits, targets, **given)
+    grad = xf.softmax_cross_entropy_grad(logits, targets, **given)
+    both = xf.softmax_cross_entropy_value_and_grad(logits, targets, **given)
+    place = logits.copy(order="K")
+    in_place = xf.softmax_cross_entropy_value_and_grad(place, targets, out=place, **given)
+    strided = np.empty((*logits.shape[:-1], 2 * logits.shape[-1]), logits.dtype)[..., ::2]
+    xf.softmax_cross_entropy_grad(logits, targets, out=strided, **given)
+    assert in_place[1] is place
+    assert loss.tobytes() == both[0].tobytes() == in_place[0].tobytes()
+    assert grad.tobytes() == both[1].tobytes() == place.tobytes() == strided.tobytes()
+    return loss.tobytes(), grad.tobytes()
+
+
+def everything(x, n_threads):
+    return tuple(function(x, n_threads=n_threads).tobytes() for function in (xf.softmax, xf.log_softmax, xf.logsumexp))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", AWKWARD)
+def test_levels_threads_and_routes(use_level, n_classes, dtype):
+    logits, targets = problem(37, n_classes, dtype)
+    soft = problem(37, n_classes, dtype, soft=True)[1]
+    seen = set()
+    for level in LEVELS:
+        use_level(level)
+        for n_threads in THREADS:
+            seen.add((by_every_route(logits, targets, reduction="none", n_threads=n_threads),
+                      by_every_route(logits[9:], targets[9:], n_threads=n_threads),
+                      by_every_route(logits, soft, reduction="sum", n_threads=n_threads),
+                      everything(logits, n_threads)))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("n_classes", [3, 33, 97, 2049])
+def test_options(use_level, n_classes, soft, name, dtype):
+    logits, targets = problem(37, n_classes, dtype, soft)
+    given = options(name, 37, n_classes)
+    seen = set()
+    for level in LEVELS:
+        use_level(level)
+        for n_threads in (1, 3):
+            for x in layouts(logits):
+                seen.add(by_every_route(x, targets, reduction="none", n_threads=n_threads, **given))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [1, 2, 10, 33, 97, 1025, 3000])
+def test_layouts(level, n_classes, dtype):
+    logits, targets = problem(70, n_classes, dtype)
+    seen = {(by_every_route(x, targets, reduction="none"), everything(x, None)) for x in layouts(logits)}
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [1, 3, 64, 97, 2100])
+def test_class_axis(level, n_classes, dtype):
+    """(N, C, H, W) gives what (N, H, W, C) gives, transposed; views of other strides too."""
+    logits, targets = problem(2 * 5 * 9, n_classes, dtype)
+    last, targets = logits.reshape(2, 5, 9, n_classes), targets.reshape(2, 5, 9)
+    want_loss, want_grad = xf.softmax_cross_entropy_value_and_grad(last, targets, reduction="none")
+    for axis in range(4):
+        moved = np.ascontiguousarray(np.moveaxis(last, -1, axis))
+        for x in (moved, np.asfortranarray(moved), moved[::-1].copy()[::-1]):
+            loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, axis=axis, reduction="none")
+            assert loss.tobytes() == want_loss.tobytes()
+            assert np.ascontiguousarray(np.moveaxis(grad, axis, -1)).tobytes() == want_grad.tobytes()
+            normal = xf.log_softmax(x, axis)
+            assert np.ascontiguousarray(np.moveaxis(normal, axis, -1)).tobytes() == xf.log_softmax(last).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(1, 70_001), (2, 12_000), (3, 9_000), (70_000, 3)])
+def test_wide_and_long(use_level, shape):
+    """Rows cut over threads, and more rows than one span holds."""
+    logits, targets = problem(*shape, np.float32)
+    seen = set()
+    for level in LEVELS:
+        use_level(level)
+        for n_threads in THREADS:
+            seen.add((by_every_route(logits, targets, n_threads=n_threads), everything(logits, n_threads)))
+    assert len(seen) == 1
+
+
+def test_past_the_cache(monkeypatch, level):
+    """Non-temporal stores write the same numbers, wherever rows begin."""
+    logits, targets = problem(9, 3001, np.float32)
+    smooth = {"label_smoothing": 0.1}
+    want = [xf.softmax_cross_entropy_grad(logits, targets, n_threads=2, **given) for given in ({}, smooth)]
+    want.append(xf.softmax(logits))
+    monkeypatch.setattr(_arguments, "STREAM_BYTES", 0)
+    for offset in range(3):
+        out = np.empty(logits.size + 16, np.float32)[offset:][:logits.size].reshape(logits.shape)
+        for given, wanted in zip(({}, smooth), want, strict=False):
+            xf.softmax_cross_entropy_grad(logits, targets, out=out, n_threads=2, **given)
+            assert out.tobytes() == wanted.tobytes()
+        assert xf.softmax(logits, out=out).tobytes() == want[2].tobytes()
+
+
+def test_integer_targets_of_every_dtype(level):
+    logits, targets = problem(40, 50, np.float32)
+    targets = np.abs(targets) % 50
+    want = xf.softmax_cross_entropy(logits, targets, reduction="none").tobytes()
+    for code in "bhilqBHILQ":
+        assert xf.softmax_cross_entropy(logits, targets.astype(code), reduction="none").tobytes() == want
+    assert xf.softmax_cross_entropy(logits, targets.astype(">i4"), reduction="none").tobytes() == want
+    assert xf.softmax_cross_entropy(logits.astype(">f4"), targets, reduction="none").tobytes() == want
+
+
+@pytest.fixture
+def flush_to_zero():
+    """The caller's thread with subnormals off (FTZ and DAZ), as a library built with -ffast-math leaves it."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("the mode is set by an x86 instruction")
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(b"\x0f\xae\x17\xc3")                                 # ldmxcsr [rdi]; ret
+    anchor = ctypes.c_char.from_buffer(code)
+    load = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint32))(ctypes.addressof(anchor))
+    yield lambda on: load(ctypes.byref(ctypes.c_uint32(0x9fc0 if on else 0x1f80)))
+    load(ctypes.byref(ctypes.c_uint32(0x1f80)))
+
+
+@pytest.mark.parametrize("n_classes", [3, 97, 2049])
+def test_flush_to_zero_mode_of_the_caller(level, flush_to_zero, n_classes):
+    rng = np.random.default_rng(3)
+    logits = (rng.standard_normal((64, n_classes)) * 45).astype(np.float32)
+    logits[0] = 1e-40 * np.arange(n_classes)                        # subnormal logits
+    targets = logits.argmax(1)
+    weights = np.full(64, 1e-310)                                   # subnormal weights that must not become 0
+    weights[32:] = 1e-300
+
+    def run():
+        return [by_every_route(logits, targets, reduction="none"),
+                by_every_route(logits, targets, sample_weight=weights, n_threads=2),
+                everything(logits, 2)]
+
+    want = run()
+    flush_to_zero(True)
+    assert np.float32(1e-38) * np.float32(0.01) == 0                # the mode is on
+    got = run()
+    flush_to_zero(False)
+    assert got == want
