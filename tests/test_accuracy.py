@@ -32,7 +32,7 @@ CASES = ["random target", "largest target", "confident", "hopeless", "offset 1e4
 
 
 def exact_loss(x, targets):
-    """lse − x_t without cancellation, in long double: log1p of the others' sum relative to the target where that is the largest."""
+    """lse − x_t without cancellation, in long double: by log1p where the target is the largest."""
     x = x.astype(np.longdouble)
     rows = np.arange(len(x))
     others = x - x[rows, targets][:, None]

@@ -60,12 +60,22 @@ def one_axis(axis, ndim):
     except TypeError:
         raise TypeError(f"axis is {axis!r}; expected an integer") from None
     if not -ndim <= index < ndim:
-        raise np.exceptions.AxisError(index, ndim, "axis")
+        raise np.exceptions.AxisError(index, ndim)
     return index % ndim
 
 
-def reduction_axes(axis, ndim):
-    """An int, a tuple of ints or None → the sorted axes."""
+def reduction_axes(axis, array, name):
+    """An int, a tuple of ints or None → the sorted axes. There must be something along them."""
+    ndim = array.ndim
+    if ndim == 0:
+        raise ValueError(f"{name} is zero-dimensional; expected at least one axis")
+    axes = sorted_axes(axis, ndim)
+    if any(array.shape[one] == 0 for one in axes):
+        raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
+    return axes
+
+
+def sorted_axes(axis, ndim):
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, tuple):

@@ -21,7 +21,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, MAX_AXES, SOFTMAX, KernelTable, Operand, Problem, RangeKernel, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, KernelTable, Operand, Problem, RangeKernel, RowKernels)
 
 cnp.import_array()
 

@@ -1,11 +1,15 @@
 """softmax, log_softmax and logsumexp, by the kernels of the losses."""
 
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from xentfast import _core, _dispatch
 from xentfast._arguments import (
     check_output,
-    class_axis,
     float_array,
     output_array,
     passes_cache,
@@ -13,10 +17,16 @@ from xentfast._arguments import (
 )
 from xentfast._threads import thread_count
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def softmax(x, axis=-1, *, out=None, n_threads=None):
+def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: NDArray[Any] | None = None,
+            n_threads: int | None = None) -> NDArray[Any]:
     r"""Softmax: exponentials that sum to one along `axis`.
 
     Parameters
@@ -42,8 +52,8 @@ def softmax(x, axis=-1, *, out=None, n_threads=None):
 
     Notes
     -----
-    :math:`e^{x_j} / \sum_k e^{x_k}`, each within 3 + |ln q| ulp in float32. A slice that holds nan or +inf, or no finite
-    value, becomes nan.
+    :math:`e^{x_j} / \sum_k e^{x_k}`, each q within 3 + \|ln q\| ulp in float32. A slice that holds nan or +inf, or no
+    finite value, becomes nan.
 
     Examples
     --------
@@ -55,7 +65,8 @@ def softmax(x, axis=-1, *, out=None, n_threads=None):
     return _normalised(x, axis, out, n_threads, _core.FOR_SOFTMAX)
 
 
-def log_softmax(x, axis=-1, *, out=None, n_threads=None):
+def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: NDArray[Any] | None = None,
+                n_threads: int | None = None) -> NDArray[Any]:
     r"""Logarithm of the softmax, without its underflow.
 
     Parameters
@@ -75,8 +86,8 @@ def log_softmax(x, axis=-1, *, out=None, n_threads=None):
 
     Notes
     -----
-    :math:`(x_j - m) - \log \sum_k e^{x_k - m}` with m the maximum, which is left out of the sum and added back in double
-    precision: the largest element's result keeps all its digits however close to 0.
+    :math:`(x_j - m) - \log \sum_k e^{x_k - m}` with m the maximum, which is left out of the sum and added back in
+    double precision: the largest element's result does not vanish, however close to 0.
 
     Examples
     --------
@@ -88,7 +99,8 @@ def log_softmax(x, axis=-1, *, out=None, n_threads=None):
     return _normalised(x, axis, out, n_threads, _core.FOR_LOG_SOFTMAX)
 
 
-def logsumexp(x, axis=-1, *, keepdims=False, out=None, n_threads=None):
+def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False,
+              out: NDArray[Any] | None = None, n_threads: int | None = None) -> Any:
     r"""Logarithm of the sum of exponentials along `axis`.
 
     Parameters
@@ -123,11 +135,11 @@ def logsumexp(x, axis=-1, *, keepdims=False, out=None, n_threads=None):
     np.float64(1000.6931471805599)
     """
     x = float_array(x, "x")
-    axes = reduction_axes(axis, x.ndim)
+    axes = reduction_axes(axis, x, "x")
     rows = tuple(1 if i in axes else length for i, length in enumerate(x.shape))
     shape = rows if keepdims else tuple(length for i, length in enumerate(x.shape) if i not in axes)
     merged = _one_axis(x, axes)
-    last = class_axis(-1 if len(axes) > 1 else axes[0], merged, "x")
+    last = axes[0] if merged is x else merged.ndim - 1
     count = thread_count(n_threads, x.size)
     if out is not None:
         check_output(out, shape, x.dtype)
@@ -144,9 +156,9 @@ def logsumexp(x, axis=-1, *, keepdims=False, out=None, n_threads=None):
 
 def _normalised(x, axis, out, n_threads, result):
     x = float_array(x, "x")
-    axes = reduction_axes(axis, x.ndim)
+    axes = reduction_axes(axis, x, "x")
     merged = _one_axis(x, axes)
-    last = class_axis(-1 if len(axes) > 1 else axes[0], merged, "x")
+    last = axes[0] if merged is x else merged.ndim - 1
     count = thread_count(n_threads, x.size)
     out = output_array(out, x)
     target = out if merged is x else np.empty(merged.shape, x.dtype)
@@ -163,5 +175,5 @@ def _one_axis(x, axes):
     if len(axes) <= 1:
         return x
     kept = [i for i in range(x.ndim) if i not in axes]
-    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [-1] if x.size else
-                                                  [x.shape[i] for i in kept] + [int(np.prod([x.shape[i] for i in axes]))])
+    n_classes = math.prod(x.shape[i] for i in axes)
+    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [n_classes])

@@ -46,6 +46,7 @@ def options(name, rng, rows, classes):
         "label_smoothing": 0.1,
         "weight": rng.uniform(0.5, 1.5, classes),
         "sample_weight": rng.uniform(0.5, 1.5, rows),
+        "ignore_index": 0,
         "reduction": "none",
     }
     if name == "none":

@@ -289,7 +289,7 @@ cdef inline void scale_chunk(const real* source, Py_ssize_t n, Factor factor, co
 cdef inline void log_chunk(const real* source, Py_ssize_t n, double top, double log_sum, real* target) noexcept nogil:
     """target[0 : n] = (source − top) − log_sum"""
     cdef real c = <real>top
-    cdef real l = rounded(c, log_sum)
+    cdef real log_rounded = rounded(c, log_sum)
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef real lanes[LANES]
     cdef real y
@@ -299,12 +299,12 @@ cdef inline void log_chunk(const real* source, Py_ssize_t n, double top, double 
         count = min(<Py_ssize_t>LANES, n - start)
         if count == LANES:
             for lane in range(LANES):
-                y = (source[start + lane] - c) - l
+                y = (source[start + lane] - c) - log_rounded
                 lanes[lane] = 0 if -smallest < y < smallest else y
             memcpy(target + start, lanes, LANES * sizeof(real))
         else:
             for lane in range(count):
-                y = (source[start + lane] - c) - l
+                y = (source[start + lane] - c) - log_rounded
                 target[start + lane] = 0 if -smallest < y < smallest else y
 
 

@@ -1,0 +1,90 @@
+"""What was compiled and packed: no fused arithmetic, no libm on a value's path, nothing in the wheel that users do not need."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import xentfast
+from xentfast import _build
+
+PACKAGE = Path(xentfast.__file__).parent
+KERNELS = [next((PACKAGE / "_kernels").glob(f"{level}.*.so"), None) or next((PACKAGE / "_kernels").glob(f"{level}.*.pyd"), None)
+           for level in _build.LEVELS]
+MODULES = [*KERNELS, next(PACKAGE.glob("_core.*.so"), None)]
+LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
+
+needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),
+                                    reason="reads Linux objects with binutils")
+
+
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_level_was_built():
+    assert all(KERNELS)
+
+
+@needs_binutils
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name.partition(".")[0])
+def test_no_fused_multiply_add(path):
+    code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
+    assert not re.findall(r"\bv?fn?m(?:add|sub)\w*", code)
+    assert len(code) > 10_000
+
+
+@needs_binutils
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name.partition(".")[0])
+def test_no_libm(path):
+    symbols = [line.split()[-1] for line in output_of("nm", "-D", "--undefined-only", str(path)).splitlines()]
+    assert symbols and not [name for name in symbols if LIBM.match(name)]
+
+
+@needs_binutils
+@pytest.mark.skipif(_build.DEBUG, reason="the debug build is not optimised")
+@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.name.partition(".")[0])
+def test_hot_loops_are_vectorised(path):
+    """Multiplications over whole registers of the level, and far more of them than over one number."""
+    if "x86_64" not in " ".join(_build.LEVELS):
+        pytest.skip("the registers are named for x86-64")
+    code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
+    register = {"x86_64_v4": "zmm", "x86_64_v3": "ymm"}.get(path.name.partition(".")[0], "xmm")
+    for kind in ("ps", "pd"):
+        assert len(re.findall(rf"\bv?mul{kind}\b.*%{register}", code)) > 200
+
+
+def test_strict_flags():
+    flags = f"{_build.FLAGS} {' '.join(_build.LEVELS.values())}"
+    for banned in ("-ffast-math", "-Ofast", "-march=native", "-funsafe-math", "-ffp-contract=fast"):
+        assert banned not in flags
+    assert "-ffp-contract=off" in flags or "/fp:precise" in flags
+
+
+def test_the_wheel_holds_what_users_need():
+    """Python, compiled modules, types; no sources, no tests."""
+    files = [str(path) for path in importlib.metadata.files("xentfast")]
+    if any(path.startswith("__editable__") for path in files):
+        pytest.skip("an editable install lists no package files")
+    inside = {path for path in files if path.startswith("xentfast/") and "__pycache__" not in path}
+    assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/_core.pyi", "xentfast/_build.py",
+            "xentfast/__main__.py", "xentfast/_kernels/__init__.py"} <= inside
+    assert not [path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))]
+    top = {path.split("/")[0] for path in files if not path.startswith("..")}
+    assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
+
+
+def test_numpy_is_the_only_run_time_dependency():
+    needed = [line for line in importlib.metadata.requires("xentfast") if "extra ==" not in line]
+    assert len(needed) == 1 and needed[0].startswith("numpy")
+
+
+def test_import_brings_only_numpy():
+    code = ("import sys, numpy; before = set(sys.modules); import xentfast; "
+            "print(sorted({m.partition('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))")
+    names = set(re.findall(r"'(\w+)'", output_of(sys.executable, "-P", "-c", code)))
+    assert {name for name in names if "cython" not in name} == {"xentfast"}       # Cython registers modules of its own

@@ -1,0 +1,158 @@
+"""Bad input: a clear error before any work, that says what was got and what was expected; outputs stay untouched."""
+
+import re
+
+import numpy as np
+import pytest
+
+import xentfast as xf
+
+X = np.zeros((3, 10), np.float32)
+T = np.zeros(3, int)
+BOTH = xf.softmax_cross_entropy_value_and_grad
+
+
+def array(shape, dtype=np.float32):
+    return np.zeros(shape, dtype)
+
+
+# (arguments, options, error, what its message says)
+CALLS = [
+    ((np.float32(1), 0), {}, ValueError, "logits is zero-dimensional"),
+    ((array((3, 0)), T), {}, ValueError, "logits has no classes: its shape is (3, 0) and axis is 1"),
+    ((array((3, 10), complex), T), {}, TypeError, "logits has dtype complex128; expected float32 or float64"),
+    ((array((3, 10), object), T), {}, TypeError, "logits has dtype object"),
+    ((array((3, 10), np.float16), T), {}, TypeError, "logits has dtype float16; expected float32 or float64"),
+    ((array((3, 10), "m8[s]"), T), {}, TypeError, "logits has dtype timedelta64[s]"),
+    (([["a", "b"]], [0]), {}, TypeError, "logits has dtype <U1"),
+    (([[1.0, 2.0], [1.0]], [0, 0]), {}, ValueError, "logits is not an array"),
+    ((np.ma.masked_array(X, X == 0), T), {}, TypeError, "logits is a masked array"),
+    ((X, array(4, int)), {}, ValueError, "targets have shape (4,); expected (3,), the shape of logits (3, 10) without axis 1"),
+    ((X, array((3, 10), int)), {}, ValueError, "targets have shape (3, 10); expected (3,)"),
+    ((X, array(3)), {}, ValueError, "soft targets have shape (3,); expected that of logits, (3, 10)"),
+    ((X, array((3, 10), np.float16)), {}, TypeError, "targets have dtype float16"),
+    ((X, array(3, bool)), {}, TypeError, "targets have dtype bool; expected integers (class indices) or floats"),
+    ((X, array(3, complex)), {}, TypeError, "targets have dtype complex128"),
+    ((X, None), {}, TypeError, "targets have dtype object"),
+    ((X, T), {"axis": 2}, ValueError, "axis 2 is out of bounds for array of dimension 2"),
+    ((X, T), {"axis": -3}, ValueError, "axis -3 is out of bounds"),
+    ((X, T), {"axis": 1.0}, TypeError, "axis is 1.0; expected an integer"),
+    ((X, T), {"axis": True}, TypeError, "axis is a bool"),
+    ((X, T), {"reduction": "avg"}, ValueError, "reduction is 'avg'; expected 'mean', 'sum' or 'none'"),
+    ((X, T), {"label_smoothing": 1.5}, ValueError, "label_smoothing is 1.5; expected a number from 0 to 1"),
+    ((X, T), {"label_smoothing": np.nan}, ValueError, "label_smoothing is nan"),
+    ((X, T), {"label_smoothing": "a"}, TypeError, "label_smoothing is 'a'; expected a number"),
+    ((X, T), {"ignore_index": 1.5}, TypeError, "ignore_index is 1.5; expected an integer"),
+    ((X, T), {"weight": array(3)}, ValueError, "weight has shape (3,); expected (10,), a weight for each class"),
+    ((X, T), {"weight": [1] * 9 + [np.inf]}, ValueError, "weight[9] is inf; expected finite weights"),
+    ((X, T), {"weight": array(10, complex)}, TypeError, "weight has dtype complex128; expected real numbers"),
+    ((X, T), {"sample_weight": array(10)}, ValueError, "sample_weight has shape (10,); expected (3,)"),
+    ((X, T), {"sample_weight": [1, np.nan, 1]}, ValueError, "sample_weight[1] is nan; expected finite weights"),
+    ((X, T), {"n_threads": 0}, ValueError, "n_threads is 0; expected None or an integer of at least 1"),
+    ((X, T), {"n_threads": -1}, ValueError, "n_threads is -1"),
+    ((X, T), {"n_threads": 2.0}, TypeError, "n_threads is 2.0"),
+    ((X, T), {"n_threads": True}, TypeError, "n_threads is a bool"),
+    ((X, [0, 10, 0]), {}, IndexError, "targets[1] is 10, but logits have 10 classes (0 to 9) and ignore_index is -100"),
+    ((X, [0, -1, 0]), {}, IndexError, "targets[1] is -1"),
+    ((X, np.array([0, 0, 2**64 - 100], np.uint64)), {}, IndexError, "targets[2] is 18446744073709551516"),
+    ((array((2, 3, 4)), [[0, 1, 2], [3, 4, 9]]), {}, IndexError, "targets[1, 1] is 4, but logits have 4 classes (0 to 3)"),
+    ((array(10), 10), {}, IndexError, "targets is 10, but"),
+    ((X, [0, -100, 0]), {"ignore_index": -1}, IndexError, "targets[1] is -100"),
+    ((X, array(3, int)), {"weight": X}, ValueError, "weight has shape (3, 10)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "options", "error", "message"), CALLS)
+def test_losses(arguments, options, error, message):
+    for function in (xf.softmax_cross_entropy, xf.softmax_cross_entropy_grad, BOTH):
+        with pytest.raises(error, match=re.escape(message)):
+            function(*arguments, **options)
+
+
+READ_ONLY = X.copy()
+READ_ONLY.flags.writeable = False
+OUTS = [
+    (array((3, 9)), ValueError, "out has shape (3, 9); expected (3, 10)"),
+    (array((3, 10), np.float64), TypeError, "out has dtype float64; expected float32"),
+    (array((3, 10), ">f4"), TypeError, "out has dtype >f4; expected float32"),
+    (X.tolist(), TypeError, "out is of type list; expected a NumPy array"),
+    (READ_ONLY, ValueError, "out is read-only"),
+    (np.lib.stride_tricks.as_strided(array(10), (3, 10), (0, 4)), ValueError, "out has elements that share memory"),
+    (np.frombuffer(bytearray(121), np.uint8)[1:].view(np.float32).reshape(3, 10), ValueError, "out is not aligned"),
+]
+
+
+@pytest.mark.parametrize(("out", "error", "message"), OUTS)
+def test_outputs(out, error, message):
+    for call in (lambda: xf.softmax_cross_entropy_grad(X, T, out=out), lambda: BOTH(X, T, out=out),
+                 lambda: xf.softmax(X, out=out), lambda: xf.log_softmax(X, out=out)):
+        with pytest.raises(error, match=re.escape(message)):
+            call()
+
+
+def test_partial_overlap():
+    memory = np.zeros((4, 10), np.float32)
+    for x, out in ((memory[:3], memory[1:]), (memory[:3], memory[:3, ::-1]), (memory[:3, :9], memory[:3, 1:])):
+        t = np.zeros(3, int)
+        for call in (lambda x=x, t=t, out=out: BOTH(x, t, out=out), lambda x=x, out=out: xf.softmax(x, out=out)):
+            with pytest.raises(ValueError, match="out overlaps the input without being the same elements"):
+                call()
+    soft = np.ones((3, 10), np.float32)
+    with pytest.raises(ValueError, match="out overlaps the targets or the weights"):
+        BOTH(X, soft, out=soft)
+    with pytest.raises(ValueError, match="out overlaps x"):
+        xf.logsumexp(memory, out=memory[:, 0])
+
+
+def test_outputs_stay_untouched():
+    x = np.ones((3, 10), np.float32)
+    out = np.full((3, 10), 7, np.float32)
+    for given in ({"targets": [0, 1, 10]}, {"targets": T, "weight": [1]}, {"targets": T, "n_threads": 0},
+                  {"targets": T, "sample_weight": [1, 1, np.inf]}, {"targets": T, "reduction": 1}):
+        with pytest.raises((IndexError, ValueError)):
+            BOTH(x, out=out, **given)
+        with pytest.raises((IndexError, ValueError)):
+            BOTH(x, out=x, **given)
+    assert np.all(out == 7) and np.all(x == 1)
+
+
+def test_the_first_bad_target_is_named():
+    targets = np.zeros(200_000, np.int32)
+    targets[[150_000, 70_000]] = 5, -3
+    with pytest.raises(IndexError, match=r"targets\[70000\] is -3, but logits have 2 classes \(0 to 1\)"):
+        xf.softmax_cross_entropy(array((200_000, 2)), targets, n_threads=2)
+
+
+@pytest.mark.parametrize(("axis", "error", "message"), [
+    ((0, 0), ValueError, "axis is (0, 0), which names an axis twice"),
+    ((0, 2), ValueError, "axis 2 is out of bounds"),
+    ((), ValueError, "axis is an empty tuple"),
+    ("0", TypeError, "axis is '0'; expected an integer"),
+])
+def test_axes(axis, error, message):
+    for function in (xf.softmax, xf.log_softmax, xf.logsumexp):
+        with pytest.raises(error, match=re.escape(message)):
+            function(X, axis)
+
+
+def test_the_softmax_family():
+    for function in (xf.softmax, xf.log_softmax, xf.logsumexp):
+        for x, error, message in ((np.float32(1), ValueError, "x is zero-dimensional"), (array((2, 0)), ValueError, "x has no"),
+                                  (array(3, complex), TypeError, "x has dtype complex128")):
+            with pytest.raises(error, match=re.escape(message)):
+                function(x)
+        with pytest.raises(ValueError, match="n_threads is 0"):
+            function(X, n_threads=0)
+    with pytest.raises(ValueError, match=re.escape("out has shape (4,); expected (3,)")):
+        xf.logsumexp(X, out=array(4))
+
+
+def test_empty_is_a_number():
+    with pytest.raises(TypeError, match="empty is 'x'; expected a number"):
+        xf.softmax_cross_entropy(X, T, empty="x")
+
+
+def test_keyword_only():
+    for call in (lambda: xf.softmax_cross_entropy(X, T, 1), lambda: xf.softmax(X, 1, X)):
+        with pytest.raises(TypeError, match="positional arguments"):
+            call()
