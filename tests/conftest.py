@@ -2,7 +2,13 @@
 
 import pytest
 
-from xentfast import _dispatch
+from xentfast import _dispatch, _threads
+
+
+@pytest.fixture(autouse=True)
+def no_grain(monkeypatch):
+    """Small arrays are cut over threads too, else few tests would run more than one."""
+    monkeypatch.setattr(_threads, "GRAIN", 1)
 
 
 @pytest.fixture

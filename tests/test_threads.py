@@ -34,13 +34,16 @@ def test_default_count(monkeypatch):
     monkeypatch.setattr(_core, "max_threads", lambda: 64)
     monkeypatch.setattr(_threads, "_QUOTA", None)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert _threads.thread_count(None, 10**9) == cpus
-    monkeypatch.setattr(_threads, "available_cpus", lambda: 16)
-    assert _threads.thread_count(None, 10**9) == 16
-    assert _threads.thread_count(None, 3 * _threads.GRAIN) == 3
-    assert _threads.thread_count(None, 2 * _threads.GRAIN - 1) == 1
-    assert _threads.thread_count(5, 10) == 5
-    assert _threads.thread_count(np.int64(3), 10) == 3
+    assert _threads.thread_count(None, 10**9) == min(cpus, 64)
+    monkeypatch.setattr(_threads, "_QUOTA", 1)
+    assert _threads.thread_count(None, 10**9) == 1
+
+
+def test_small_work_stays_on_few_threads(monkeypatch):
+    monkeypatch.setattr(_threads, "GRAIN", 1000)
+    monkeypatch.setattr(_threads, "default_threads", lambda: 16)
+    assert [_threads.thread_count(None, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 16]
+    assert [_threads.thread_count(np.int64(5), n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 5]
 
 
 @pytest.mark.skipif(_core.openmp_version() == 0, reason="built without OpenMP")

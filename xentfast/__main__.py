@@ -180,8 +180,8 @@ def train(digits, held_out, epochs, seed, n_threads):
     print(f"A perceptron of {pixels}, {HIDDEN_UNITS} and 10 units learns {n_digits} handwritten digits; "
           f"{len(held_out.labels)} others are held out.")
     # BLAS on one thread: the products are small, and the outcome is then the same for any number of threads.
-    with threadpool_limits(1, user_api="blas"):
-        for epoch in tqdm(range(1, epochs + 1), unit="epoch", leave=False, disable=None):
+    with threadpool_limits(1, user_api="blas"), tqdm(total=epochs, desc="training", leave=False, disable=None) as bar:
+        for epoch in range(1, epochs + 1):
             order = rng.permutation(n_digits)
             for batch in (order[first:first + BATCH] for first in range(0, n_digits, BATCH)):
                 gradients = gradients_of(parameters, digits.images[batch], digits.labels[batch], n_threads)
@@ -189,6 +189,7 @@ def train(digits, held_out, epochs, seed, n_threads):
             now = Epoch(*loss_and_accuracy(parameters, digits, n_threads),
                         *loss_and_accuracy(parameters, held_out, n_threads))
             history.append(now)
+            bar.update()
             tqdm.write(f"epoch {epoch:3}   loss {now.loss:.4f}   held-out loss {now.held_out_loss:.4f}   "
                        f"held-out accuracy {now.held_out_accuracy:.2%}")
     return history
@@ -343,9 +344,9 @@ PEERS = {
 
 
 def median_seconds(call, seconds):
-    """Median time of a call: at least three, and as many as fit in `seconds`; the first two are not counted."""
-    times, start = [], time.perf_counter()
-    while len(times) < 5 or time.perf_counter() - start < seconds:
+    """Median time of a call, after two that warm up: of at least three, and of as many as fill `seconds`."""
+    times = []
+    while len(times) < 5 or sum(times[2:]) < seconds:
         begin = time.perf_counter()
         call()
         times.append(time.perf_counter() - begin)
@@ -359,14 +360,14 @@ def measure(peers, shapes, threads, seconds):
     present = {name: calls for name, (modules, calls) in peers.items() if all(map(installed, modules))}
     figures = {(what, shape): {} for what in ("loss", "loss + gradient") for shape in shapes}
     failures = {}
-    # Freeing one block of this size makes glibc keep what is freed later. Else page faults, of which there are many or few
-    # by the accident of earlier allocations, can double the times of those who allocate: NumPy, SciPy, PyTorch.
+    # Freeing one block of this size makes glibc keep what is freed later. Without it, page faults, many or few by the
+    # accident of earlier allocations, can double the times of those who allocate on the way: NumPy, SciPy, PyTorch.
     np.empty(33_500_000, np.uint8)
     for shape in shapes:
         rng = np.random.default_rng(0)
         logits = rng.standard_normal(shape, np.float32) * 3
         targets = rng.integers(0, shape[1], shape[0])
-        for name, calls in tqdm(present.items(), desc="measuring", leave=False, disable=None):
+        for name, calls in tqdm(present.items(), desc=f"timing {shape[0]} x {shape[1]}", leave=False, disable=None):
             try:
                 for what, call in zip(("loss", "loss + gradient"), calls(logits, targets, threads), strict=True):
                     if call is not None:

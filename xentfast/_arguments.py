@@ -19,6 +19,8 @@ STREAM_ROW_BYTES = 768 * 1024
 
 def float_array(value, name):
     """An array of float32 or float64 in the machine's byte order; integers become float64. A copy only where it must be."""
+    if _core.is_plain_float(value):
+        return value
     array = value if type(value) is np.ndarray else plain_array(value, name)
     if array.dtype in FLOATS:
         if not (array.dtype.isnative and array.flags.aligned):
@@ -44,21 +46,28 @@ def plain_array(value, name):
 
 def class_axis(axis, array, name):
     """`axis` as an index from the front; there must be at least one class along it."""
-    if array.ndim == 0:
+    ndim = array.ndim
+    if ndim == 0:
         raise ValueError(f"{name} is zero-dimensional; expected at least one axis, that of the classes")
-    axis = one_axis(axis, array.ndim)
+    axis = ndim - 1 if type(axis) is int and axis == -1 else one_axis(axis, ndim)
     if array.shape[axis] == 0:
         raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
     return axis
 
 
-def one_axis(axis, ndim):
-    if isinstance(axis, bool):
-        raise TypeError("axis is a bool; expected an integer")
+def integer(value, name):
+    if type(value) is int:
+        return value
+    if isinstance(value, bool):
+        raise TypeError(f"{name} is a bool; expected an integer")
     try:
-        index = operator.index(axis)
+        return operator.index(value)
     except TypeError:
-        raise TypeError(f"axis is {axis!r}; expected an integer") from None
+        raise TypeError(f"{name} is {value!r}; expected an integer") from None
+
+
+def one_axis(axis, ndim):
+    index = integer(axis, "axis")
     if not -ndim <= index < ndim:
         raise np.exceptions.AxisError(index, ndim)
     return index % ndim
@@ -128,6 +137,8 @@ def output_array(out, like, name="out", inputs=()):
     """
     if out is None:
         return np.empty(like.shape, like.dtype)
+    if _core.fits(out, like) and _core.apart(out, *inputs) and (out is like or _core.apart(out, like)):
+        return out
     check_output(out, like.shape, like.dtype, name)
     if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
         raise ValueError(f"{name} overlaps the input without being the same elements; pass the input itself, or another array")
@@ -178,13 +189,13 @@ def overlaps_itself(array):
 def passes_cache(out, like, axis):
     """Whether `out`, of the shape of `like`, is worth writing by stores that go past the cache."""
     return (out is not None and out.nbytes > STREAM_BYTES and like.shape[axis] * like.itemsize <= STREAM_ROW_BYTES
-            and not np.may_share_memory(out, like))
+            and _core.apart(out, like))
 
 
 class CrossEntropyCall:
     """The checked arguments of one call to softmax cross-entropy."""
 
-    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "reduction", "sample_weight", "smoothing",
+    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "reduction", "rows", "sample_weight", "smoothing",
                  "smoothing_mass", "soft", "weight_sum")
 
     def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction, n_threads):
@@ -194,11 +205,12 @@ class CrossEntropyCall:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
         self.reduction = reduction
-        smoothing = self.smoothing = 0.0 if label_smoothing == 0 else real_number(label_smoothing, "label_smoothing")
+        smoothing = label_smoothing if type(label_smoothing) is float else real_number(label_smoothing, "label_smoothing")
+        self.smoothing = smoothing
         if not 0.0 <= smoothing <= 1.0:
             raise ValueError(f"label_smoothing is {smoothing}; expected a number from 0 to 1")
         n_classes = logits.shape[axis]
-        rows = logits.shape[:axis] + logits.shape[axis + 1:]
+        rows = self.rows = logits.shape[:axis] + logits.shape[axis + 1:]
         self.class_weight = self.sample_weight = self.smoothing_mass = None
         if weight is not None:
             self.class_weight = finite_weights(
@@ -212,33 +224,35 @@ class CrossEntropyCall:
             self.smoothing_mass = np.full(n_classes, mass, logits.dtype)
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
+        if _core.is_plain_classes(targets):
+            self.soft = None
+            self._set_classes(targets, targets, rows, n_classes, ignore_index)
+            return
         array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
         if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
             array = array.astype(np.int64)              # an empty list holds no float
         kind = array.dtype.kind
         if kind in "iu":
             self.soft = None
-            self._set_classes(array, rows, n_classes, ignore_index)
+            # Unsigned numbers that int64 cannot hold become the largest that it can: no class either.
+            classes = np.minimum(array, np.uint64(2**63 - 1)) if array.dtype == np.uint64 else array
+            classes = np.ascontiguousarray(classes, np.int64).reshape(array.shape)
+            self._set_classes(array, classes, rows, n_classes, ignore_index)
         elif kind == "f":
             self._set_soft(array, rows, n_classes)
         else:
             raise TypeError(f"targets have dtype {array.dtype}; expected integers (class indices) or floats (soft targets)")
 
-    def _set_classes(self, targets, rows, n_classes, ignore_index):
+    def _set_classes(self, targets, classes, rows, n_classes, ignore_index):
+        """`classes` are the targets as contiguous int64."""
         if targets.shape != rows:
             raise ValueError(f"targets have shape {targets.shape}; expected {rows}, the shape of logits "
                              f"{self.logits.shape} without axis {self.axis}")
-        try:
-            ignored = operator.index(ignore_index)
-        except TypeError:
-            raise TypeError(f"ignore_index is {ignore_index!r}; expected an integer") from None
-        classes = targets
-        if targets.dtype == np.uint64:
-            classes = np.minimum(targets, np.uint64(2**63 - 1))     # no class is that large: the error stays one
-        classes = np.ascontiguousarray(classes, np.int64).reshape(rows)
-        ignored = ignored if -2**63 <= ignored < 2**63 else -1 - 2**62
+        ignored = integer(ignore_index, "ignore_index")
+        if not -2**63 <= ignored < 2**63:                           # nor can a target be
+            ignored = -2**63
         bad_class, bad_weight, self.weight_sum = _core.scan_targets(
-            classes.size, classes, self.sample_weight, self.class_weight, n_classes, ignored, self.n_threads)
+            math.prod(rows), classes, self.sample_weight, self.class_weight, n_classes, ignored, self.n_threads)
         self._check_sample_weight(bad_weight)
         if bad_class >= 0:
             where = position(bad_class, rows)

@@ -39,9 +39,9 @@ cdef enum:
     SPAN = 65536            # rows whose values are held at a time: half a MiB
     BLOCK = 32              # rows that are added in one tree
     ALIGNMENT = 64
-    # Up to this many classes, rows go along the lanes; above, classes do (asv: CrossEntropy.time_few_classes, 2026-11).
-    TILE_CLASSES = 64
-    MAX_TILE_CLASSES = 131072       # more would need over 1 MiB of scratch in a thread
+    # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
+    TILE_BYTES = 1536
+    MAX_TILE_CLASSES = 131072
 
 FOR_LOSS, FOR_GRADIENT, FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = LOSS, GRADIENT, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
 
@@ -96,6 +96,54 @@ cdef class Kernels:
         return result
 
 
+# ---- what needs no second look: the common case of the checks in _arguments, where a microsecond is a lot
+
+
+def is_plain_float(array):
+    """An aligned array of float32 or float64 in the machine's byte order, of at least one axis."""
+    return (type(array) is np.ndarray and cnp.PyArray_NDIM(array) > 0 and cnp.PyArray_ISBEHAVED_RO(array)
+            and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64))
+
+
+def is_plain_classes(array):
+    """A contiguous array of int64."""
+    return (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == cnp.NPY_INT64
+            and cnp.PyArray_ISCARRAY_RO(array))
+
+
+def fits(out, cnp.ndarray like):
+    """A contiguous, writeable array of the shape and type of `like`."""
+    return (type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == cnp.PyArray_TYPE(like)
+            and cnp.PyArray_SAMESHAPE(out, like))
+
+
+cdef void memory_bounds(cnp.ndarray array, uintptr_t* low, uintptr_t* high) noexcept:
+    cdef int axis
+    cdef Py_ssize_t reach
+    low[0] = high[0] = <uintptr_t>cnp.PyArray_DATA(array)
+    if cnp.PyArray_SIZE(array) == 0:
+        return
+    for axis in range(cnp.PyArray_NDIM(array)):
+        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+    high[0] += cnp.PyArray_ITEMSIZE(array)
+
+
+def apart(cnp.ndarray out, *arrays):
+    """Whether `out` lies outside the memory that each of the arrays (or None) spans."""
+    cdef uintptr_t low, high, other_low, other_high
+    memory_bounds(out, &low, &high)
+    for array in arrays:
+        if array is not None:
+            memory_bounds(array, &other_low, &other_high)
+            if low < other_high and other_low < high:
+                return False
+    return True
+
+
 # ---- arrays to rows
 
 
@@ -134,7 +182,7 @@ cdef void merge_axes(Problem* problem) noexcept nogil:
 
 
 cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
-    if problem.n_classes <= TILE_CLASSES:
+    if problem.n_classes * itemsize <= TILE_BYTES:
         return True
     return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == itemsize
             and problem.shape[problem.n_axes - 1] >= lanes and problem.n_classes <= MAX_TILE_CLASSES)
@@ -255,8 +303,8 @@ cdef char* aligned(char* address) noexcept nogil:
     return <char*>((<uintptr_t>address + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
 
 
-cdef object run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
-                        void* row_values):
+cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
+                        void* row_values) except? -1.0:
     """Every row of the problem. The row values go to `row_values` in the logits' type, or are added up and returned."""
     cdef const KernelTable* table = kernels.table
     cdef const RowKernels* own = &table.of_double if as_double else &table.of_float
@@ -344,19 +392,30 @@ cdef void set_targets(Problem* problem, int axis, classes, soft, sample_weight, 
         problem.soft_is_double = cnp.PyArray_TYPE(soft) == cnp.NPY_FLOAT64
 
 
+cdef object scalar(double dividend, double divisor, cnp.ndarray like):
+    """dividend/divisor as a NumPy scalar of the array's type; exactly 0 below its smallest normal number."""
+    cdef bint as_double = cnp.PyArray_TYPE(like) == cnp.NPY_FLOAT64
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double value = flushed(dividend / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
+    xf_leave_ieee(saved)
+    return np.float64(value) if as_double else np.float32(value)
+
+
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
-                  smoothing_mass, double smoothing, double gradient_scale, out, row_values, bint stream, int n_threads):
-    """The rows' losses into `row_values`, or their sum; with `out`, the gradient times `gradient_scale` as well."""
+                  smoothing_mass, double smoothing, double divisor, out, row_values, bint stream, int n_threads):
+    """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well."""
     cdef Problem problem
+    cdef double value
+    cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
     set_problem(&problem, logits, axis)
     set_targets(&problem, axis, classes, soft, sample_weight, class_weight, smoothing_mass, smoothing)
     problem.result = LOSS if out is None else GRADIENT
-    problem.gradient_scale = gradient_scale
+    problem.gradient_scale = 1.0 / divisor
     problem.stream = stream
     if out is not None:
         set_operand(&problem.out, out, axis)
-    return run_problem(kernels, &problem, cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64, NULL, n_threads,
-                       data_or_null(row_values))
+    value = run_problem(kernels, &problem, as_double, NULL, n_threads, data_or_null(row_values))
+    return row_values if row_values is not None else scalar(value, divisor, logits)
 
 
 def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_weight, class_weight, int n_threads):
@@ -475,11 +534,3 @@ def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_
             total.error += scans[span].weight.error
         free(scans)
     return whole.bad_class, whole.bad_weight, total_of(&total)
-
-
-def quotient(double dividend, double divisor, bint as_double):
-    """dividend/divisor in IEEE mode; exactly 0 below the smallest normal number of the result's type."""
-    cdef xf_mode saved = xf_enter_ieee()
-    cdef double value = flushed(dividend / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
-    xf_leave_ieee(saved)
-    return value

@@ -1,8 +1,8 @@
 """How many threads, and why.
 
 By default what OpenMP would start (OMP_NUM_THREADS and threadpoolctl included), not above the CPUs that this process may
-use, and one where the work is small. Explicit counts are taken as they are. In a child after fork there is one thread,
-whatever was asked: libgomp's threads do not survive a fork, and waiting for them would hang.
+use. An explicit count may be above them. Either way small work stays on fewer threads, which costs no bit. In a child after
+fork there is one thread: libgomp's threads do not survive a fork, and waiting for them would hang.
 """
 
 import operator
@@ -75,16 +75,20 @@ def default_threads():
 
 def thread_count(n_threads, n_logits):
     """Threads for a call over `n_logits` logits; ValueError and TypeError for what is no count."""
-    if n_threads is None:
-        if n_logits < 2 * GRAIN:
-            return 1
-        return max(1, min(default_threads(), n_logits // GRAIN))
+    if n_threads is not None:
+        if type(n_threads) is not int:
+            n_threads = _integer(n_threads)
+        if n_threads < 1:
+            raise ValueError(f"n_threads is {n_threads}; expected None or an integer of at least 1")
+    if n_logits < 2 * GRAIN or _forked:
+        return 1
+    return min(default_threads() if n_threads is None else n_threads, n_logits // GRAIN)
+
+
+def _integer(n_threads):
     if isinstance(n_threads, bool):
         raise TypeError("n_threads is a bool; expected None or an integer of at least 1")
     try:
-        count = operator.index(n_threads)
+        return operator.index(n_threads)
     except TypeError:
         raise TypeError(f"n_threads is {n_threads!r}; expected None or an integer of at least 1") from None
-    if count < 1:
-        raise ValueError(f"n_threads is {count}; expected None or an integer of at least 1")
-    return 1 if _forked else min(count, 1024)

@@ -57,8 +57,8 @@ def softmax_cross_entropy(
     empty : float, default nan
         What "mean" gives where Σ wᵢ is 0: no rows, every row ignored, or no weight.
     n_threads : int, optional
-        Threads to use. By default as many as OpenMP would, not more than the CPUs this process may use, and one for
-        small work. The result has the same bits for any number.
+        Threads to use at most; small work stays on fewer. By default as many as OpenMP would start, not more than the
+        CPUs that this process may use. The result has the same bits for any number.
 
     Returns
     -------
@@ -216,19 +216,18 @@ def softmax_cross_entropy_value_and_grad(
 def _run(call, out, empty):
     """The loss; the gradient goes to `out` unless that is None."""
     logits = call.logits
-    mean = call.reduction == "mean"
+    divisor, row_values = 1.0, None
     empty = empty if type(empty) is float else real_number(empty, "empty")
-    if mean and call.weight_sum == 0.0:
-        if out is not None:
-            out[...] = 0
-        return logits.dtype.type(empty)
-    row_values = None
-    if call.reduction == "none":
-        row_values = np.empty(logits.shape[:call.axis] + logits.shape[call.axis + 1:], logits.dtype)
-    total = _core.cross_entropy(
+    if call.reduction == "mean":
+        divisor = call.weight_sum
+        if divisor == 0.0:
+            if out is not None:
+                out[...] = 0
+            return logits.dtype.type(empty)
+    elif call.reduction == "none":
+        row_values = np.empty(call.rows, logits.dtype)
+    loss = _core.cross_entropy(
         _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
-        call.smoothing_mass, call.smoothing, 1.0 / call.weight_sum if mean else 1.0, out, row_values,
-        passes_cache(out, logits, call.axis), call.n_threads)
-    if row_values is not None:
-        return row_values[()]
-    return logits.dtype.type(_core.quotient(total, call.weight_sum if mean else 1.0, logits.dtype.itemsize == 8))
+        call.smoothing_mass, call.smoothing, divisor, out, row_values, passes_cache(out, logits, call.axis),
+        call.n_threads)
+    return loss[()]

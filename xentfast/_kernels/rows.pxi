@@ -30,27 +30,31 @@ cdef inline double fold_lanes(double* sums) noexcept nogil:
     return sums[0]
 
 
-cdef inline void cut_edges(const real* x, Py_ssize_t n, Py_ssize_t mark, real* edges) noexcept nogil:
-    """The block that holds the marked class → edges[0], the short last block → edges[1], with −inf for the marked
-    class and past the end: neutral for maximum and sum."""
-    cdef Py_ssize_t start, cls, lane
-    for lane in range(2 * LANES):
-        edges[lane] = -INFINITY
-    start = n - n % LANES
-    for cls in range(start, n):
-        edges[LANES + cls - start] = x[cls]
-    if mark >= 0:
-        start = mark - mark % LANES
-        for cls in range(start, min(start + LANES, n)):
-            edges[cls - start] = x[cls]
-        edges[mark - start] = -INFINITY
+cdef inline const real* cut_tail(const real* x, Py_ssize_t n, real* edge) noexcept nogil:
+    """x[0 : n]'s short last block, with −inf past its end, neutral for maximum and sum. `edge` has two blocks: the last
+    LANES numbers go into the first in one piece, and the short block begins somewhere in there."""
+    cdef Py_ssize_t rest = n % LANES, lane
+    for lane in range(LANES):
+        edge[LANES + lane] = -INFINITY
+    if n >= LANES:
+        memcpy(edge, x + n - LANES, LANES * sizeof(real))
+    else:
+        for lane in range(rest):
+            edge[LANES - rest + lane] = x[n - rest + lane]
+    return edge + LANES - rest
 
 
-cdef inline const real* block_of(const real* x, const real* edges, Py_ssize_t block, Py_ssize_t marked_block,
-                                 Py_ssize_t full) noexcept nogil:
+cdef inline void cut_marked(const real* block, Py_ssize_t lane, real* edge) noexcept nogil:
+    """A copy of the block with −inf for the marked class."""
+    memcpy(edge, block, LANES * sizeof(real))
+    edge[lane] = -INFINITY
+
+
+cdef inline const real* block_of(const real* x, Py_ssize_t block, const real* marked, Py_ssize_t marked_block,
+                                 const real* tail, Py_ssize_t full) noexcept nogil:
     if block == marked_block:
-        return edges
-    return edges + LANES if block == full else x + block * LANES
+        return marked
+    return tail if block == full else x + block * LANES
 
 
 cdef inline void prefetch_block(const real* x) noexcept nogil:
@@ -67,7 +71,8 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
                              Py_ssize_t stride, bint marked, bint massed, bint keep) noexcept nogil:
     """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
     `kept` may be x. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
-    cdef real edges[2 * LANES]
+    cdef real edge[2 * LANES]
+    cdef real marked_edge[LANES]
     cdef real lanes[LANES]
     cdef real tail[LANES]
     cdef real peaks[LANES]
@@ -79,17 +84,19 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     cdef double peak_sums[LANES]
     cdef const real* source
     cdef const real* m
+    cdef const real* short_block = cut_tail(x, n, edge)
     cdef real t, e, reference
     cdef Py_ssize_t full = n // LANES
     cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
     cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
     cdef Py_ssize_t block, lane, width, strip
 
-    cut_edges(x, n, mark, edges)
+    if mark >= 0:
+        cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
     for lane in range(LANES):
         lanes[lane] = -INFINITY
     for block in range(blocks):
-        source = block_of(x, edges, block, marked_block, full)
+        source = block_of(x, block, marked_edge, marked_block, short_block, full)
         for lane in range(LANES):
             lanes[lane] = source[lane] if source[lane] > lanes[lane] else lanes[lane]
     width = LANES // 2
@@ -114,7 +121,7 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
                 masses[lane] = 0
                 moment[lane] = 0
         for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
-            source = block_of(x, edges, block, marked_block, full)
+            source = block_of(x, block, marked_edge, marked_block, short_block, full)
             prefetch_block(x + block * LANES + chunk_length(<real>0))
             m = mass + block * LANES if massed else NULL
             for lane in range(LANES):
