@@ -534,3 +534,12 @@ def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_
             total.error += scans[span].weight.error
         free(scans)
     return whole.bad_class, whole.bad_weight, total_of(&total)
+
+
+def skip_ignored(cnp.ndarray classes, int64_t ignored):
+    """Put −1, which the kernels skip, where `classes` (contiguous) is `ignored`."""
+    cdef int64_t* data = <int64_t*>cnp.PyArray_DATA(classes)
+    cdef Py_ssize_t row, n_rows = cnp.PyArray_SIZE(classes)
+    with nogil:
+        for row in range(n_rows):
+            data[row] = -1 if data[row] == ignored else data[row]

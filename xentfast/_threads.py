@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xentfast import _core
 
-# Logits for each thread below which a second one costs more than it brings (asv: CrossEntropy.time_small).
+# Logits for each thread below which a second one costs more than it brings (asv: SoftmaxCrossEntropyValueAndGrad.time_grain).
 GRAIN = 16384
 
 _forked = False

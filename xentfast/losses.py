@@ -156,6 +156,7 @@ def softmax_cross_entropy_grad(
     call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
                             n_threads)
     out = call.output(out)
+    call.reduction = "sum" if call.reduction == "none" else call.reduction      # the losses themselves are not asked for
     _run(call, out, 0.0)
     return out
 

@@ -14,8 +14,10 @@ from xentfast._kernels.table cimport (
 include "lanes.pxi"
 include "settle.pxi"
 include "load.pxi"
+include "chunks.pxi"
 include "rows.pxi"
 include "tiles.pxi"
+include "ranges.pxi"
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:

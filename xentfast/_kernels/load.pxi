@@ -1,5 +1,5 @@
 # The load stage: rows and chunks as the arithmetic wants them, plain and contiguous, whatever the array's strides.
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cdef extern from "machine.h":
     void XF_PREFETCH(const void* address) noexcept nogil

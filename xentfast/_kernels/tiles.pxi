@@ -385,26 +385,3 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             log_tile(&state, tile, n)
         mend_rows(&rows, &state, start, n, marked, tile)
         store_tile(&problem.out, rows.out, count, start, n, tile)
-
-
-cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                      real kind) noexcept nogil:
-    """Rows [first, last), a tile at a time. Scratch: stats, and three matrices of a chunk."""
-    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef Py_ssize_t matrix = min(problem.n_classes, chunk_length(kind)) * LANES
-    cdef double* stats = <double*>scratch
-    cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
-    cdef real* mass = tile + matrix
-    cdef real* work = mass + matrix
-    cdef Py_ssize_t index, start, count
-    for index in range((last - first + LANES - 1) // LANES):
-        start = first + index * LANES
-        count = min(<Py_ssize_t>LANES, last - start)
-        if problem.classes != NULL and has_mass(problem):
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, True)
-        elif problem.classes != NULL:
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, False)
-        elif has_mass(problem):
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, True)
-        else:
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, False)

@@ -1,0 +1,238 @@
+# One chunk: its sums, and its second sweep. Class j of a chunk goes to lane j mod LANES; the folds of lanes and of chunks.
+
+cdef enum Field:
+    REFERENCE, PEAKS, TAIL, MASS, MOMENT, SHARE, N_FIELDS
+
+
+cdef inline double fold_lanes(double* sums) noexcept nogil:
+    """One fixed tree over the lanes; `sums` is overwritten."""
+    cdef Py_ssize_t width = LANES // 2, lane
+    while width > 0:
+        for lane in range(width):
+            sums[lane] += sums[lane + width]
+        width //= 2
+    return sums[0]
+
+
+cdef inline const real* cut_tail(const real* x, Py_ssize_t n, real* edge) noexcept nogil:
+    """x[0 : n]'s short last block, with −inf past its end, neutral for maximum and sum. `edge` has two blocks: the last
+    LANES numbers go into the first in one piece, and the short block begins somewhere in there."""
+    cdef Py_ssize_t rest = n % LANES, lane
+    for lane in range(LANES):
+        edge[LANES + lane] = -INFINITY
+    if n >= LANES:
+        memcpy(edge, x + n - LANES, LANES * sizeof(real))
+    else:
+        for lane in range(rest):
+            edge[LANES - rest + lane] = x[n - rest + lane]
+    return edge + LANES - rest
+
+
+cdef inline void cut_marked(const real* block, Py_ssize_t lane, real* edge) noexcept nogil:
+    """A copy of the block with −inf for the marked class."""
+    memcpy(edge, block, LANES * sizeof(real))
+    edge[lane] = -INFINITY
+
+
+cdef inline const real* block_of(const real* x, Py_ssize_t block, const real* marked, Py_ssize_t marked_block,
+                                 const real* tail, Py_ssize_t full) noexcept nogil:
+    if block == marked_block:
+        return marked
+    return tail if block == full else x + block * LANES
+
+
+cdef inline void prefetch_block(const real* x) noexcept nogil:
+    """Every cache line of a block."""
+    cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
+    XF_PREFETCH(x)
+    XF_PREFETCH(x + line)
+    if real is double:
+        XF_PREFETCH(x + 2 * line)
+        XF_PREFETCH(x + 3 * line)
+
+
+cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, double* stats,
+                             Py_ssize_t stride, bint marked, bint massed, bint keep) noexcept nogil:
+    """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
+    `kept` may be x. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
+    cdef real edge[2 * LANES]
+    cdef real marked_edge[LANES]
+    cdef real lanes[LANES]
+    cdef real tail[LANES]
+    cdef real peaks[LANES]
+    cdef real masses[LANES]
+    cdef real moment[LANES]
+    cdef double tails[LANES]
+    cdef double mass_sums[LANES]
+    cdef double moments[LANES]
+    cdef double peak_sums[LANES]
+    cdef const real* source
+    cdef const real* m
+    cdef const real* short_block = cut_tail(x, n, edge)
+    cdef real t, e, reference
+    cdef Py_ssize_t full = n // LANES
+    cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
+    cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
+    cdef Py_ssize_t block, lane, width, strip
+
+    if mark >= 0:
+        cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
+    for lane in range(LANES):
+        lanes[lane] = -INFINITY
+    for block in range(blocks):
+        source = block_of(x, block, marked_edge, marked_block, short_block, full)
+        for lane in range(LANES):
+            lanes[lane] = source[lane] if source[lane] > lanes[lane] else lanes[lane]
+    width = LANES // 2
+    while width > 0:
+        for lane in range(width):
+            lanes[lane] = lanes[lane + width] if lanes[lane + width] > lanes[lane] else lanes[lane]
+        width //= 2
+    stats[REFERENCE * stride] = lanes[0]
+    reference = 0 if lanes[0] == -INFINITY else lanes[0]        # −inf − (−inf) would be nan
+
+    for lane in range(LANES):
+        tails[lane] = 0.0
+        if massed:
+            mass_sums[lane] = 0.0
+            moments[lane] = 0.0
+        if not marked:
+            peaks[lane] = 0
+    for strip in range((blocks + STRIP - 1) // STRIP):
+        for lane in range(LANES):
+            tail[lane] = 0
+            if massed:
+                masses[lane] = 0
+                moment[lane] = 0
+        for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
+            source = block_of(x, block, marked_edge, marked_block, short_block, full)
+            prefetch_block(x + block * LANES + chunk_length(<real>0))
+            m = mass + block * LANES if massed else NULL
+            for lane in range(LANES):
+                t = source[lane] - reference
+                e = exp_scaled(t)
+                lanes[lane] = e
+                if massed:
+                    masses[lane] += m[lane]
+                    moment[lane] += 0 if m[lane] == 0 else m[lane] * -t
+                if marked:
+                    tail[lane] += e
+                else:
+                    tail[lane] += 0 if t == 0 else e
+                    peaks[lane] += 1 if t == 0 else 0
+            if keep:
+                memcpy(kept + block * LANES, lanes, (LANES if block < full else n - full * LANES) * sizeof(real))
+        for lane in range(LANES):
+            tails[lane] += tail[lane]
+            if massed:
+                mass_sums[lane] += masses[lane]
+                moments[lane] += moment[lane]
+
+    stats[TAIL * stride] = fold_lanes(tails) * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
+    stats[PEAKS * stride] = 0.0
+    stats[MASS * stride] = 0.0
+    stats[MOMENT * stride] = 0.0
+    if not marked:
+        for lane in range(LANES):
+            peak_sums[lane] = peaks[lane] if stats[REFERENCE * stride] != -INFINITY else 0.0
+        stats[PEAKS * stride] = fold_lanes(peak_sums)
+    if massed:
+        stats[MASS * stride] = fold_lanes(mass_sums)
+        stats[MOMENT * stride] = fold_lanes(moments)
+
+
+cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stride) noexcept nogil:
+    """Chunk k's sums stand at stats[field·n_chunks·stride + k·stride]. Leaves e^{reference_k − top} as SHARE."""
+    cdef Fold fold
+    cdef double* reference = stats + REFERENCE * n_chunks * stride
+    cdef double* peaks = stats + PEAKS * n_chunks * stride
+    cdef double* tail = stats + TAIL * n_chunks * stride
+    cdef double* mass = stats + MASS * n_chunks * stride
+    cdef double* moment = stats + MOMENT * n_chunks * stride
+    cdef double* share = stats + SHARE * n_chunks * stride
+    cdef double gap
+    cdef Py_ssize_t k
+    fold.top = reference[0]
+    for k in range(1, n_chunks):
+        fold.top = reference[k * stride] if reference[k * stride] > fold.top else fold.top
+    fold.peaks = fold.tail = fold.mass = fold.moment = 0.0
+    for k in range(n_chunks):
+        gap = fold.top - reference[k * stride] if reference[k * stride] < fold.top else 0.0
+        share[k * stride] = exp_unit(-gap)
+        fold.peaks += peaks[k * stride] if gap == 0.0 else 0.0
+        fold.tail += (tail[k * stride] if gap == 0.0 else
+                      (tail[k * stride] + peaks[k * stride]) * share[k * stride])
+        fold.mass += mass[k * stride]
+        # A chunk of −inf alone has an infinite moment already where it has mass.
+        gap = 0.0 if mass[k * stride] == 0.0 or reference[k * stride] == -INFINITY else mass[k * stride] * gap
+        fold.moment += moment[k * stride] + gap
+    return fold
+
+
+cdef inline void scale_lanes(const real* source, Py_ssize_t first, Py_ssize_t last, Factor factor, const real* mass,
+                             double mass_scale, real* lanes, bint massed) noexcept nogil:
+    """lanes[first : last] = source·factor − mass_scale·mass; no subnormal arises."""
+    cdef real power = <real>factor.first
+    cdef real second = <real>factor.second
+    cdef real least = <real>factor.least
+    cdef real share = <real>mass_scale
+    cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
+    cdef real q
+    cdef Py_ssize_t lane
+    for lane in range(first, last):
+        q = source[lane] * power * second if source[lane] >= least else 0
+        if massed:
+            q -= share * mass[lane]
+            q = 0 if -smallest < q < smallest else q
+        lanes[lane] = q
+
+
+cdef inline void scale_chunk(const real* source, Py_ssize_t n, Factor factor, const real* mass, double mass_scale,
+                             Py_ssize_t mark, real mark_value, real* target, bint massed, bint stream) noexcept nogil:
+    """target[0 : n] = source[0 : n]·factor − mass_scale·mass[0 : n], but `mark_value` at `mark`, which joins before a line
+    goes past the cache: fetching it back costs more than all the rest. `target` may be `source`."""
+    cdef real lanes[LANES]
+    cdef Py_ssize_t start = 0, first, count
+    if stream:                              # whole cache lines alone can pass the cache
+        start = (-<Py_ssize_t>target & 63) // <Py_ssize_t>sizeof(real)
+        start = 0 if start == 0 else start - LANES
+    while start < n:
+        first = 0 if start >= 0 else -start
+        count = min(<Py_ssize_t>LANES, n - start)
+        if count - first == LANES:
+            scale_lanes(source + start, 0, LANES, factor, mass + start if massed else NULL, mass_scale, lanes, massed)
+        else:
+            scale_lanes(source + start, first, count, factor, mass + start if massed else NULL, mass_scale, lanes, massed)
+        if start <= mark < start + count:
+            lanes[mark - start] = mark_value
+        if count - first < LANES:
+            memcpy(target + start + first, lanes + first, (count - first) * sizeof(real))
+        elif not stream:
+            memcpy(target + start, lanes, LANES * sizeof(real))
+        else:
+            xf_stream_lines(target + start, lanes)
+            if real is double:
+                xf_stream_lines(target + start + LANES // 2, lanes + LANES // 2)
+        start += LANES
+
+
+cdef inline void log_chunk(const real* source, Py_ssize_t n, double top, double log_sum, real* target) noexcept nogil:
+    """target[0 : n] = (source − top) − log_sum"""
+    cdef real c = <real>top
+    cdef real log_rounded = rounded(c, log_sum)
+    cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
+    cdef real lanes[LANES]
+    cdef real y
+    cdef Py_ssize_t block, start, lane, count
+    for block in range((n + LANES - 1) // LANES):
+        start = block * LANES
+        count = min(<Py_ssize_t>LANES, n - start)
+        if count == LANES:
+            for lane in range(LANES):
+                y = (source[start + lane] - c) - log_rounded
+                lanes[lane] = 0 if -smallest < y < smallest else y
+            memcpy(target + start, lanes, LANES * sizeof(real))
+        else:
+            for lane in range(count):
+                y = (source[start + lane] - c) - log_rounded
+                target[start + lane] = 0 if -smallest < y < smallest else y

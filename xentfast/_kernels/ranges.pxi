@@ -1,0 +1,86 @@
+# The kernels of the table: a range of rows, by rows or by tiles.
+
+
+cdef inline void keep_fold(const Fold* fold, double x_target, Py_ssize_t row, double* folds, TileRows* rows) noexcept nogil:
+    """A row's fold as the only chunk of its place in a tile: folds[field·LANES + row]."""
+    folds[REFERENCE * LANES + row] = fold.top
+    folds[PEAKS * LANES + row] = fold.peaks
+    folds[TAIL * LANES + row] = fold.tail
+    folds[MASS * LANES + row] = fold.mass
+    folds[MOMENT * LANES + row] = fold.moment
+    rows.x_target[row] = x_target
+
+
+cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
+                              real* mass, double* row_values, bint writes) noexcept nogil:
+    """Up to LANES rows, each by itself; what is left to do for each row in double is done for all of them side by side."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef double folds[N_FIELDS * LANES]
+    cdef TileRows rows
+    cdef TileState tile_state
+    cdef RowPlace place
+    cdef RowState state
+    cdef Fold fold
+    cdef real* kept
+    cdef Py_ssize_t row
+    memset(folds, 0, sizeof(folds))
+    place_tile(problem, first, count, &rows)
+    for row in range(count):
+        place.logits = problem.logits.data + rows.logits[row]
+        place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
+        place.out = problem.out.data + rows.out[row] if writes else NULL
+        place.target = rows.target[row]
+        kept = mass + chunk_length(<real>0) if problem.stream else kept_in_out(problem, place.out, <real>0)
+        state.state = SKIPPED
+        if not rows.skip[row]:
+            sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer, mass)
+            fold = fold_chunks(stats, n_chunks, 1)
+            keep_fold(&fold, stats[N_FIELDS * n_chunks], row, folds, &rows)
+            if writes:
+                state = settle_fold(problem, fold, stats[N_FIELDS * n_chunks], rows.target_mass[row], rows.weight[row])
+        if writes:
+            scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer, mass)
+    if problem.classes != NULL:
+        settle_tile(problem, &rows, folds, 1, &tile_state, True)
+    else:
+        settle_tile(problem, &rows, folds, 1, &tile_state, False)
+    tile_values(problem, &rows, &tile_state, row_values, <real>0)
+
+
+cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
+                     real kind) noexcept nogil:
+    """Rows [first, last). Scratch: stats, a chunk of logits, a chunk of masses, a kept row."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef double* stats = <double*>scratch
+    cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks + 8)       # a cache line for the target's logit
+    cdef real* mass = buffer + chunk_length(kind)
+    cdef Py_ssize_t start = first
+    while start < last:
+        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, mass, row_values + start - first,
+                     writes_classes(problem))
+        start += LANES
+    if problem.stream:
+        xf_stream_done()
+
+
+cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
+                      real kind) noexcept nogil:
+    """Rows [first, last), a tile at a time. Scratch: stats, and three matrices of a chunk."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef Py_ssize_t matrix = min(problem.n_classes, chunk_length(kind)) * LANES
+    cdef double* stats = <double*>scratch
+    cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
+    cdef real* mass = tile + matrix
+    cdef real* work = mass + matrix
+    cdef Py_ssize_t index, start, count
+    for index in range((last - first + LANES - 1) // LANES):
+        start = first + index * LANES
+        count = min(<Py_ssize_t>LANES, last - start)
+        if problem.classes != NULL and has_mass(problem):
+            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, True)
+        elif problem.classes != NULL:
+            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, False)
+        elif has_mass(problem):
+            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, True)
+        else:
+            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, False)
