@@ -142,7 +142,7 @@ def test_missing_extra_is_named_before_any_work(hide, missing, monkeypatch):
 
 
 def test_help_names_every_option():
-    done = subprocess.run([sys.executable, "-m", "xentfast", "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-m", "xentfast", "--help"], capture_output=True, text=True, check=True)
     for word in ("--epochs", "--seed", "--threads", "--no-plot", "example:", "xentfast[demo]"):
         assert word in done.stdout
 

@@ -1,6 +1,11 @@
 """What this copy is, how it was built, and what it chose on this machine."""
 
-from xentfast import _build, _core, _dispatch, _threads
+try:
+    from xentfast import _build
+except ImportError as error:
+    raise ImportError("this xentfast is a source folder that has not been built: start Python elsewhere (or as python -P) to "
+                      "get the installed one, or build here with pip install -e .") from error
+from xentfast import _core, _dispatch, _threads
 
 __version__ = "0.1.0"
 
