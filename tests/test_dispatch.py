@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from cpython_capsule import foreign_table
 
 import xentfast as xf
 from xentfast import _build, _core, _dispatch
@@ -64,3 +65,9 @@ def test_version_is_that_of_the_installed_package():
     from importlib.metadata import version
 
     assert xf.__version__ == version("xentfast")
+
+
+def test_kernels_of_another_build_are_refused():
+    """Their structs could be laid out differently: a crash at best."""
+    with pytest.raises(ImportError, match="the kernels for baseline come from another build"):
+        _core.Kernels("baseline", foreign_table())

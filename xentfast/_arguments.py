@@ -255,7 +255,8 @@ class CrossEntropyCall:
         if not -2**63 <= ignored < 2**63:                           # nor can a target be
             ignored = -2**63
         bad_class, bad_weight, self.weight_sum = _core.scan_targets(
-            math.prod(rows), classes, self.sample_weight, self.class_weight, n_classes, ignored, self.n_threads)
+            _dispatch.kernels, math.prod(rows), classes, self.sample_weight, self.class_weight, n_classes, ignored,
+            self.n_threads)
         self._check_sample_weight(bad_weight)
         if bad_class >= 0:
             where = position(bad_class, rows)
@@ -275,9 +276,11 @@ class CrossEntropyCall:
         if not (targets.dtype.isnative and targets.flags.aligned):
             targets = targets.astype(targets.dtype.newbyteorder("="))
         self.soft, self.classes = targets, None
-        _, bad_weight, self.weight_sum = (-1, -1, float(math.prod(rows))) if self.sample_weight is None else \
-            _core.scan_targets(math.prod(rows), None, self.sample_weight, None, n_classes, 0, self.n_threads)
-        self._check_sample_weight(bad_weight)
+        self.weight_sum = float(math.prod(rows))
+        if self.sample_weight is not None:
+            _, bad_weight, self.weight_sum = _core.scan_targets(
+                _dispatch.kernels, math.prod(rows), None, self.sample_weight, None, n_classes, 0, self.n_threads)
+            self._check_sample_weight(bad_weight)
         if self.class_weight is not None and self.reduction == "mean":
             self.weight_sum = _core.soft_weight_sum(
                 _dispatch.kernels, self.logits, self.axis, targets, self.sample_weight, self.class_weight, self.n_threads)

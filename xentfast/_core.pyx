@@ -69,6 +69,8 @@ cdef class Kernels:
     def __init__(self, str level, capsule):
         self.level = level
         self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
+        if self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem):
+            raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):
         return f"<xentfast kernels for {self.level}>"
@@ -476,34 +478,23 @@ cdef void scan_rows(const int64_t* classes, const double* sample_weight, const d
     xf_leave_ieee(saved)
 
 
-cdef void count_rows(const int64_t* classes, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
-                     Scan* scan) noexcept nogil:
-    """scan_rows where every row weighs 1."""
-    cdef Py_ssize_t row, kept = 0, good = 0
-    for row in range(first, last):
-        kept += classes[row] != ignored
-        good += (classes[row] >= 0) & (classes[row] < n_classes) & (classes[row] != ignored)
-    scan.bad_class = scan.bad_weight = -1
-    scan.weight.sum = <double>kept
-    scan.weight.error = 0.0
-    if good == kept:
-        return
-    for row in range(first, last):
-        if classes[row] != ignored and not 0 <= classes[row] < n_classes:
-            scan.bad_class = row
-            return
-
-
-cdef void scan_span(const int64_t* classes, const double* sample_weight, const double* class_weight, Py_ssize_t first,
-                    Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan) noexcept nogil:
+cdef void scan_span(const KernelTable* table, const int64_t* classes, const double* sample_weight,
+                    const double* class_weight, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
+                    Scan* scan) noexcept nogil:
+    """scan_rows, but where every row weighs 1 and no class is bad, counting will do."""
+    cdef int64_t kept, good
     if classes != NULL and sample_weight == NULL and class_weight == NULL:
-        count_rows(classes, first, last, n_classes, ignored, scan)
-    else:
-        scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
+        table.count_classes(classes + first, last - first, n_classes, ignored, &kept, &good)
+        if good == kept:
+            scan.bad_class = scan.bad_weight = -1
+            scan.weight.sum = <double>kept
+            scan.weight.error = 0.0
+            return
+    scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
 
 
-def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_t n_classes, int64_t ignored,
-                 int n_threads):
+def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_t n_classes,
+                 int64_t ignored, int n_threads):
     """(first row with a bad class or −1, first row with a bad weight or −1, Σ of the row weights)"""
     cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
     cdef const double* sample_data = <const double*>data_or_null(sample_weight)
@@ -519,12 +510,12 @@ def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_
     with nogil:
         if n_threads == 1 or n_spans < 2:
             for span in range(n_spans):
-                scan_span(class_data, sample_data, weight_data, span * SPAN, min((span + 1) * SPAN, n_rows), n_classes,
-                          ignored, scans + span)
+                scan_span(kernels.table, class_data, sample_data, weight_data, span * SPAN,
+                          min((span + 1) * SPAN, n_rows), n_classes, ignored, scans + span)
         else:
             for span in prange(n_spans, num_threads=n_threads, schedule="static"):
-                scan_span(class_data, sample_data, weight_data, span * SPAN, min((span + 1) * SPAN, n_rows), n_classes,
-                          ignored, scans + span)
+                scan_span(kernels.table, class_data, sample_data, weight_data, span * SPAN,
+                          min((span + 1) * SPAN, n_rows), n_classes, ignored, scans + span)
         for span in range(n_spans):
             if whole.bad_class < 0:
                 whole.bad_class = scans[span].bad_class

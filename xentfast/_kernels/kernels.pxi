@@ -8,6 +8,8 @@
 #     changes nothing;
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
+from libc.stdint cimport int64_t
+
 from xentfast._kernels.table cimport (
     GRADIENT, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, SOFTMAX, KernelTable, Operand, Problem)
 
@@ -70,6 +72,16 @@ cdef void scale_double(const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                        char* scratch) noexcept nogil:
     row_scale(problem, row, first, last, stats, scratch, <double>0)
 
+cdef void count_classes(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
+                        int64_t* good) noexcept nogil:
+    cdef int64_t n_kept = 0, n_good = 0
+    cdef Py_ssize_t row
+    for row in range(n):
+        n_kept += classes[row] != ignored
+        n_good += (classes[row] >= 0) & (classes[row] < n_classes) & (classes[row] != ignored)
+    kept[0] = n_kept
+    good[0] = n_good
+
 cdef void lanes_exp_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -87,6 +99,8 @@ cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept 
 
 
 cdef KernelTable TABLE
+TABLE.table_bytes = sizeof(KernelTable)
+TABLE.problem_bytes = sizeof(Problem)
 TABLE.lanes = LANES
 TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
@@ -100,6 +114,7 @@ TABLE.of_double.sweep = sweep_double
 TABLE.of_double.settle = settle_double
 TABLE.of_double.scale = scale_double
 TABLE.weigh = weigh_rows
+TABLE.count_classes = count_classes
 TABLE.scratch_bytes = scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double

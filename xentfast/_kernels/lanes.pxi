@@ -100,8 +100,12 @@ cdef inline double exp_unit(double t) noexcept nogil:
 # 0.011 ulp. Largest error of the whole seen over 10⁷ values from 10⁻³⁰⁰ to 10³⁰⁰: 0.75 ulp
 # (python tests/lanes.py log1p_double).
 cdef inline double log1p_double(double u) noexcept nogil:
-    cdef double y = 1.0 + u
-    cdef double correction = (u - (y - 1.0)) / y
+    return log1p_with(u, 1.0 + u, 1.0 / (1.0 + u))
+
+
+cdef inline double log1p_with(double u, double y, double inverse) noexcept nogil:
+    """log1p(u) for callers that have y = 1 + u and its inverse anyway."""
+    cdef double correction = (u - (y - 1.0)) * inverse
     cdef uint64_t bits = xf_bits64(y)
     cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
     cdef double m = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)

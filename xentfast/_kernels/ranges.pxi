@@ -1,16 +1,6 @@
 # The kernels of the table: a range of rows, by rows or by tiles.
 
 
-cdef inline void keep_fold(const Fold* fold, double x_target, Py_ssize_t row, double* folds, TileRows* rows) noexcept nogil:
-    """A row's fold as the only chunk of its place in a tile: folds[field·LANES + row]."""
-    folds[REFERENCE * LANES + row] = fold.top
-    folds[PEAKS * LANES + row] = fold.peaks
-    folds[TAIL * LANES + row] = fold.tail
-    folds[MASS * LANES + row] = fold.mass
-    folds[MOMENT * LANES + row] = fold.moment
-    rows.x_target[row] = x_target
-
-
 cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
                               real* mass, double* row_values, bint writes) noexcept nogil:
     """Up to LANES rows, each by itself; what is left to do for each row in double is done for all of them side by side."""
@@ -35,7 +25,8 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
         if not rows.skip[row]:
             sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer, mass)
             fold = fold_chunks(stats, n_chunks, 1)
-            keep_fold(&fold, stats[N_FIELDS * n_chunks], row, folds, &rows)
+            keep_fold(&fold, row, folds)
+            rows.x_target[row] = stats[N_FIELDS * n_chunks]
             if writes:
                 state = settle_fold(problem, fold, stats[N_FIELDS * n_chunks], rows.target_mass[row], rows.weight[row])
         if writes:

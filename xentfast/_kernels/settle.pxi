@@ -5,7 +5,7 @@
 #   integer target   tail = Σ_{j≠t} e^{x_j − c},  d = x_t − c,  E = e^{−|d|}
 #                    d ≥ 0: u = tail·E            lse − x_t = log1p(u)         p_j = e^{x_j − c}·E/(1 + u)
 #                    d < 0: u = (tail − 1) + E    lse − x_t = log1p(u) − d     p_j = e^{x_j − c}/(1 + u)
-#                    The target never enters a sum that it would swamp, and 1 − p_t is u/(1 + u) or tail/(1 + u).
+#                    The target never enters a sum that it would swamp, and 1 − p_t is u/(1 + u) where p_t is large.
 #   none             peaks = how many equal c, tail = Σ of the others,  u = (peaks − 1) + tail,  lse − c = log1p(u)
 # Each class carries a mass m_j (soft targets, smoothing); the target's own mass is kept apart.
 
@@ -34,18 +34,20 @@ cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass
     cdef double total = target_mass + fold.mass
     cdef double product = fold.tail * scaled
     cdef double e = 0.0 if scaled < 7.283535870312702e-158 else scaled * 3.054936363499605e-151
-    cdef double u, log_sum, loss, others, rest
+    cdef double u, y, inverse, log_sum, loss, others, rest
     product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
     u = product if ahead else (fold.tail - 1.0) + e
-    log_sum = log1p_double(u)
+    y = 1.0 + u
+    inverse = 1.0 / y
+    log_sum = log1p_with(u, y, inverse)
     loss = log_sum if ahead else log_sum - d
     loss = 0.0 if target_mass == 0.0 and loss == loss else target_mass * loss
     others = log_sum + (d if ahead else 0.0)                                # lse − c
     others = 0.0 if fold.mass == 0.0 else fold.mass * others
-    rest = u if ahead else fold.tail
+    rest = u * inverse if ahead else 1.0 - e * inverse                      # 1 − p_t, of which p_t is at most half
     settled.value = row_weight * (loss + (others + fold.moment))
-    settled.scale = weight * total * (e if ahead else 1.0) / (1.0 + u)
-    settled.target = weight * fold.mass - weight * total * (rest / (1.0 + u))
+    settled.scale = weight * total * ((e if ahead else 1.0) * inverse)
+    settled.target = weight * fold.mass - weight * total * rest
     settled.mass_scale = weight
     settled.bad = 1.0 if u != u or x_target == INFINITY or fold.moment != fold.moment else 0.0
     return settled
@@ -54,10 +56,12 @@ cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass
 cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_scale) noexcept nogil:
     cdef Settled settled
     cdef double u = (fold.peaks - 1.0) + fold.tail
-    cdef double log_sum = log1p_double(u)
+    cdef double y = 1.0 + u
+    cdef double inverse = 1.0 / y
+    cdef double log_sum = log1p_with(u, y, inverse)
     settled.value = row_weight * (fold.mass * log_sum + fold.moment)
     settled.mass_scale = row_weight * gradient_scale
-    settled.scale = settled.mass_scale * fold.mass / (1.0 + u)
+    settled.scale = settled.mass_scale * fold.mass * inverse
     settled.target = 0.0
     settled.bad = 1.0 if u != u or fold.peaks == 0.0 or fold.moment != fold.moment else 0.0
     return settled

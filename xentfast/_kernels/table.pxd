@@ -44,6 +44,9 @@ ctypedef void (*RangeKernel)(const Problem* problem, Py_ssize_t first, Py_ssize_
 ctypedef void (*ChunkKernel)(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last,
                              double* stats, char* scratch) noexcept nogil
 ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil
+# Of n classes: how many are not `ignored`, and how many of these are in range.
+ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
+                             int64_t* good) noexcept nogil
 ctypedef void (*FloatLanes)(const float* x, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoubleLanes)(const double* x, double* y, Py_ssize_t n) noexcept nogil
 
@@ -55,11 +58,14 @@ cdef struct RowKernels:             # for one dtype
     ChunkKernel scale
 
 cdef struct KernelTable:
+    Py_ssize_t table_bytes          # sizeof(KernelTable) and sizeof(Problem) where the level was compiled
+    Py_ssize_t problem_bytes
     Py_ssize_t lanes
     Py_ssize_t chunk_bytes
     RowKernels of_float
     RowKernels of_double
     RangeKernel weigh
+    CountKernel count_classes
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double

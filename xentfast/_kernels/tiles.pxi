@@ -195,32 +195,39 @@ cdef inline void take_targets(TileRows* rows, real* tile, Py_ssize_t start, Py_s
             x[0] = -INFINITY
 
 
+cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noexcept nogil:
+    """A row's fold as the only chunk of its place in a tile: folds[field·LANES + row]."""
+    folds[REFERENCE * LANES + row] = fold.top
+    folds[PEAKS * LANES + row] = fold.peaks
+    folds[TAIL * LANES + row] = fold.tail
+    folds[MASS * LANES + row] = fold.mass
+    folds[MOMENT * LANES + row] = fold.moment
+
+
 cdef inline void settle_tile(const Problem* problem, const TileRows* rows, double* stats, Py_ssize_t n_chunks,
                              TileState* state, bint marked) noexcept nogil:
     cdef Fold fold
     cdef Settled settled
-    cdef double peaks[LANES]
-    cdef double tail[LANES]
-    cdef double mass[LANES]
-    cdef double moment[LANES]
+    cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
+    cdef const double* sums = stats
     cdef double gradient_scale = problem.gradient_scale
     cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
     cdef Py_ssize_t row
-    for row in range(LANES):
-        if n_chunks > 1:
+    if n_chunks > 1:
+        for row in range(LANES):
             fold = fold_chunks(stats + row, n_chunks, LANES)
-        else:                                       # what fold_chunks does with one chunk, side by side
-            fold.top = stats[REFERENCE * LANES + row]
-            fold.peaks = stats[PEAKS * LANES + row]
-            fold.tail = stats[TAIL * LANES + row]
-            fold.mass = stats[MASS * LANES + row]
-            fold.moment = stats[MOMENT * LANES + row]
+            keep_fold(&fold, row, folds)
+        sums = folds
+    else:
+        for row in range(LANES):
             stats[SHARE * LANES + row] = 1.0
-        state.top[row], peaks[row], tail[row], mass[row] = fold.top, fold.peaks, fold.tail, fold.mass
-        moment[row] = fold.moment
     for row in range(LANES):
-        fold.top, fold.peaks, fold.tail, fold.mass = state.top[row], peaks[row], tail[row], mass[row]
-        fold.moment = moment[row]
+        fold.top = sums[REFERENCE * LANES + row]
+        fold.peaks = sums[PEAKS * LANES + row]
+        fold.tail = sums[TAIL * LANES + row]
+        fold.mass = sums[MASS * LANES + row]
+        fold.moment = sums[MOMENT * LANES + row]
+        state.top[row] = fold.top
         if marked:
             settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row], gradient_scale)
         else:
