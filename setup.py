@@ -61,6 +61,10 @@ int main(void)
 class BuildExt(build_ext):
     """Compile each extension with its level's flags and write down what was used (xentfast/_build.py)."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         openmp_compile, openmp_link = self.probe_openmp(kind)

@@ -106,7 +106,7 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
                 moment[lane] = 0
         for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
             source = block_of(x, block, marked_edge, marked_block, short_block, full)
-            prefetch_block(x + block * LANES + 3 * chunk_length(<real>0) // 2)
+            prefetch_block(x + block * LANES + 3 * chunk_length(<real>0) // 2)     # a chunk ahead gained half as much
             m = mass + block * LANES if massed else NULL
             for lane in range(LANES):
                 t = source[lane] - reference

@@ -144,7 +144,7 @@ cdef inline void sweep_tile(real* tile, Py_ssize_t n, const real* mass, real* wo
     cdef real lanes[LANES]
     cdef double* reference = stats + REFERENCE * stride
     cdef const real* source
-    cdef real t, unit
+    cdef real t
     cdef Py_ssize_t cls, row
     for row in range(LANES):
         largest[row] = -INFINITY
@@ -174,11 +174,8 @@ cdef inline void sweep_tile(real* tile, Py_ssize_t n, const real* mass, real* wo
             memcpy(tile + cls * LANES, lanes, LANES * sizeof(real))
     sum_tile(tile if marked else work, n, stats + TAIL * stride)
     for row in range(LANES):
-        unit = 1
         stats[TAIL * stride + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
-        stats[PEAKS * stride + row] = 0.0
-        if not marked:
-            stats[PEAKS * stride + row] = peaks[row] * unit if reference[row] != -INFINITY else 0.0
+        stats[PEAKS * stride + row] = peaks[row] if reference[row] != -INFINITY else 0.0
         if not massed:
             stats[MASS * stride + row] = 0.0
             stats[MOMENT * stride + row] = 0.0
