@@ -163,6 +163,10 @@ def test_integer_targets_of_every_dtype(level):
         assert xf.softmax_cross_entropy(logits, targets.astype(code), reduction="none").tobytes() == want
     assert xf.softmax_cross_entropy(logits, targets.astype(">i4"), reduction="none").tobytes() == want
     assert xf.softmax_cross_entropy(logits.astype(">f4"), targets, reduction="none").tobytes() == want
+    shifted = np.frombuffer(b"-" + logits.tobytes(), np.uint8)[1:].view(np.float32).reshape(logits.shape)
+    assert not shifted.flags.aligned and xf.softmax_cross_entropy(shifted, targets, reduction="none").tobytes() == want
+    soft = np.eye(50, dtype=np.float32)[targets]
+    assert xf.softmax_cross_entropy(logits, soft).tobytes() == xf.softmax_cross_entropy(logits, soft.astype(">f4")).tobytes()
 
 
 @pytest.fixture

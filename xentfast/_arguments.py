@@ -22,16 +22,12 @@ def float_array(value, name):
     if _core.is_plain_float(value):
         return value
     array = value if type(value) is np.ndarray else plain_array(value, name)
-    if array.dtype in FLOATS:
-        if not (array.dtype.isnative and array.flags.aligned):
-            array = array.astype(array.dtype.newbyteorder("="))
-    elif array.dtype.kind in "iub":
-        array = array.astype(np.float64)
-    elif array.dtype.newbyteorder("=") in FLOATS:
-        array = array.astype(array.dtype.newbyteorder("="))
-    else:
-        raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
-    return array
+    native = array.dtype.newbyteorder("=")
+    if native not in FLOATS:
+        if native.kind not in "iub":
+            raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
+        native = np.float64
+    return np.require(array, native, "A")
 
 
 def plain_array(value, name):
@@ -268,13 +264,13 @@ class CrossEntropyCall:
         self.classes = classes
 
     def _set_soft(self, targets, rows, n_classes):
-        if targets.dtype not in FLOATS:
+        native = targets.dtype.newbyteorder("=")
+        if native not in FLOATS:
             raise TypeError(f"targets have dtype {targets.dtype}; expected integers, float32 or float64")
         if targets.shape != self.logits.shape:
             raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {self.logits.shape}; "
                              f"class indices must be integers, of shape {rows}")
-        if not (targets.dtype.isnative and targets.flags.aligned):
-            targets = targets.astype(targets.dtype.newbyteorder("="))
+        targets = np.require(targets, native, "A")
         self.soft, self.classes = targets, None
         self.weight_sum = float(math.prod(rows))
         if self.sample_weight is not None:
