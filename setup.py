@@ -32,8 +32,9 @@ STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
     "msvc": ["/std:c11", "/fp:precise"],
 }
-# GCC would swap or jam the loops over blocks and lanes of a running maximum, and lose the lanes.
-OPTIMISED = {"unix": ["-O3", "-g0", "-fno-loop-interchange", "-fno-loop-unroll-and-jam"], "msvc": ["/O2"]}
+OPTIMISED = {"unix": ["-O3", "-g0"], "msvc": ["/O2"]}
+# GCC would swap or jam the loops over blocks and lanes of a running maximum, and lose the lanes. Clang does not know these.
+GCC_ONLY = ["-fno-loop-interchange", "-fno-loop-unroll-and-jam"]
 # Kernel functions take their options as constants, which only counts once they are inlined.
 INLINED = {"unix": ["-DCYTHON_INLINE=inline __attribute__((always_inline))"], "msvc": ["/DCYTHON_INLINE=__forceinline"]}
 CHECKED = {
@@ -69,6 +70,8 @@ class BuildExt(build_ext):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         openmp_compile, openmp_link = self.probe_openmp(kind)
         common = STRICT[kind] + (CHECKED if DEBUG else OPTIMISED)[kind]
+        if kind == "unix" and not DEBUG and self.runs("int main(void) { return 0; }", GCC_ONLY, []):
+            common += GCC_ONLY
         levels = {}
         for extension in self.extensions:
             level = extension.name.rpartition(".")[2]
