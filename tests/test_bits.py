@@ -113,6 +113,24 @@ def test_layouts(level, n_classes, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [3, 97, 1000, 5000])
+def test_in_place_on_views(n_classes, dtype):
+    logits, targets = problem(40, n_classes, dtype)
+    for given in ({}, {"label_smoothing": 0.1}):
+        want_loss, want_grad = xf.softmax_cross_entropy_value_and_grad(logits, targets, reduction="none", **given)
+        for n_threads in THREADS:
+            for view in (logits[::-1].copy()[::-1], logits[:, ::-1].copy()[:, ::-1], np.repeat(logits, 3, axis=1)[:, ::3],
+                         np.repeat(logits, 2, axis=0)[::2], np.asfortranarray(logits)):
+                loss, grad = xf.softmax_cross_entropy_value_and_grad(
+                    view, targets, reduction="none", out=view, n_threads=n_threads, **given)
+                assert grad is view and loss.tobytes() == want_loss.tobytes() and grad.tobytes() == want_grad.tobytes()
+    for function in (xf.softmax, xf.log_softmax):
+        view = logits[:, ::-1].copy()[:, ::-1]
+        want = function(logits).tobytes()
+        assert function(view, out=view).tobytes() == want
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_classes", [1, 3, 64, 97, 2100])
 def test_class_axis(level, n_classes, dtype):
     """(N, C, H, W) gives what (N, H, W, C) gives, transposed; views of other strides too."""
