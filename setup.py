@@ -133,7 +133,7 @@ def extension(name):
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension("_core")] + [extension(f"_kernels.{level}") for level in LEVELS],
+        [extension("_core"), extension("_checks")] + [extension(f"_kernels.{level}") for level in LEVELS],
         language_level=3,
         include_path=["."],
         compiler_directives={

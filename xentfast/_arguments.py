@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from xentfast import _core, _dispatch
+from xentfast import _checks, _core, _dispatch
 from xentfast._threads import thread_count
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -19,7 +19,7 @@ STREAM_ROW_BYTES = 768 * 1024
 
 def float_array(value, name):
     """An array of float32 or float64 in the machine's byte order; integers become float64. A copy only where it must be."""
-    if _core.is_plain_float(value):
+    if _checks.is_plain_float(value):
         return value
     array = value if type(value) is np.ndarray else plain_array(value, name)
     native = array.dtype.newbyteorder("=")
@@ -133,7 +133,7 @@ def output_array(out, like, name="out", inputs=()):
     """
     if out is None:
         return np.empty(like.shape, like.dtype)
-    if _core.fits(out, like) and _core.apart(out, *inputs) and (out is like or _core.apart(out, like)):
+    if _checks.fits(out, like) and _checks.apart(out, *inputs) and (out is like or _checks.apart(out, like)):
         return out
     check_output(out, like.shape, like.dtype, name)
     if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
@@ -185,7 +185,7 @@ def overlaps_itself(array):
 def passes_cache(out, like, axis):
     """Whether `out`, of the shape of `like`, is worth writing by stores that go past the cache."""
     return (out is not None and out.nbytes > STREAM_BYTES and like.shape[axis] * like.itemsize <= STREAM_ROW_BYTES
-            and _core.apart(out, like))
+            and _checks.apart(out, like))
 
 
 class CrossEntropyCall:
@@ -220,7 +220,7 @@ class CrossEntropyCall:
             self.smoothing_mass = np.full(n_classes, mass, logits.dtype)
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
-        if _core.is_plain_classes(targets):
+        if _checks.is_plain_classes(targets):
             self.soft = None
             self._set_classes(targets, targets, rows, n_classes, ignore_index)
             return

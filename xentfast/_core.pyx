@@ -37,7 +37,6 @@ cdef extern from "_kernels/machine.h":
 
 cdef enum:
     SPAN = 65536            # rows whose values are held at a time: half a MiB
-    BLOCK = 32              # rows that are added in one tree
     ALIGNMENT = 64
     # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
     TILE_BYTES = 1536
@@ -98,52 +97,7 @@ cdef class Kernels:
         return result
 
 
-# ---- what needs no second look: the common case of the checks in _arguments, where a microsecond is a lot
-
-
-def is_plain_float(array):
-    """An aligned array of float32 or float64 in the machine's byte order, of at least one axis."""
-    return (type(array) is np.ndarray and cnp.PyArray_NDIM(array) > 0 and cnp.PyArray_ISBEHAVED_RO(array)
-            and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64))
-
-
-def is_plain_classes(array):
-    """A contiguous array of int64."""
-    return (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == cnp.NPY_INT64
-            and cnp.PyArray_ISCARRAY_RO(array))
-
-
-def fits(out, cnp.ndarray like):
-    """A contiguous, writeable array of the shape and type of `like`."""
-    return (type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == cnp.PyArray_TYPE(like)
-            and cnp.PyArray_SAMESHAPE(out, like))
-
-
-cdef void memory_bounds(cnp.ndarray array, uintptr_t* low, uintptr_t* high) noexcept:
-    cdef int axis
-    cdef Py_ssize_t reach
-    low[0] = high[0] = <uintptr_t>cnp.PyArray_DATA(array)
-    if cnp.PyArray_SIZE(array) == 0:
-        return
-    for axis in range(cnp.PyArray_NDIM(array)):
-        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
-        if reach < 0:
-            low[0] += reach
-        else:
-            high[0] += reach
-    high[0] += cnp.PyArray_ITEMSIZE(array)
-
-
-def apart(cnp.ndarray out, *arrays):
-    """Whether `out` lies outside the memory that each of the arrays (or None) spans."""
-    cdef uintptr_t low, high, other_low, other_high
-    memory_bounds(out, &low, &high)
-    for array in arrays:
-        if array is not None:
-            memory_bounds(array, &other_low, &other_high)
-            if low < other_high and other_low < high:
-                return False
-    return True
+include "_fold.pxi"
 
 
 # ---- arrays to rows
@@ -188,58 +142,6 @@ cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t 
         return True
     return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == itemsize
             and problem.shape[problem.n_axes - 1] >= lanes and problem.n_classes <= MAX_TILE_CLASSES)
-
-
-# ---- row values to one number
-
-
-cdef struct Total:
-    double sum
-    double error
-
-
-cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
-    """values[0 : n] is overwritten."""
-    cdef Py_ssize_t start = 0, count, width, i
-    cdef double value, larger, smaller, sum
-    cdef double* block
-    while start < n:
-        block = values + start
-        count = min(<Py_ssize_t>BLOCK, n - start)
-        width = BLOCK // 2
-        while width > 0:
-            for i in range(min(width, count - width)):
-                block[i] += block[i + width]
-            count = min(count, width)
-            width //= 2
-        value = block[0]
-        sum = total.sum + value
-        larger, smaller = total.sum, value
-        if abs(value) > abs(larger):
-            larger, smaller = smaller, larger
-        total.error += (larger - sum) + smaller
-        total.sum = sum
-        start += BLOCK
-
-
-cdef double total_of(const Total* total) noexcept nogil:
-    """An infinite sum has nan for an error."""
-    return total.sum + total.error if total.sum - total.sum == 0.0 else total.sum
-
-
-cdef inline double flushed(double value, double smallest) noexcept nogil:
-    return 0.0 if -smallest < value < smallest else value
-
-
-cdef void store_values(const double* values, Py_ssize_t n, void* target, bint as_double) noexcept nogil:
-    """Row values in their own type; exactly 0 below its smallest normal number."""
-    cdef Py_ssize_t i
-    if as_double:
-        for i in range(n):
-            (<double*>target)[i] = flushed(values[i], 2.2250738585072014e-308)
-    else:
-        for i in range(n):
-            (<float*>target)[i] = <float>flushed(values[i], 1.1754943508222875e-38)
 
 
 # ---- rows to threads
