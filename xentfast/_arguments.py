@@ -112,12 +112,10 @@ def weight_array(value, shape, name, meaning):
     return np.ascontiguousarray(array, np.float64).reshape(shape)
 
 
-def finite_weights(weights, name):
-    finite = np.isfinite(weights)
-    if not finite.all():
-        raise ValueError(f"{name}{position(int(np.argmin(finite)), weights.shape)} is "
-                         f"{weights.ravel()[int(np.argmin(finite))]}; expected finite weights")
-    return weights
+def check_finite(weights, first_bad, name):
+    """`first_bad` is the place of the first weight that is not finite, or −1."""
+    if first_bad >= 0:
+        raise ValueError(f"{name}{position(first_bad, weights.shape)} is {weights.flat[first_bad]}; expected finite weights")
 
 
 def position(flat, shape):
@@ -126,7 +124,7 @@ def position(flat, shape):
     return f"[{', '.join(str(int(i)) for i in index)}]" if shape else ""
 
 
-def output_array(out, like, name="out", inputs=()):
+def output_array(out, like, inputs=()):
     """`out` if it can take a result of `like`'s shape and dtype; a new array where it is None.
 
     `out` may be `like` itself, element for element; any other overlap, with `like` or with the other inputs, is refused.
@@ -135,28 +133,28 @@ def output_array(out, like, name="out", inputs=()):
         return np.empty(like.shape, like.dtype)
     if _checks.fits(out, like) and _checks.apart(out, *inputs) and (out is like or _checks.apart(out, like)):
         return out
-    check_output(out, like.shape, like.dtype, name)
+    check_output(out, like.shape, like.dtype)
     if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
-        raise ValueError(f"{name} overlaps the input without being the same elements; pass the input itself, or another array")
+        raise ValueError("out overlaps the input without being the same elements; pass the input itself, or another array")
     for array in inputs:
         if array is not None and np.may_share_memory(out, array) and overlap(out, array):
-            raise ValueError(f"{name} overlaps the targets or the weights, which are read while it is written")
+            raise ValueError("out overlaps the targets or the weights, which are read while it is written")
     return out
 
 
-def check_output(out, shape, dtype, name="out"):
+def check_output(out, shape, dtype):
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} is of type {type(out).__name__}; expected a NumPy array")
+        raise TypeError(f"out is of type {type(out).__name__}; expected a NumPy array")
     if out.dtype != dtype or not out.dtype.isnative:
-        raise TypeError(f"{name} has dtype {out.dtype}; expected {dtype}")
+        raise TypeError(f"out has dtype {out.dtype}; expected {dtype}")
     if out.shape != shape:
-        raise ValueError(f"{name} has shape {out.shape}; expected {shape}")
+        raise ValueError(f"out has shape {out.shape}; expected {shape}")
     if not out.flags.writeable:
-        raise ValueError(f"{name} is read-only")
+        raise ValueError("out is read-only")
     if not out.flags.aligned:
-        raise ValueError(f"{name} is not aligned to its items")
+        raise ValueError("out is not aligned to its items")
     if not out.flags.forc and overlaps_itself(out):
-        raise ValueError(f"{name} has elements that share memory (strides {out.strides}, shape {out.shape})")
+        raise ValueError(f"out has elements that share memory (strides {out.strides}, shape {out.shape})")
 
 
 def same_elements(a, b):
@@ -209,8 +207,9 @@ class CrossEntropyCall:
         rows = self.rows = logits.shape[:axis] + logits.shape[axis + 1:]
         self.class_weight = self.sample_weight = self.smoothing_mass = None
         if weight is not None:
-            self.class_weight = finite_weights(
-                weight_array(weight, (n_classes,), "weight", "a weight for each class"), "weight")
+            self.class_weight = weight_array(weight, (n_classes,), "weight", "a weight for each class")
+            finite = np.isfinite(self.class_weight)
+            check_finite(self.class_weight, -1 if finite.all() else int(np.argmin(finite)), "weight")
         if sample_weight is not None:
             self.sample_weight = weight_array(sample_weight, rows, "sample_weight",
                                               "the logits' shape without the class axis")
@@ -253,7 +252,7 @@ class CrossEntropyCall:
         bad_class, bad_weight, self.weight_sum = _core.scan_targets(
             _dispatch.kernels, math.prod(rows), classes, self.sample_weight, self.class_weight, n_classes, ignored,
             self.n_threads)
-        self._check_sample_weight(bad_weight)
+        check_finite(self.sample_weight, bad_weight, "sample_weight")
         if bad_class >= 0:
             where = position(bad_class, rows)
             raise IndexError(f"targets{where} is {targets[np.unravel_index(bad_class, rows)]}, but logits have "
@@ -276,15 +275,10 @@ class CrossEntropyCall:
         if self.sample_weight is not None:
             _, bad_weight, self.weight_sum = _core.scan_targets(
                 _dispatch.kernels, math.prod(rows), None, self.sample_weight, None, n_classes, 0, self.n_threads)
-            self._check_sample_weight(bad_weight)
+            check_finite(self.sample_weight, bad_weight, "sample_weight")
         if self.class_weight is not None and self.reduction == "mean":
             self.weight_sum = _core.soft_weight_sum(
                 _dispatch.kernels, self.logits, self.axis, targets, self.sample_weight, self.class_weight, self.n_threads)
-
-    def _check_sample_weight(self, bad):
-        if bad >= 0:
-            raise ValueError(f"sample_weight{position(bad, self.sample_weight.shape)} is "
-                             f"{self.sample_weight.flat[bad]}; expected finite weights")
 
     def output(self, out):
         """The array for the gradient: `out`, checked, or a new one."""

@@ -3,8 +3,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FOR_LOSS: int
-FOR_GRADIENT: int
 FOR_SOFTMAX: int
 FOR_LOG_SOFTMAX: int
 FOR_LOGSUMEXP: int

@@ -23,9 +23,7 @@ cdef extern from *:
     #include <math.h>
     """
     float FLT_MIN
-    float FLT_MAX
     double DBL_MIN
-    double DBL_MAX
     float INFINITY
     float NAN
 
