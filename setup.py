@@ -1,7 +1,7 @@
 """Build: the extension modules, one set of kernels for each level, and what was found about OpenMP.
 
 XENTFAST_NO_OPENMP=1   build without threads
-XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local arrays, assertions
+XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local arrays, assertions, no intrinsics in philox.h
 
 Values depend on no flag but the contraction of a·b + c into one rounding, which is off for every compiler: a kernel gives
 the same bits on every level. Never -ffast-math, -Ofast or -march=native.
@@ -38,8 +38,8 @@ GCC_ONLY = ["-fno-loop-interchange", "-fno-loop-unroll-and-jam"]
 # Kernel functions take their options as constants, which only counts once they are inlined.
 INLINED = {"unix": ["-DCYTHON_INLINE=inline __attribute__((always_inline))"], "msvc": ["/DCYTHON_INLINE=__forceinline"]}
 CHECKED = {
-    "unix": ["-O1", "-g", "-UNDEBUG", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"],
-    "msvc": ["/Od", "/RTC1"],
+    "unix": ["-O1", "-g", "-UNDEBUG", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error", "-DXF_PORTABLE"],
+    "msvc": ["/Od", "/RTC1", "/DXF_PORTABLE"],
 }
 # (compile flags, link flags) to try, in this order
 OPENMP = {
@@ -133,7 +133,7 @@ def extension(name):
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension("_core"), extension("_checks")] + [extension(f"_kernels.{level}") for level in LEVELS],
+        [extension(name) for name in ("_core", "_checks", "_fills", "_philox", *(f"_kernels.{level}" for level in LEVELS))],
         language_level=3,
         include_path=["."],
         compiler_directives={

@@ -3,15 +3,22 @@
     python tests/lanes.py exp_float            # every float32 from -131 to 0: some minutes
     python tests/lanes.py exp_double           # ten million values
     python tests/lanes.py log1p_double
+    python tests/lanes.py normal_float         # whole variates, ten million each
+    python tests/lanes.py normal_double
+    python tests/lanes.py truncated_float      # cut at ±2
+    python tests/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi.
+The figures stand above each function in xentfast/_kernels/lanes.pxi and normal.pxi.
 """
 
 import sys
+from functools import partial
 
 import numpy as np
+from scipy import special
 from tolerances import ulp
 
+import xentfast as xf
 from xentfast import _dispatch
 
 # exp_scaled returns these powers of two times exp.
@@ -33,6 +40,48 @@ def log1p_double_error(x):
     return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float64)
 
 
+def bits_of(start, n, double):
+    """The random bits of elements [start, start + n) of a stream, as long doubles, and how many bits there are."""
+    generator = xf.random.Philox4x32(7, counter=start * (2 if double else 1) // 4)
+    words = generator.random_raw(n * (2 if double else 1)).astype(np.uint64)
+    bits = words[0::2] >> 5 << 26 | words[1::2] >> 6 if double else words
+    return bits.astype(np.longdouble), 53 if double else 32
+
+
+def normal_error(start, dtype):
+    """`start` is the first of a million elements."""
+    values = xf.init.normal((10**8,), rng=7, dtype=dtype, index=slice(start, start + 10**6))
+    bits, n = bits_of(start, len(values), dtype is np.float64)
+    radius_bits, turn_bits = bits[0::2] + 0.5, bits[1::2] + 0.5
+    size = np.longdouble(2) ** n
+    radius = np.sqrt(-2 * np.where(radius_bits < size / 2, np.log(radius_bits / size), np.log1p(-(size - radius_bits) / size)))
+    quarter = np.rint(turn_bits / (size / 4))
+    angle = (turn_bits / (size / 4) - quarter) * np.longdouble("1.5707963267948966192313216916397514")
+    across, along = np.sin(angle), np.cos(angle)
+    quarter = quarter.astype(int) % 4
+    exact = np.empty(len(values), np.longdouble)
+    exact[0::2] = radius * np.choose(quarter, [along, -across, -along, across])
+    exact[1::2] = radius * np.choose(quarter, [across, along, -across, -along])
+    return np.abs(values - exact) / ulp(exact, dtype)
+
+
+def truncated_error(start, bound):
+    """float32 alone: SciPy's inverse is good to a double."""
+    values = xf.init.truncated_normal((10**8,), lower=-bound, upper=bound, rng=7, index=slice(start, start + 10**6))
+    u = ((bits_of(start, len(values), False)[0] + 0.5) / 2**32).astype(np.float64)
+    low = special.ndtr(-bound)
+    tail = low + np.minimum(u, 1 - u) * (1 - 2 * low)
+    exact = np.copysign(special.ndtri(tail), u - 0.5)
+    # From the middle its distance is exact, and the tail's is not.
+    y = np.abs(u - 0.5) * (1 - 2 * low)
+    exact = np.where(y < 1e-3, np.copysign(y * np.sqrt(2 * np.pi) * (1 + np.pi / 3 * y * y), u - 0.5), exact)
+    return np.abs(values - exact) / ulp(exact, np.float32)
+
+
+def millions():
+    return range(0, 10**7, 10**6)
+
+
 def every_float(largest):
     """Every float32 from −largest to −2⁻³⁰, a million at a time."""
     first, last = (int(np.float32(v).view(np.int32)) for v in (2.0**-30, largest))
@@ -51,6 +100,10 @@ MEASURES = {
     "exp_float": (exp_float_error, lambda: every_float(131.0)),
     "exp_double": (exp_double_error, lambda: ten_million(0.0, 1050.0, -1, False)),
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
+    "normal_float": (partial(normal_error, dtype=np.float32), millions),
+    "normal_double": (partial(normal_error, dtype=np.float64), millions),
+    "truncated_float": (partial(truncated_error, bound=2.0), millions),
+    "wide_float": (partial(truncated_error, bound=5.0), millions),
 }
 
 
@@ -61,7 +114,7 @@ def largest_error(name):
     for x in values():
         error = measure(x)
         at = int(np.argmax(error))
-        worst = max(worst, (float(error[at]), float(x[at])))
+        worst = max(worst, (float(error[at]), float(x[at]) if isinstance(x, np.ndarray) else x + at))
     return worst
 
 

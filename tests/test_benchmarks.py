@@ -5,7 +5,9 @@ import importlib.util
 import json
 import sys
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -33,23 +35,42 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-table, suite = load("table"), load("suite")
-ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in table.FUNCTIONS
+losses, weights, suite = load("losses"), load("weights"), load("suite")
+FUNCTIONS = losses.FUNCTIONS | weights.FUNCTIONS
+EXEMPT = losses.EXEMPT | weights.ALIASES
+ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
+HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
 
 
-@pytest.mark.parametrize("function", sorted(set(xf.__all__) - set(table.EXEMPT)))
+def public_names():
+    """Dotted, without `xentfast`. Of a module its own names count."""
+    for name in xf.__all__:
+        found = getattr(xf, name)
+        yield from (f"{name}.{inner}" for inner in found.__all__) if isinstance(found, ModuleType) else (name,)
+
+
+@pytest.mark.parametrize("function", sorted(set(public_names()) - set(EXEMPT)))
 def test_public_function_has_benchmarks(function):
-    assert function in table.FUNCTIONS, f"{function} has no line in {FOLDER / 'benchmarks' / 'table.py'}"
+    assert function in FUNCTIONS, f"{function} has no line in the tables of {FOLDER / 'benchmarks'}"
     for module, prefixes in MEASURES.items():
         names = benchmarks(module, suite.class_name(function))
+        if module == "memory" and function in weights.NO_MEMORY:
+            prefixes = ()
         for prefix in prefixes:
             assert any(name.startswith(prefix) for name in names), f"{function} has no {prefix} benchmark"
 
 
-def test_table_names_public_functions_only():
-    assert set(table.FUNCTIONS) | set(table.EXEMPT) == set(xf.__all__)
-    assert not set(table.FUNCTIONS) & set(table.EXEMPT)
+def test_tables_name_public_functions_only():
+    assert FUNCTIONS.keys() | EXEMPT.keys() == set(public_names())
+    assert not FUNCTIONS.keys() & EXEMPT.keys()
+    assert weights.NO_MEMORY.keys() <= FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize(("alias", "function"), weights.ALIASES.items())
+def test_alias_is_the_same_function(alias, function):
+    assert attrgetter(alias)(xf) is attrgetter(function)(xf)
+    assert function in FUNCTIONS
 
 
 @pytest.mark.parametrize(("module", "class_name", "name"), ALL, ids=["-".join(one) for one in ALL])
@@ -57,10 +78,14 @@ def test_benchmark_runs(module, class_name, name):
     """Every combination of its parameters, on arrays of the same dimensions with a few elements."""
     benchmark_class = vars(load(module))[class_name]
     method = vars(benchmark_class)[name]
-    combinations = [dict(zip(method.param_names, values, strict=True)) for values in product(*method.params)]
-    assert combinations and not hasattr(method, "skip_params")
-    for combination in combinations:
-        combination["shape"] = tuple(min(length, 3) for length in combination["shape"])
+    skipped = getattr(method, "skip_params", [])
+    assert all("bfloat16" in values and not HAS_BFLOAT16 for values in skipped)
+    combinations = [values for values in product(*method.params) if values not in skipped]
+    assert combinations
+    for values in combinations:
+        combination = dict(zip(method.param_names, values, strict=True))
+        if "shape" in combination:
+            combination["shape"] = tuple(min(length, 3) for length in combination["shape"])
         result = getattr(benchmark_class(), name)(*combination.values())
         if name.startswith("track_"):
             assert 0 <= result < SMALL_CALL_BYTES
@@ -68,10 +93,17 @@ def test_benchmark_runs(module, class_name, name):
 
 def test_function_absent_from_a_commit_is_not_applicable(monkeypatch):
     monkeypatch.delattr(xf, "softmax")
-    classes = suite.benchmark_classes({"time": load("speed").time}, table.TIME, {})
-    method = classes["Softmax"].time_wide
-    assert method.skip_params == list(product(*method.params))
+    monkeypatch.delattr(xf, "init")
+    classes = suite.benchmark_classes({"time": load("speed").time}, "time")
+    for method in (classes["Softmax"].time_wide, classes["InitNormal"].time_large, classes["InitGain"].time_small):
+        assert method.skip_params == list(product(*method.params))
     assert not hasattr(classes["LogSoftmax"].time_wide, "skip_params")
+
+
+def test_dtype_absent_from_an_environment_is_not_applicable(monkeypatch):
+    monkeypatch.setattr(suite, "ml_dtypes", None)
+    method = suite.benchmark_classes({"time": load("speed").time}, "time")["InitNormal"].time_dtype
+    assert method.skip_params == [values for values in product(*method.params) if "bfloat16" in values] != []
 
 
 def test_configuration():

@@ -3,37 +3,41 @@
 import doctest
 import importlib
 import inspect
+import operator
 import pkgutil
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import xentfast as xf
 
 ROOT = Path(__file__).parents[1]
-MODULES = [module.name for module in pkgutil.iter_modules(xf.__path__) if module.name != "__main__"]
-PUBLIC = [name for name in xf.__all__ if callable(getattr(xf, name))]
+# Kernel levels are imported by the dispatch alone: this machine may not be able to run them all.
+MODULES = [module.name for module in pkgutil.walk_packages(xf.__path__, "xentfast.")
+           if not module.name.endswith("__main__") and "_kernels" not in module.name]
+# Names as a user types them after "xf.".
+PUBLIC = [*(name for name in xf.__all__ if callable(getattr(xf, name))), *(f"init.{name}" for name in xf.init.__all__),
+          *(f"random.{name}" for name in xf.random.__all__)]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_doctests(name):
-    result = doctest.testmod(importlib.import_module(f"xentfast.{name}"))
+    result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_numpydoc(name):
     """Sections in numpydoc's order, and every parameter described."""
-    function = getattr(xf, name)
+    function = operator.attrgetter(name)(xf)
     text = inspect.getdoc(function)
     sections = re.findall(r"^(\w+)\n-+$", text, re.M)
     order = ["Parameters", "Returns", "Raises", "Notes", "References", "Examples"]
     assert sections == [section for section in order if section in sections] and "Examples" in sections
     if inspect.signature(function).parameters:
-        assert {"Parameters", "Returns", "Raises"} <= set(sections)
-        described = text.partition("Parameters")[2].partition("Returns")[0]
+        assert {"Parameters", "Raises"} <= set(sections) and ("Returns" in sections or inspect.isclass(function))
+        described = text.partition("Parameters")[2].partition("Returns" if "Returns" in sections else "Raises")[0]
         for parameter in inspect.signature(function).parameters:
             assert re.search(rf"^[\w, ]*\b{parameter}\b[\w, ]*( :|$)", described, re.M), parameter
 
@@ -42,8 +46,9 @@ def test_readme_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {"np": np})
+    names = {}
+    for block in blocks:                    # one after the other, as a reader would
+        exec(compile(block, "README.md", "exec"), names)
 
 
 def test_readme_names_every_public_function():

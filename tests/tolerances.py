@@ -1,6 +1,7 @@
 """Every tolerance of the suite, with its reason. Bits have none: they are compared as bytes."""
 
 import numpy as np
+from scipy.special import ndtri
 
 
 def ulp(value, dtype):
@@ -45,3 +46,44 @@ def gradient_bound(q, dtype):
 def largest_term_bound(case, n_classes, dtype):
     """Soft targets, smoothing and logsumexp, in ulp of the largest term."""
     return LARGEST_TERM[dtype] + (np.log(n_classes) if case in CONTRIVED else 0.0)
+
+# A variate's distance from its formula, in ulp of the exact value, over the words of tests/test_variates.py and 10⁷ others
+# (python tests/lanes.py normal_float …). Radius, angle and their product each round a few times; what is left of a
+# truncated normal is its two polynomials and a division.
+VARIATES = {
+    ("normal", np.float32): 4.5,
+    ("normal", np.float64): 4.5,
+    ("truncated", np.float32): 5.5,
+    ("truncated", np.float64): 5.5,
+}
+
+# Statistics of random values. Seeds are fixed, so that a test passes on each run or on none; SELDOM is how often right values
+# would fail under another seed, in one statistic or in all those of one array. About 200 are looked at, so that right
+# values pass all under 49 seeds in 50; and 2²⁴ values a thousandth too large in scale fail (6 standard errors).
+SELDOM = 1e-4
+
+
+def z_limit(n=1):
+    """What the largest of n independent standard normal numbers exceeds in size as seldom as that."""
+    return -ndtri(SELDOM / (2 * n))
+
+
+def usual(probability):
+    """Whether a statistic's distribution function there is neither too small nor too large: even values are not random."""
+    return SELDOM / 2 <= probability <= 1 - SELDOM / 2
+
+
+# First values of a stream against thirty digits, in ulp of the value or of its mean, whichever is larger: those of the
+# variate, and a product and a sum, rounded to half an ulp each. A uniform value rounds there alone.
+FIRST_VALUES = {(distribution, dtype): 1.0 + VARIATES.get((distribution, dtype), 0.0)
+                for distribution in ("uniform", "normal", "truncated") for dtype in (np.float32, np.float64)}
+
+# How far beyond its bound a cut normal value may be, relative: the scale and its product with the bound are rounded.
+CUT_ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
+
+# Mean square of an orthogonal matrix times the longer side, less gain²: each of its columns, or rows, is rounded apart.
+UNIT_COLUMNS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-14}
+
+# Products of two columns of such a matrix in float32, of 300 rows and a gain of 1.5 at most. PyTorch and JAX make them in
+# float32 as well: 3e-6 seen, 3e-7 here.
+ORTHONORMAL = 1e-5

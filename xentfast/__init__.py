@@ -1,5 +1,6 @@
 """Softmax cross-entropy for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
 
+from xentfast import init, random
 from xentfast._config import __version__, show_config
 from xentfast.losses import (
     softmax_cross_entropy,
@@ -10,8 +11,10 @@ from xentfast.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "__version__",
+    "init",
     "log_softmax",
     "logsumexp",
+    "random",
     "show_config",
     "softmax",
     "softmax_cross_entropy",

@@ -21,7 +21,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, KernelTable, Operand, Problem, RangeKernel, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Fill, KernelTable, Operand, Problem, RangeKernel, RowKernels)
 
 cnp.import_array()
 
@@ -62,13 +62,11 @@ def max_threads():
 
 cdef class Kernels:
     """One level's table of kernels."""
-    cdef const KernelTable* table
-    cdef readonly str level
-
     def __init__(self, str level, capsule):
         self.level = level
         self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
-        if self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem):
+        if (self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem)
+                or self.table.fill_bytes != sizeof(Fill)):
             raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):

@@ -9,7 +9,6 @@ import tracemalloc
 import numpy as np
 
 from .suite import benchmark_classes
-from .table import MEMORY, MEMORY_TARGETS
 
 
 def peakmem(prepare):
@@ -26,12 +25,17 @@ def beyond_outputs(prepare):
         result = call()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        parts = result if isinstance(result, tuple) else (result,)
         given = call.keywords.get("out")
-        return peak - sum(part.nbytes for part in parts if isinstance(part, np.ndarray) and part is not given)
+        return peak - sum(part.nbytes for part in parts(result) if isinstance(part, np.ndarray) and part is not given)
     benchmark.unit = "bytes"
     return benchmark
 
 
+def parts(result):
+    if isinstance(result, dict):
+        return result.values()
+    return result if isinstance(result, tuple) else (result,)
+
+
 MEASURES = {"peakmem": peakmem, "track_beyond_outputs": beyond_outputs}
-globals().update(benchmark_classes(MEASURES, MEMORY, MEMORY_TARGETS))
+globals().update(benchmark_classes(MEASURES, "memory"))

@@ -1,43 +1,61 @@
-"""From the table's rows to the classes that asv looks for."""
+"""From the rows of the tables to the classes that asv looks for."""
 
+from functools import partial
 from itertools import product
+from operator import attrgetter
 
 import xentfast
 
-from .calls import make_call
-from .table import DEFAULTS, FUNCTIONS, VERSION
+from . import loss_calls, losses, weight_calls, weights
+
+try:
+    import ml_dtypes  # NumPy's "bfloat16"
+except ImportError:
+    ml_dtypes = None
+
+TABLES = [(losses, loss_calls.make_call), (weights, weight_calls.make_call)]
 
 
-def benchmark_classes(measures, rows, rows_with_targets):
-    """A class for each public function, by name: a method ``<measure>_<row>`` for each row and measure.
+def benchmark_classes(measures, kind):
+    """A class for each public function, by name: a method ``<measure>_<row>`` for each measure and row of that kind.
 
     A measure takes a function that makes a call from a parameter combination, and returns the method that asv runs.
     """
     classes = {}
-    for function, about in FUNCTIONS.items():
-        table = rows | (rows_with_targets if about.takes_targets else {})
-        methods = {f"{prefix}_{row}": benchmark_method(measure, function, values)
-                   for prefix, measure in measures.items() for row, values in table.items()}
-        name = class_name(function)
-        classes[name] = type(name, (), {"version": VERSION, "call": None, **methods})
+    for table, make_call in TABLES:
+        for function, about in table.FUNCTIONS.items():
+            make = partial(make_call, function, **table.DEFAULTS)
+            methods = {f"{prefix}_{row}": benchmark_method(measure, function, make, values)
+                       for prefix, measure in measures.items() for row, values in getattr(about, kind).items()}
+            name = class_name(function)
+            classes[name] = type(name, (), {"version": table.VERSION, "call": None, **methods})
     return classes
 
 
-def benchmark_method(measure, function, row):
+def benchmark_method(measure, function, make, row):
     parameters = {name: values for name, values in row.items() if isinstance(values, list)}
-    if "out" in parameters:
-        parameters["out"] = [out for out in parameters["out"] if out in FUNCTIONS[function].out]
 
     def prepare(*values):
-        return make_call(function, **{**DEFAULTS, **row, **dict(zip(parameters, values, strict=True))})
+        return make(**row | dict(zip(parameters, values, strict=True)))
 
     method = measure(prepare)
     method.param_names = list(parameters)
     method.params = list(parameters.values())
-    if not hasattr(xentfast, function):     # in an older commit: n/a, not a failure
-        method.skip_params = list(product(*method.params))
+    absent = [values for values in product(*method.params) if not is_there(function, values)]
+    if absent:
+        method.skip_params = absent
     return method
 
 
+def is_there(function, values):
+    """What an older commit has not, and what an environment without ml_dtypes has not, is n/a and no failure."""
+    try:
+        attrgetter(function)(xentfast)
+    except AttributeError:
+        return False
+    return ml_dtypes is not None or "bfloat16" not in values
+
+
 def class_name(function):
-    return "".join(word.capitalize() for word in function.split("_"))
+    """init.he_normal → InitHeNormal"""
+    return "".join(word.capitalize() for word in function.replace(".", "_").split("_"))

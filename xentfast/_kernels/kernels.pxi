@@ -11,7 +11,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, SOFTMAX, KernelTable, Operand, Problem)
+    FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UNIFORM, Fill,
+    KernelTable, Operand, Problem)
 
 include "lanes.pxi"
 include "settle.pxi"
@@ -20,6 +21,8 @@ include "chunks.pxi"
 include "rows.pxi"
 include "tiles.pxi"
 include "ranges.pxi"
+include "normal.pxi"
+include "fills.pxi"
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
@@ -101,6 +104,7 @@ cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept 
 cdef KernelTable TABLE
 TABLE.table_bytes = sizeof(KernelTable)
 TABLE.problem_bytes = sizeof(Problem)
+TABLE.fill_bytes = sizeof(Fill)
 TABLE.lanes = LANES
 TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
@@ -115,6 +119,7 @@ TABLE.of_double.settle = settle_double
 TABLE.of_double.scale = scale_double
 TABLE.weigh = weigh_rows
 TABLE.count_classes = count_classes
+TABLE.random_chunk = random_chunk
 TABLE.scratch_bytes = scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double

@@ -1,6 +1,6 @@
 # The functions of a value's path, as scalar code that the compiler spreads over lanes: + − × ÷, comparisons and bit
 # operations only, no libm and no fused multiply-add, so that every level gives the same bits.
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 cdef enum:
     LANES = 32              # partial sums of a chunk; two AVX-512, four AVX2, eight SSE2 registers of float32
@@ -16,6 +16,11 @@ cdef extern from "machine.h":
     float xf_float(uint32_t bits) noexcept nogil
     uint64_t xf_bits64(double value) noexcept nogil
     double xf_double(uint64_t bits) noexcept nogil
+    float xf_unsigned_to_float(uint32_t value) noexcept nogil
+
+cdef extern from "philox.h":
+    void xf_philox_words(const uint32_t* key, const uint32_t* stream, uint64_t block, Py_ssize_t n_groups, uint32_t* first,
+                         uint32_t* second) noexcept nogil
 
 cdef extern from *:
     """
@@ -104,21 +109,31 @@ cdef inline double log1p_double(double u) noexcept nogil:
 cdef inline double log1p_with(double u, double y, double inverse) noexcept nogil:
     """log1p(u) for callers that have y = 1 + u and its inverse anyway."""
     cdef double correction = (u - (y - 1.0)) * inverse
-    cdef uint64_t bits = xf_bits64(y)
+    cdef double f, k = log_exponent_double(y, &f)
+    correction += k * 1.9082149292705877e-10
+    return log_double(k, f, correction)
+
+
+cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
+    """x = 2ᵏ·(1 + f) → k and f"""
+    cdef uint64_t bits = xf_bits64(x)
     cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
     cdef double m = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
-    cdef double f, s, z, ratio, half_square
     k = k + 1.0 if m > 1.4142135623730951 else k
     m = m * 0.5 if m > 1.4142135623730951 else m
-    f = m - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    ratio = 0.14799066798747285 * z + 0.15313755676192456
+    f[0] = m - 1.0
+    return k
+
+
+cdef inline double log_double(double k, double f, double correction) noexcept nogil:
+    """k·ln 2 + log(1 + f) + correction, but for k times the low part of ln 2, which `correction` brings."""
+    cdef double s = f / (2.0 + f)
+    cdef double z = s * s
+    cdef double half_square = 0.5 * f * f
+    cdef double ratio = 0.14799066798747285 * z + 0.15313755676192456
     ratio = ratio * z + 0.18183575169423413
     ratio = ratio * z + 0.22222198378385133
     ratio = ratio * z + 0.285714287441425
     ratio = ratio * z + 0.3999999999940748
     ratio = (ratio * z + 0.6666666666666735) * z
-    half_square = 0.5 * f * f
-    correction += k * 1.9082149292705877e-10
     return k * 0.6931471803691238 - ((half_square - (s * (half_square + ratio) + correction)) - f)

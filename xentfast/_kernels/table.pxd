@@ -1,5 +1,5 @@
 """What crosses the level boundary: plain structs, plain pointers, one table of functions for each level."""
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef enum:
     MAX_AXES = 64           # NumPy's own limit
@@ -36,6 +36,43 @@ cdef struct Problem:
     double gradient_scale           # what every row's gradient is multiplied by: 1, 1/Σw, or 0
     bint stream                     # `out` goes past the cache
 
+cdef enum:
+    GROUP = 64              # elements of a fill that are made together
+    FILL_CHUNK = 1024       # at most so many at a time: words, variates and values stay in L1
+
+cdef enum Distribution:
+    UNIFORM = 0
+    NORMAL = 1
+    TRUNCATED = 2
+
+cdef enum FloatType:
+    FLOAT16 = 0
+    BFLOAT16 = 1
+    FLOAT32 = 2
+    FLOAT64 = 3
+
+# The values of an array as a function of the element's place in it: shift + scale·variate.
+cdef struct Fill:
+    Distribution distribution
+    FloatType type
+    uint32_t key[2]
+    uint32_t stream[2]
+    uint64_t first_block            # of the stream: that of element 0
+    double shift
+    double scale
+    double least                    # uniform: bounds of the value; truncated: of the variate
+    double largest
+    # truncated: of 2³² (float64: 2⁵³) places between the bounds, those from `middle` on are above the mean
+    uint32_t flip                   # all ones where upwards is down: every bound is below the mean
+    bint narrow                     # both bounds within ±2
+    double sign                     # −1 where flipped
+    double middle
+    double mass                     # probability between the bounds
+    double upper_tail               # of the last place, beyond it …
+    double lower_tail               # … and of the first, below it
+    double upper_start              # probability between the mean and place `middle` …
+    double lower_start              # … and between the mean and the place before
+
 # Rows [first, last) → row_values[0 : last − first], and `out`. `scratch` belongs to the calling thread alone.
 ctypedef void (*RangeKernel)(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                              double* row_values) noexcept nogil
@@ -47,6 +84,8 @@ ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* 
 # Of n classes: how many are not `ignored`, and how many of these are in range.
 ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                              int64_t* good) noexcept nogil
+# Groups [group, group + n_groups) of a fill's global array → values, n_groups·FILL_GROUP ≤ FILL_CHUNK numbers.
+ctypedef void (*FillKernel)(const Fill* fill, uint64_t group, Py_ssize_t n_groups, void* values) noexcept nogil
 ctypedef void (*FloatLanes)(const float* x, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoubleLanes)(const double* x, double* y, Py_ssize_t n) noexcept nogil
 
@@ -58,14 +97,16 @@ cdef struct RowKernels:             # for one dtype
     ChunkKernel scale
 
 cdef struct KernelTable:
-    Py_ssize_t table_bytes          # sizeof(KernelTable) and sizeof(Problem) where the level was compiled
+    Py_ssize_t table_bytes          # sizeof(KernelTable), sizeof(Problem) and sizeof(Fill) where the level was compiled
     Py_ssize_t problem_bytes
+    Py_ssize_t fill_bytes
     Py_ssize_t lanes
     Py_ssize_t chunk_bytes
     RowKernels of_float
     RowKernels of_double
     RangeKernel weigh
     CountKernel count_classes
+    FillKernel random_chunk
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double

@@ -1,4 +1,4 @@
-"""What is measured. A new public function gets a line in FUNCTIONS, or in EXEMPT with a reason.
+"""What is measured of losses and softmax. A new public function gets a line in FUNCTIONS, or in EXEMPT with a reason.
 
 A row names a benchmark. Lists are its parameters, measured in every combination; other values hold for all of them;
 what a row leaves out is in DEFAULTS.
@@ -10,6 +10,20 @@ from typing import NamedTuple
 class Function(NamedTuple):
     takes_targets: bool
     out: tuple          # where its result can go
+
+    @property
+    def time(self):
+        return self.rows(TIME, TIME_TARGETS)
+
+    @property
+    def memory(self):
+        return self.rows(MEMORY, MEMORY_TARGETS)
+
+    def rows(self, every, with_targets):
+        """Those that apply to the function, without the places where its result cannot go."""
+        rows = every | with_targets if self.takes_targets else every
+        return {name: row | {"out": [out for out in row["out"] if out in self.out]} if "out" in row else row
+                for name, row in rows.items()}
 
 
 FUNCTIONS = {

@@ -1,4 +1,4 @@
-"""A case of the table made real: arrays in memory and a call on them."""
+"""A case of the table `losses` made real: arrays in memory and a call on them."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import numpy as np
 
 import xentfast
 
-from .table import FUNCTIONS
+from .losses import FUNCTIONS
 
 # Arrays repeat this many numbers, so that no benchmark waits for its inputs. It is prime: no row is like the next.
 PERIOD = 99_991

@@ -1,0 +1,13 @@
+from typing import Any
+
+from xentfast._core import Kernels
+
+FOR_UNIFORM: int
+FOR_NORMAL: int
+FOR_TRUNCATED: int
+AS_FLOAT16: int
+AS_BFLOAT16: int
+AS_FLOAT32: int
+AS_FLOAT64: int
+
+def run(kernels: Kernels, requests: list[tuple[Any, ...]], n_threads: int) -> None: ...

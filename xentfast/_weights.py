@@ -1,0 +1,167 @@
+"""Checks of what initialisers are given, and where their values go."""
+
+import functools
+import math
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from xentfast import _fills
+from xentfast._arguments import check_output, integer, real_number
+
+TYPE_CODES = {"float16": _fills.AS_FLOAT16, "bfloat16": _fills.AS_BFLOAT16, "float32": _fills.AS_FLOAT32,
+              "float64": _fills.AS_FLOAT64}
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
+           "float64": 1.7976931348623157e308}
+
+
+def shape_of(shape):
+    """A shape as a tuple of non-negative ints."""
+    if type(shape) is tuple and all(type(length) is int and 0 <= length < 2**15 for length in shape) and len(shape) <= 4:
+        return shape                                # the common case
+    if not isinstance(shape, (tuple, list, np.ndarray)) or np.ndim(shape) == 0:
+        shape = (integer(shape, "shape"),)
+    lengths = tuple(integer(length, f"shape[{axis}]") for axis, length in enumerate(shape))
+    if any(length < 0 for length in lengths):
+        raise ValueError(f"shape is {shape}; expected lengths of at least 0")
+    if len(lengths) > 64:
+        raise ValueError(f"shape has {len(lengths)} axes; expected at most 64")
+    if math.prod(lengths) >= 2**62:
+        raise ValueError(f"shape is {shape}, which has {math.prod(lengths)} elements; expected fewer than 2**62")
+    return lengths
+
+
+@functools.lru_cache(maxsize=64)
+def name_of(dtype):
+    """The dtype's name, which NumPy puts together anew each time."""
+    return dtype.name
+
+
+def float_type(dtype):
+    """A dtype that the fills know, in the machine's byte order. bfloat16 is known by its name: ml_dtypes is not imported."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        hint = "; import ml_dtypes first, which defines it" if dtype == "bfloat16" else ""
+        raise TypeError(f"dtype is {dtype!r}, which NumPy does not know{hint}") from None
+    if name_of(found) not in TYPE_CODES or not found.isnative:
+        raise TypeError(f"dtype is {found}; expected float16, bfloat16 (of ml_dtypes), float32 or float64")
+    return found
+
+
+@dataclass(slots=True)
+class Target:
+    """Where values go: an output, and the place of its elements in the global array."""
+
+    out: np.ndarray
+    shape: tuple[int, ...]                          # of the global array
+    parts: list[tuple[int, int | None]]             # of it: (start, length); length None for an axis that out has not
+    first: int                                      # place of out's first element, in C order
+    places: tuple[int, ...]                         # how far apart out's elements are there, along each of its axes
+
+    @property
+    def type_code(self):
+        return TYPE_CODES[name_of(self.out.dtype)]
+
+    @property
+    def arithmetic(self):
+        """The dtype that values are computed in."""
+        return FLOAT64 if self.out.dtype == FLOAT64 else FLOAT32
+
+
+def target(shape, dtype, out, index=None):
+    """The part `index` of an array of `shape`, in `out` or in a new array."""
+    shape = shape_of(shape)
+    dtype = float_type(dtype)
+    parts = part_of(shape, index)
+    first, stride, places, out_shape = 0, 1, [], []
+    for (start, length), whole in zip(reversed(parts), reversed(shape), strict=True):
+        first += start * stride
+        if length is not None:
+            places.append(stride)
+            out_shape.append(length)
+        stride *= whole
+    out_shape = tuple(reversed(out_shape))
+    if out is None:
+        out = np.empty(out_shape, dtype)
+    else:
+        check_output(out, out_shape, dtype)
+    return Target(out, shape, parts, first, tuple(reversed(places)))
+
+
+def part_of(shape, index):
+    """(start, length) for each axis; length None where an integer takes the axis away."""
+    if index is None:
+        return [(0, length) for length in shape]
+    entries = index if isinstance(index, tuple) else (index,)
+    n_given = sum(entry is not Ellipsis for entry in entries)
+    if n_given < len(entries) - 1:
+        raise IndexError(f"index is {index!r}, with more than one Ellipsis")
+    if n_given > len(shape):
+        raise IndexError(f"index is {index!r}, with {n_given} entries; shape {shape} has {len(shape)} axes")
+    if n_given == len(entries):
+        entries = (*entries, Ellipsis)
+    at = [entry is Ellipsis for entry in entries].index(True)
+    full = [slice(None)] * (len(shape) - n_given)
+    return [_part(entry, length, axis) for axis, (entry, length) in
+            enumerate(zip([*entries[:at], *full, *entries[at + 1:]], shape, strict=True))]
+
+
+def _part(entry, length, axis):
+    if isinstance(entry, slice):
+        if entry.step is not None and integer(entry.step, f"the step of index[{axis}]") != 1:
+            raise ValueError(f"index[{axis}] is {entry}; expected a step of 1")
+        for bound in (entry.start, entry.stop):
+            if bound is not None:
+                integer(bound, f"a bound of index[{axis}]")
+        start, stop, _ = entry.indices(length)
+        return start, max(stop - start, 0)
+    if isinstance(entry, (bool, np.bool_)) or entry is None:
+        raise TypeError(f"index[{axis}] is {entry!r}; expected an integer or a slice")
+    try:
+        position = operator.index(entry)
+    except TypeError:
+        raise TypeError(f"index[{axis}] is {entry!r}; expected an integer or a slice") from None
+    if not -length <= position < length:
+        raise IndexError(f"index[{axis}] is {position}; axis {axis} has length {length}")
+    return position % length, None
+
+
+def axes_of(value, ndim, name):
+    """An axis or a tuple of axes, counted from the front, each once."""
+    axes = []
+    for axis in value if isinstance(value, (tuple, list)) else (value,):
+        index = integer(axis, name)
+        if not -ndim <= index < ndim:
+            raise ValueError(f"{name} is {value}; a shape of {ndim} axes has axes {-ndim} to {ndim - 1}")
+        axes.append(index % ndim)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{name} is {value}, which names an axis twice")
+    return axes
+
+
+def in_and_out_axes(shape, in_axis, out_axis):
+    if in_axis == -2 and out_axis == -1 and len(shape) >= 2:
+        return [len(shape) - 2], [len(shape) - 1]
+    in_axes, out_axes = axes_of(in_axis, len(shape), "in_axis"), axes_of(out_axis, len(shape), "out_axis")
+    if set(in_axes) & set(out_axes):
+        raise ValueError(f"in_axis is {in_axis} and out_axis is {out_axis}: the same axis of shape {shape}")
+    return in_axes, out_axes
+
+
+def scale_number(value, name, dtype, positive=False):
+    """A finite number that `dtype` can hold, not below 0 where `positive`."""
+    number = value if type(value) is float else real_number(value, name)
+    if not abs(number) <= LARGEST[name_of(dtype)]:
+        raise ValueError(f"{name} is {number}; expected a finite number, within the range of {dtype}")
+    if positive and number < 0:
+        raise ValueError(f"{name} is {number}; expected a number of at least 0")
+    return number
+
+
+def one_of(value, choices, name):
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+    return value

@@ -1,0 +1,61 @@
+"""An initialiser makes a plan, all checks done and nothing written; carrying it out cannot fail.
+
+So a single call and a whole model's `fill` go the same way, and bad input in one entry leaves every array as it was.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xentfast import random
+from xentfast._threads import thread_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from xentfast._weights import Target
+
+    P = ParamSpec("P")
+
+
+@dataclass(slots=True)
+class Plan:
+    """One array: what is random first, then what `finish` does."""
+
+    out: np.ndarray
+    request: random.Request | None = None
+    finish: Callable[[], None] | None = None
+    n_threads: int | None = None
+
+
+def random_plan(target: Target, variates, rng, name, n_threads):
+    """`target` filled with `variates`. The key is drawn last, when all else is known to be good."""
+    thread_count(n_threads, 0)                      # checks it
+    stream = random.stream_of(name)
+    return Plan(target.out, random.Request(target, variates, random.key_of(rng), stream), n_threads=n_threads)
+
+
+def carry_out(plans, n_threads):
+    random.run([plan.request for plan in plans if plan.request is not None], n_threads)
+    for plan in plans:
+        if plan.finish is not None:
+            plan.finish()
+
+
+def initialiser(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:
+    """A public function out of one that plans. `fill` reaches the plan by the attribute `plan_of`."""
+
+    @functools.wraps(plan_of)
+    def initialise(*args: P.args, **kwargs: P.kwargs) -> NDArray[Any]:
+        plan = plan_of(*args, **kwargs)
+        carry_out([plan], plan.n_threads)
+        return plan.out
+
+    initialise.plan_of = plan_of
+    return initialise

@@ -1,0 +1,96 @@
+"""fans and gain: what the scale of a layer's weights is made of."""
+
+from __future__ import annotations
+
+import math
+
+from xentfast._arguments import real_number
+from xentfast._weights import in_and_out_axes, one_of, shape_of
+
+# 1/√E f(z)² for z normal: what keeps the mean square through f, as √2 does for relu. By quadrature (mpmath, 30 digits).
+GELU_GAIN = 1.53353044119553377
+SILU_GAIN = 1.67653247033109116
+
+
+def fans(shape, in_axis=-2, out_axis=-1):
+    """How many inputs each output has, and how many outputs each input has.
+
+    Parameters
+    ----------
+    shape : sequence of ints
+        Of the weights, at least two axes.
+    in_axis, out_axis : int or tuple of ints, default −2 and −1
+        Which axes count inputs and outputs; the others are the receptive field of a convolution. The default is that of
+        ``x @ w``, Keras and JAX. PyTorch's ``[out, in, *kernel]`` is ``in_axis=1, out_axis=0``.
+
+    Returns
+    -------
+    tuple of two ints
+        fan_in, fan_out: the product of the in axes (of the out axes) and the receptive field.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a shape of fewer than two axes, for axes that it has not, and for one that is both.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.fans((3, 3, 16, 32))
+    (144, 288)
+    >>> xf.init.fans((32, 16, 3, 3), in_axis=1, out_axis=0)
+    (144, 288)
+    """
+    shape = shape_of(shape)
+    if len(shape) < 2:
+        raise ValueError(f"shape {shape} has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, which does not say how many "
+                         "inputs and outputs there are; pass fan_in= or fan_out= or both, as the initialiser needs")
+    in_axes, out_axes = in_and_out_axes(shape, in_axis, out_axis)
+    n_in = math.prod([shape[axis] for axis in in_axes])
+    n_out = math.prod([shape[axis] for axis in out_axes])
+    kernel = math.prod([length for axis, length in enumerate(shape) if axis not in in_axes and axis not in out_axes])
+    return n_in * kernel, n_out * kernel
+
+
+def gain(nonlinearity, param=None):
+    """What the standard deviation of weights is multiplied by, for the nonlinearity behind them.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'selu', 'gelu' or 'silu'.
+    param : float, optional
+        The slope of leaky_relu for negative inputs, 0.01 unless given. Only leaky_relu has one.
+
+    Returns
+    -------
+    float
+        The gain.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For another nonlinearity, and for a `param` that it does not have.
+
+    Notes
+    -----
+    linear and sigmoid 1, tanh 5/3, relu √2, leaky_relu √(2/(1 + param²)), selu 3/4: as PyTorch's `calculate_gain`. That of
+    relu keeps the mean square of normal activations through a layer (He et al. 2015, eq. 10), that of leaky_relu too
+    (eq. 15); those of tanh and selu are empirical (selu's own theory wants 1: Klambauer et al. 2017). PyTorch has none for
+    gelu and silu: here 1/√E f(z)² for z normal, 1.5335 and 1.6765, by the same rule as relu's.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.gain("relu")
+    1.4142135623730951
+    """
+    one_of(nonlinearity, ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu", "silu"), "nonlinearity")
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else real_number(param, "param")
+        if not math.isfinite(slope):
+            raise ValueError(f"param is {slope}; expected a finite slope")
+        return math.sqrt(2.0 / (1.0 + slope * slope))
+    if param is not None:
+        raise ValueError(f"param is {param!r}; expected None for {nonlinearity}, which has no parameter")
+    return {"tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75, "gelu": GELU_GAIN, "silu": SILU_GAIN}.get(nonlinearity, 1.0)

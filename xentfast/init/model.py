@@ -1,0 +1,118 @@
+"""fill: a whole model in one go."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from xentfast import random
+from xentfast._arguments import overlap
+from xentfast._threads import thread_count
+from xentfast.init._plan import carry_out
+
+
+def fill(params, *, rng=None, n_threads=None):
+    """Fill all parameters of a model in one parallel region.
+
+    Parameters
+    ----------
+    params : mapping from str to (initialiser, shape or array), or sequence of such pairs
+        What each name gets. An initialiser is a function of `xentfast.init`, or a `functools.partial` of one with its options
+        (but `rng`, `name` and `n_threads`). A shape makes a new array; an array is filled, with its own shape and dtype.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        As for `uniform`: where the one key comes from that all parameters share. Their names make their values differ.
+    n_threads : int, optional
+        As for `uniform`.
+
+    Returns
+    -------
+    dict
+        From the names to the arrays, in the order of `params`.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described, a name that comes twice, and arrays that share memory. Nothing has been
+        written then.
+
+    Notes
+    -----
+    With an int or a SeedSequence, every array equals that of a call of its own with the same `rng`, and ``name`` its name.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> params = xf.init.fill({
+    ...     "embedding": (partial(xf.init.normal, std=0.02), (100, 8)),
+    ...     "weight": (xf.init.he_normal, (8, 16)),
+    ...     "bias": (xf.init.zeros, (16,)),
+    ... }, rng=7)
+    >>> bool(np.all(params["weight"] == xf.init.he_normal((8, 16), rng=7, name="weight")))
+    True
+    """
+    thread_count(n_threads, 0)
+    try:
+        pairs = list(params.items() if isinstance(params, Mapping) else params)
+    except TypeError:
+        raise TypeError(f"params is {params!r}; expected a mapping or a sequence of pairs") from None
+    key = random.key_of(rng)
+    plans = {}
+    for pair in pairs:
+        name, initialiser, where = _entry(pair)
+        if name in plans:
+            raise ValueError(f"params has the name {name!r} twice")
+        try:
+            plans[name] = _plan(name, initialiser, where, key)
+        except (ValueError, TypeError, IndexError) as error:
+            error.add_note(f"for params[{name!r}]")
+            raise
+    _check_apart(plans)
+    carry_out(plans.values(), n_threads)
+    return {name: plan.out for name, plan in plans.items()}
+
+
+def _entry(pair):
+    try:
+        name, (initialiser, where) = pair
+    except (TypeError, ValueError):
+        raise TypeError(f"params holds {pair!r}; expected (name, (initialiser, shape or array))") from None
+    if not isinstance(name, str):
+        raise TypeError(f"params has the name {name!r}; expected a string")
+    return name, initialiser, where
+
+
+def _plan(name, initialiser, where, key):
+    function, options = initialiser, {}
+    arguments = ()
+    if isinstance(initialiser, functools.partial):
+        function, arguments, options = initialiser.func, initialiser.args, dict(initialiser.keywords)
+    if not hasattr(function, "plan_of"):
+        raise TypeError(f"params[{name!r}] has the initialiser {initialiser!r}; expected a function of xentfast.init, or a "
+                        "functools.partial of one")
+    if arguments:
+        raise TypeError(f"params[{name!r}] has an initialiser with positional arguments {arguments}; expected keywords alone")
+    taken = sorted({"rng", "name", "n_threads"} & options.keys())
+    if taken:
+        raise TypeError(f"params[{name!r}] has an initialiser with {', '.join(taken)}, which fill gives itself")
+    if isinstance(where, np.ndarray):
+        if {"out", "dtype", "index"} & options.keys():
+            raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
+        where, options = where.shape, options | {"out": where, "dtype": where.dtype}
+    if "rng" in function.plan_of.__kwdefaults__:
+        options |= {"rng": key, "name": name}
+    return function.plan_of(where, **options)
+
+
+def _check_apart(plans):
+    """No two arrays share memory: neighbours in the order of their addresses are all that need a look."""
+    ordered = sorted(((*np.lib.array_utils.byte_bounds(plan.out), name) for name, plan in plans.items() if plan.out.size))
+    highest = None
+    for low, high, name in ordered:
+        if highest is not None and low < highest[0] and overlap(plans[name].out, plans[highest[1]].out):
+            raise ValueError(f"params[{name!r}] and params[{highest[1]!r}] share memory")
+        if highest is None or high > highest[0]:
+            highest = (high, name)

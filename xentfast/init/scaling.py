@@ -1,0 +1,377 @@
+"""Weights scaled by their fans: Xavier (Glorot), He (Kaiming), LeCun, and variance scaling, which they are cases of."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from xentfast import random
+from xentfast._arguments import real_number
+from xentfast._weights import one_of, scale_number, shape_of, target
+from xentfast.init._plan import initialiser, random_plan
+from xentfast.init.fans import fans
+from xentfast.init.fans import gain as gain_of  # `gain` is an argument here
+
+MODES = ("fan_in", "fan_out", "fan_avg")
+DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
+# √Var of a standard normal cut at ±2: √(1 − 4φ(2)/(2Φ(2) − 1)).
+CUT_STD = 0.87962566103423976
+
+
+@initialiser
+def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated_normal", in_axis=-2, out_axis=-1, fan_in=None,
+                     fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""Values of variance scale/fan.
+
+    Parameters
+    ----------
+    shape, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `xavier_uniform`.
+    scale : float, default 1
+        Not negative.
+    mode : {'fan_in', 'fan_out', 'fan_avg'}, default 'fan_in'
+        The fan: that of inputs, of outputs, or the mean of both.
+    distribution : {'truncated_normal', 'normal', 'uniform'}, default 'truncated_normal'
+        Normal values cut at two standard deviations, which are those of the normal distribution before the cut, so much
+        larger that the variance after it is scale/fan; uncut normal values; or uniform ones.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    :math:`\sigma = \sqrt{scale/fan}`; uniform on :math:`\pm\sqrt3\sigma`; truncated normal of σ/0.87962566 before the cut.
+
+    Keras: ``VarianceScaling(scale, mode, distribution)``, where 'normal' is called 'untruncated_normal'.
+    JAX: ``jax.nn.initializers.variance_scaling(scale, mode, distribution)``. Keras' and JAX's glorot_normal, he_normal and
+    lecun_normal are truncated: here ``variance_scaling`` with scale 1 and 'fan_avg', 2 and 'fan_in', 1 and 'fan_in'.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.variance_scaling((2, 3), scale=2, rng=7, name="layer1/weight")
+    array([[-1.0279948 ,  0.641438  , -0.7015573 ],
+           [-0.19559601,  1.8458709 ,  2.1037226 ]], dtype=float32)
+    """
+    scale = real_number(scale, "scale")
+    if not 0.0 <= scale < math.inf:
+        raise ValueError(f"scale is {scale}; expected a finite number of at least 0")
+    one_of(distribution, DISTRIBUTIONS, "distribution")
+    fan = _fan(shape, mode, in_axis, out_axis, fan_in, fan_out)
+    return _scaled(1.0, scale, fan, distribution, shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
+                   dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""Xavier (Glorot) initialisation, uniform: keeps the variance of activations and gradients through tanh-like layers.
+
+    Parameters
+    ----------
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1
+        Multiplies the values; see `gain`.
+    in_axis, out_axis : int or tuple of ints, default −2 and −1
+        Which axes count inputs and outputs, the others being the receptive field (see `fans`). The default is that of
+        ``x @ w``, Keras and JAX; PyTorch's ``[out, in, *kernel]`` is ``in_axis=1, out_axis=0``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say: for groups, packed matrices, and shapes of one axis.
+    rng, name, dtype, out, index, n_threads
+        As for `uniform`.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Uniform on :math:`\pm gain \sqrt{6/(fan\_in + fan\_out)}`.
+
+    PyTorch: ``torch.nn.init.xavier_uniform_(w, gain)``. Keras: ``GlorotUniform()``.
+    JAX: ``jax.nn.initializers.glorot_uniform()``.
+
+    References
+    ----------
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.xavier_uniform((2, 3), rng=7, name="layer1/weight")
+    array([[-0.7277769 ,  0.4905107 , -0.5311807 ],
+           [-0.15677416,  1.0277963 ,  1.0739343 ]], dtype=float32)
+    """
+    fan = _fan(shape, "fan_avg", in_axis, out_axis, fan_in, fan_out)
+    return _scaled(_gain(gain), 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
+                  dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""Xavier (Glorot) initialisation, normal.
+
+    Parameters
+    ----------
+    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `xavier_uniform`.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Normal, not truncated, with standard deviation :math:`gain \sqrt{2/(fan\_in + fan\_out)}`.
+
+    PyTorch: ``torch.nn.init.xavier_normal_(w, gain)``. JAX: ``variance_scaling(1, "fan_avg", "normal")``.
+    Keras: ``VarianceScaling(1, "fan_avg", "untruncated_normal")``; its GlorotNormal is truncated.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.xavier_normal((2, 3), rng=7, name="layer1/weight")
+    array([[-0.19518404, -1.1789014 , -0.93821377],
+           [ 0.45275488,  0.15810093, -0.00976557]], dtype=float32)
+    """
+    fan = _fan(shape, "fan_avg", in_axis, out_axis, fan_in, fan_out)
+    return _scaled(_gain(gain), 1.0, fan, "normal", shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in", in_axis=-2, out_axis=-1, fan_in=None,
+               fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""He (Kaiming) initialisation, uniform: keeps the mean square of activations through ReLU layers.
+
+    Parameters
+    ----------
+    shape, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `xavier_uniform`.
+    gain : float, default 1
+        Multiplies the values, besides the nonlinearity's own gain.
+    nonlinearity : str, default 'relu'
+        What follows the layer; see `gain`. PyTorch's own default is leaky_relu.
+    param : float, optional
+        The slope of leaky_relu for negative inputs, 0.01 unless given.
+    mode : {'fan_in', 'fan_out', 'fan_avg'}, default 'fan_in'
+        fan_in keeps the activations on the way forward, fan_out the gradients on the way back.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Uniform on :math:`\pm gain\,g \sqrt{3/fan}`, g the gain of the nonlinearity: √2 for relu.
+
+    PyTorch: ``torch.nn.init.kaiming_uniform_(w, mode=mode, nonlinearity="relu")``. Keras: ``HeUniform()``.
+    JAX: ``jax.nn.initializers.he_uniform()``.
+
+    References
+    ----------
+    He, Zhang, Ren & Sun, "Delving deep into rectifiers", 2015, eq. 10 and 14.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.he_uniform((2, 3), rng=7, name="layer1/weight")
+    array([[-1.1507163 ,  0.7755655 , -0.8398704 ],
+           [-0.24788165,  1.6250886 ,  1.6980394 ]], dtype=float32)
+    """
+    fan = _fan(shape, mode, in_axis, out_axis, fan_in, fan_out)
+    gain = _gain(gain) * gain_of(nonlinearity, param)
+    return _scaled(gain, 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in", in_axis=-2, out_axis=-1, fan_in=None,
+              fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""He (Kaiming) initialisation, normal.
+
+    Parameters
+    ----------
+    shape, gain, nonlinearity, param, mode, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `he_uniform`.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Normal, not truncated, with standard deviation :math:`gain\,g/\sqrt{fan}`, g the gain of the nonlinearity: √2 for relu.
+
+    PyTorch: ``torch.nn.init.kaiming_normal_(w, mode=mode, nonlinearity="relu")``.
+    JAX: ``variance_scaling(2, "fan_in", "normal")``. Keras: ``VarianceScaling(2, "fan_in", "untruncated_normal")``; its
+    HeNormal is truncated.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.he_normal((2, 3), rng=7, name="layer1/weight")
+    array([[-0.30861306, -1.8640069 , -1.4834462 ],
+           [ 0.71586835,  0.24997953, -0.01544072]], dtype=float32)
+    """
+    fan = _fan(shape, mode, in_axis, out_axis, fan_in, fan_out)
+    gain = _gain(gain) * gain_of(nonlinearity, param)
+    return _scaled(gain, 1.0, fan, "normal", shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
+                  dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""LeCun initialisation, uniform: keeps the variance of activations through linear layers, and through SELU.
+
+    Parameters
+    ----------
+    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `xavier_uniform`.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Uniform on :math:`\pm gain \sqrt{3/fan\_in}`.
+
+    PyTorch: ``torch.nn.init.kaiming_uniform_(w, nonlinearity="linear")``. Keras: ``LecunUniform()``.
+    JAX: ``jax.nn.initializers.lecun_uniform()``.
+
+    References
+    ----------
+    LeCun, Bottou, Orr & Müller, "Efficient backprop", 1998, eq. 16.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.lecun_uniform((2, 3), rng=7, name="layer1/weight")
+    array([[-0.81367934,  0.5484077 , -0.5938781 ],
+           [-0.17527878,  1.1491112 ,  1.2006952 ]], dtype=float32)
+    """
+    fan = _fan(shape, "fan_in", in_axis, out_axis, fan_in, fan_out)
+    return _scaled(_gain(gain), 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
+
+
+@initialiser
+def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
+                 dtype=np.float32, out=None, index=None, n_threads=None):
+    r"""LeCun initialisation, normal.
+
+    Parameters
+    ----------
+    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
+        As for `xavier_uniform`.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array: of shape `shape`, or of ``whole[index]``.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    Normal, not truncated, with standard deviation :math:`gain/\sqrt{fan\_in}`.
+
+    PyTorch: ``torch.nn.init.kaiming_normal_(w, nonlinearity="linear")``. JAX: ``variance_scaling(1, "fan_in", "normal")``.
+    Keras: ``VarianceScaling(1, "fan_in", "untruncated_normal")``; its LecunNormal is truncated.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.init.lecun_normal((2, 3), rng=7, name="layer1/weight")
+    array([[-0.21822238, -1.3180519 , -1.0489548 ],
+           [ 0.50619537,  0.17676221, -0.01091824]], dtype=float32)
+    """
+    fan = _fan(shape, "fan_in", in_axis, out_axis, fan_in, fan_out)
+    return _scaled(_gain(gain), 1.0, fan, "normal", shape, dtype, out, index, rng, name, n_threads)
+
+
+glorot_uniform, glorot_normal = xavier_uniform, xavier_normal
+kaiming_uniform, kaiming_normal = he_uniform, he_normal
+
+
+def _gain(value):
+    gain = real_number(value, "gain")
+    if not 0.0 <= gain < math.inf:
+        raise ValueError(f"gain is {gain}; expected a finite number of at least 0")
+    return gain
+
+
+def _fan(shape, mode, in_axis, out_axis, fan_in, fan_out):
+    """The fan of `mode`; infinite for an array that has no elements to scale."""
+    one_of(mode, MODES, "mode")
+    fan_in, fan_out = _given_fan(fan_in, "fan_in"), _given_fan(fan_out, "fan_out")
+    needed = (fan_in,) if mode == "fan_in" else (fan_out,) if mode == "fan_out" else (fan_in, fan_out)
+    shape = shape_of(shape)
+    if len(shape) >= 2 or None in needed:
+        found_in, found_out = fans(shape, in_axis, out_axis)
+        fan_in = found_in if fan_in is None else fan_in
+        fan_out = found_out if fan_out is None else fan_out
+    fan = fan_in if mode == "fan_in" else fan_out if mode == "fan_out" else (fan_in + fan_out) / 2
+    return fan or math.inf
+
+
+def _given_fan(value, name):
+    if value is None:
+        return None
+    fan = real_number(value, name)
+    if not 0.0 < fan < math.inf:
+        raise ValueError(f"{name} is {fan}; expected None or a number above 0")
+    return fan
+
+
+def _scaled(gain, scale, fan, distribution, shape, dtype, out, index, rng, name, n_threads):
+    """Values of mean 0 and standard deviation gain·√(scale/fan)."""
+    to = target(shape, dtype, out, index)
+    std = scale_number(gain * math.sqrt(scale / fan), "the standard deviation", to.out.dtype)
+    if distribution == "uniform":
+        limit = gain * math.sqrt(3.0 * scale / fan)
+        variates = random.uniform_variates(-limit, limit, to.arithmetic)
+    elif distribution == "normal":
+        variates = random.normal_variates(0.0, std)
+    else:
+        variates = random.truncated_variates(0.0, std / CUT_STD, -2.0, 2.0, to.arithmetic)
+    return random_plan(to, variates, rng, name, n_threads)
