@@ -23,6 +23,15 @@ def digest(n_threads=None):
     return loss.tobytes() + grad.tobytes()
 
 
+def weights(n_threads=None):
+    params = xf.init.fill({"a": (xf.init.he_normal, (300, 1000)), "b": (xf.init.uniform, (70, 3)), "c": (xf.init.uniform, 5000)},
+                          rng=7, n_threads=n_threads)
+    return b"".join(array.tobytes() for array in params.values())
+
+
+WORK = [digest, weights]
+
+
 def fresh(code, **environment):
     """What a new process prints."""
     run = subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120,
@@ -107,7 +116,8 @@ def test_child_after_fork(used_before, n_threads):
 
         def digest(n_threads):
             loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, n_threads=n_threads)
-            return loss.tobytes() + grad.tobytes()
+            weights = xf.init.he_normal((600, 1000), rng=7, n_threads=n_threads)
+            return loss.tobytes() + grad.tobytes() + weights.tobytes()
 
         def child(queue):
             queue.put((digest({n_threads}), _threads.default_threads()))
@@ -124,27 +134,32 @@ def test_child_after_fork(used_before, n_threads):
     """) == "True 1 0 False"
 
 
-def test_many_python_threads_at_once():
-    want = digest(1)
+@pytest.mark.parametrize("work", WORK)
+def test_many_python_threads_at_once(work):
+    want = work(1)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(digest, [None, 1, 2, 3, 5] * 8)) == {want}
+        assert set(pool.map(work, [None, 1, 2, 3, 5] * 8)) == {want}
 
 
-def test_oversubscription():
-    assert digest(64) == digest(1)
-    assert digest(100_000) == digest(1)
+@pytest.mark.parametrize("work", WORK)
+def test_oversubscription(work):
+    assert work(64) == work(1)
+    assert work(100_000) == work(1)
 
 
-def test_the_gil_is_released():
+BIG, TARGETS = np.zeros((4000, 5000), np.float32), np.zeros(4000, int)
+
+
+@pytest.mark.parametrize("work", [lambda: xf.softmax_cross_entropy(BIG, TARGETS, n_threads=1),
+                                  lambda: xf.init.normal(BIG.shape, rng=1, out=BIG, n_threads=1)], ids=["loss", "weights"])
+def test_the_gil_is_released(work):
     """Another Python thread runs on while a kernel does."""
-    big = np.zeros((4000, 5000), np.float32)
-    targets = np.zeros(4000, int)
     ticks, running = [], threading.Event()
 
     def call():
         running.set()
         for _ in range(5):
-            xf.softmax_cross_entropy(big, targets, n_threads=1)
+            work()
         running.clear()
 
     worker = threading.Thread(target=call)
@@ -186,13 +201,18 @@ def test_memory_beyond_the_outputs():
         weights = np.ones(len(x), np.float32)
         for warm in (x[:2000], wide[:1, :10_000]):
             xf.softmax_cross_entropy_value_and_grad(warm, np.zeros(len(warm), int), n_threads=2)
+            xf.init.sparse(warm.shape, sparsity=0.5, rng=1, out=warm, n_threads=2)
         start = peak()
         for call in (lambda: xf.softmax_cross_entropy(x, t, sample_weight=weights, n_threads=2),
                      lambda: xf.softmax_cross_entropy_value_and_grad(x, t, out=x, n_threads=2),
                      lambda: xf.softmax_cross_entropy_value_and_grad(x, soft, out=x, label_smoothing=0.1, n_threads=2),
                      lambda: xf.softmax_cross_entropy(moved, t.reshape(200, 1000), axis=1, n_threads=2),
                      lambda: xf.softmax_cross_entropy_value_and_grad(wide, t[:40], out=wide, n_threads=2),
-                     lambda: xf.softmax_cross_entropy(wide[:, ::2], t[:40], n_threads=2)):
+                     lambda: xf.softmax_cross_entropy(wide[:, ::2], t[:40], n_threads=2),
+                     lambda: xf.init.normal(x.shape, rng=1, out=x, n_threads=2),
+                     lambda: xf.init.uniform(moved.shape, rng=1, out=moved, n_threads=2),
+                     lambda: xf.init.sparse(x.shape, sparsity=0.5, rng=1, out=x, n_threads=2),
+                     lambda: xf.init.constant(x.shape, 0.5, out=x)):
             call()
             assert peak() - start < 2 * 2**20 + 16 * len(x) + 2**20, peak() - start     # 1 MiB for the allocator
         print("small")

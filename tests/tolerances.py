@@ -47,6 +47,7 @@ def largest_term_bound(case, n_classes, dtype):
     """Soft targets, smoothing and logsumexp, in ulp of the largest term."""
     return LARGEST_TERM[dtype] + (np.log(n_classes) if case in CONTRIVED else 0.0)
 
+
 # A variate's distance from its formula, in ulp of the exact value, over the words of tests/test_variates.py and 10⁷ others
 # (python tests/lanes.py normal_float …). Radius, angle and their product each round a few times; what is left of a
 # truncated normal is its two polynomials and a division.
@@ -58,8 +59,8 @@ VARIATES = {
 }
 
 # Statistics of random values. Seeds are fixed, so that a test passes on each run or on none; SELDOM is how often right values
-# would fail under another seed, in one statistic or in all those of one array. About 200 are looked at, so that right
-# values pass all under 49 seeds in 50; and 2²⁴ values a thousandth too large in scale fail (6 standard errors).
+# would fail under another seed, by one statistic or by all those of one check. There are about 600 checks, so that right
+# values pass them all under 19 seeds in 20; and 2²⁴ values a thousandth too large in scale fail (6 standard errors).
 SELDOM = 1e-4
 
 
@@ -81,9 +82,10 @@ FIRST_VALUES = {(distribution, dtype): 1.0 + VARIATES.get((distribution, dtype),
 # How far beyond its bound a cut normal value may be, relative: the scale and its product with the bound are rounded.
 CUT_ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
 
-# Mean square of an orthogonal matrix times the longer side, less gain²: each of its columns, or rows, is rounded apart.
-UNIT_COLUMNS = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-14}
+# Mean square of an orthogonal matrix times its longer side, over gain², less 1. Each element is rounded once, and the
+# thousands of roundings cancel nearly: 2e-9 and 0 seen.
+UNIT_COLUMNS = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-14}
 
-# Products of two columns of such a matrix in float32, of 300 rows and a gain of 1.5 at most. PyTorch and JAX make them in
-# float32 as well: 3e-6 seen, 3e-7 here.
+# Products of two columns of such a matrix, in float32, less 0 or gain²: of 300 rows and a gain of 1.5, 2e-6 seen for
+# PyTorch's matrices, JAX's and these, most of it by the product that checks them.
 ORTHONORMAL = 1e-5

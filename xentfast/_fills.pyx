@@ -324,8 +324,9 @@ def run(Kernels kernels, requests, int n_threads):
             set_job(jobs + i, requests[i])
             jobs[i].first_item = n_items
             n_items += (jobs[i].cells + jobs[i].cells_per_item - 1) // jobs[i].cells_per_item
+        n_threads = <int>min(<Py_ssize_t>n_threads, n_items)
         with nogil:
-            if n_threads == 1 or n_items == 1:
+            if n_threads == 1:
                 for item in range(n_items):
                     run_item(kernel, jobs, n_jobs, item)
             else:
