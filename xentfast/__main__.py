@@ -1,10 +1,8 @@
 """The demonstration: a digit classifier trained with this package, then a table of this machine's speed."""
 
 import argparse
-import functools
 import importlib.util
 import math
-import os
 import sys
 import time
 from typing import NamedTuple
@@ -12,16 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 import xentfast as xf
+from xentfast import _speed, _spread
 from xentfast._threads import default_threads
 
 DESCRIPTION = """\
 Train a multilayer perceptron on the 1797 handwritten digits that scikit-learn
-ships (a fifth of them held out), with the loss and gradient from xentfast; save
-the curve of loss and accuracy as digits.png in the current directory; then time
-xentfast on this machine beside the textbook NumPy formula and whichever of SciPy,
-scikit-learn, PyTorch, JAX (with optax) and Numba is installed.
+ships (a fifth of them held out), with first weights, loss and gradient from
+xentfast; save the curve of loss and accuracy as digits.png in the current
+directory; then time xentfast on this machine beside the textbook NumPy formula and
+whichever of SciPy, scikit-learn, PyTorch, JAX (with optax) and Numba is installed.
 Needs the extra "demo": pip install "xentfast[demo]"."""
-EXAMPLE = "example:\n  python -m xentfast --epochs 10 --seed 7 --threads 1"
+EXAMPLE = ("example:\n  python -m xentfast --epochs 10 --seed 7 --threads 1\n"
+           "second part, why the first weights matter and how fast they come:\n  python -m xentfast init --help")
 
 PLOT_FILE = "digits.png"
 DEMO_MODULES = {"sklearn": "scikit-learn", "tqdm": "tqdm", "matplotlib": "matplotlib"}     # and pip's names for them
@@ -31,14 +31,15 @@ BATCH = 32
 RATE = 5e-3             # Adam's rate at the first step; it falls linearly to 0 at the end
 SMOOTHING = 0.1         # without it the network grows too sure of 1438 digits, and a bad seed ends below 97 %
 
-SHAPES = ((65_536, 10), (1_024, 1_000), (256, 32_000))
-SECONDS = 0.1           # of calls for each figure, after two that warm up
-
 
 def main(argv=None):
     """Run the demonstration with the given command-line arguments."""
-    options = parse_options(argv)
-    require_extra(plot=options.plot)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["init"]:
+        return show_spread(arguments[1:])
+    options = parse_options(arguments)
+    require_extra([module for module in DEMO_MODULES if options.plot or module != "matplotlib"],
+                  hint="\nWithout matplotlib: python -m xentfast --no-plot")
     digits, held_out = load_digits(options.seed)
     start = time.perf_counter()
     history = train(digits, held_out, options.epochs, options.seed, options.threads)
@@ -46,23 +47,38 @@ def main(argv=None):
     print(f"Held-out accuracy {history[-1].held_out_accuracy:.2%} after {seconds:.1f} s of training.")
     if options.plot:
         save_plot(history, PLOT_FILE)
-    threads = options.threads or default_threads()
-    print(speed_table(*measure(PEERS, SHAPES, threads, SECONDS), threads))
+    print(_speed.of_losses(options.threads or default_threads()))
 
 
-def parse_options(argv):
+def parse_options(arguments):
     parser = argparse.ArgumentParser(prog="python -m xentfast", description=DESCRIPTION, epilog=EXAMPLE,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=whole_number(1), default=30, metavar="N",
                         help="passes over the training digits (default: 30)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N",
-                        help="chooses the held-out digits, the first weights and the order of training (default: 0)")
+    add_common_options(parser, seeded="the held-out digits, the first weights and the order of training", picture=PLOT_FILE)
+    return parser.parse_args(arguments)
+
+
+def show_spread(arguments):
+    """Run the second part with the arguments that follow "init"."""
+    parser = argparse.ArgumentParser(prog="python -m xentfast init", description=_spread.DESCRIPTION)
+    parser.add_argument("--output", default="xentfast-init.png", metavar="FILE", help="the picture (default: %(default)s)")
+    add_common_options(parser, seeded="inputs and weights", picture="the picture")
+    options = parser.parse_args(arguments)
+    require_extra(["tqdm", "matplotlib"] if options.plot else ["tqdm"],
+                  hint="\nWithout matplotlib: python -m xentfast init --no-plot")
+    _spread.show(options.seed, options.output if options.plot else None)
+    print(_speed.of_weights(options.threads or default_threads()))
+
+
+def add_common_options(parser, seeded, picture):
+    """Those that both parts take."""
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help=f"chooses {seeded} (default: 0)")
     parser.add_argument("--threads", type=whole_number(1, 1024), metavar="N",
                         help="threads for xentfast, and for the libraries it is compared with where they allow it "
                              "(default: the CPUs this process may use)")
     parser.add_argument("--no-plot", dest="plot", action="store_false",
-                        help=f"do not write {PLOT_FILE}; matplotlib is not needed then")
-    return parser.parse_args(argv)
+                        help=f"do not write {picture}; matplotlib is not needed then")
 
 
 def whole_number(least, most=sys.maxsize):
@@ -75,17 +91,12 @@ def whole_number(least, most=sys.maxsize):
     return convert
 
 
-def require_extra(plot):
-    """Exit, naming the extra, where a module that this run needs is not installed."""
-    needed = [module for module in DEMO_MODULES if plot or module != "matplotlib"]
-    missing = [DEMO_MODULES[module] for module in needed if not installed(module)]
+def require_extra(modules, hint=""):
+    """Exit, naming the extra, where a module that this run needs is not installed; the hint is for want of matplotlib alone."""
+    missing = [DEMO_MODULES[module] for module in modules if not importlib.util.find_spec(module)]
     if missing:
-        hint = "\nWithout matplotlib: python -m xentfast --no-plot" if missing == ["matplotlib"] else ""
-        sys.exit(f'The demonstration needs {" and ".join(missing)}: pip install "xentfast[demo]"{hint}')
-
-
-def installed(module):
-    return importlib.util.find_spec(module) is not None
+        sys.exit(f'The demonstration needs {" and ".join(missing)}: pip install "xentfast[demo]"'
+                 + hint * (missing == ["matplotlib"]))
 
 
 class Digits(NamedTuple):
@@ -137,13 +148,13 @@ def load_digits(seed):
     return Digits(images[kept], labels[kept]), Digits(images[held_out], labels[held_out])
 
 
-def first_parameters(rng, pixels, classes):
-    he = math.sqrt(2 / pixels)                              # keeps the variance through ReLU: He et al. 2015, eq. 10
-    xavier = math.sqrt(2 / (HIDDEN_UNITS + classes))        # Glorot & Bengio 2010, eq. 12
-    return Parameters(rng.standard_normal((pixels, HIDDEN_UNITS), np.float32) * np.float32(he),
-                      np.zeros(HIDDEN_UNITS, np.float32),
-                      rng.standard_normal((HIDDEN_UNITS, classes), np.float32) * np.float32(xavier),
-                      np.zeros(classes, np.float32))
+def first_parameters(seed, pixels, classes):
+    return Parameters(**xf.init.fill({
+        "hidden_weights": (xf.init.he_normal, (pixels, HIDDEN_UNITS)),              # ReLU follows
+        "hidden_biases": (xf.init.zeros, HIDDEN_UNITS),
+        "output_weights": (xf.init.xavier_normal, (HIDDEN_UNITS, classes)),
+        "output_biases": (xf.init.zeros, classes),
+    }, rng=seed))
 
 
 def forward(parameters, images):
@@ -174,7 +185,7 @@ def train(digits, held_out, epochs, seed, n_threads):
 
     n_digits, pixels = digits.images.shape
     rng = np.random.default_rng((seed, 1))
-    parameters = first_parameters(rng, pixels, classes=10)
+    parameters = first_parameters(seed, pixels, classes=10)
     adam = Adam(parameters)
     steps, history = epochs * math.ceil(n_digits / BATCH), []
     print(f"A perceptron of {pixels}, {HIDDEN_UNITS} and 10 units learns {n_digits} handwritten digits; "
@@ -220,179 +231,6 @@ def save_plot(history, path):
         print(f"The curve of loss and accuracy is in {path}.")
     except OSError as error:
         print(f"The curve is not saved: {error}")
-
-
-def xentfast_calls(logits, targets, threads):
-    out = np.zeros_like(logits)
-    return (lambda: xf.softmax_cross_entropy(logits, targets, n_threads=threads),
-            lambda: xf.softmax_cross_entropy_value_and_grad(logits, targets, out=out, n_threads=threads)[0])
-
-
-def numpy_calls(logits, targets, threads):
-    rows = np.arange(len(targets))
-
-    def loss():
-        row_max = logits.max(1, keepdims=True)
-        return (np.log(np.exp(logits - row_max).sum(1)) + row_max[:, 0] - logits[rows, targets]).mean()
-
-    def loss_and_gradient():
-        row_max = logits.max(1, keepdims=True)
-        gradient = np.exp(logits - row_max)
-        row_sum = gradient.sum(1, keepdims=True)
-        gradient /= row_sum * len(targets)
-        gradient[rows, targets] -= 1 / len(targets)
-        return (np.log(row_sum[:, 0]) + row_max[:, 0] - logits[rows, targets]).mean()
-
-    return loss, loss_and_gradient
-
-
-def scipy_calls(logits, targets, threads):
-    from scipy.special import log_softmax
-
-    rows = np.arange(len(targets))
-    return lambda: -log_softmax(logits, axis=1)[rows, targets].mean(), None
-
-
-def sklearn_calls(logits, targets, threads):
-    from sklearn._loss.loss import HalfMultinomialLoss
-
-    function = HalfMultinomialLoss(n_classes=logits.shape[1])
-    labels = targets.astype(np.float32)                     # it takes no integers
-    out, options = np.zeros_like(logits), {"loss_out": np.zeros_like(labels), "n_threads": threads}
-    return (lambda: function.loss(labels, logits, **options).mean(),
-            lambda: function.loss_gradient(labels, logits, gradient_out=out, **options)[0].mean())
-
-
-def torch_calls(logits, targets, threads):
-    import torch
-
-    torch.set_num_threads(threads)
-    cross_entropy = torch.nn.functional.cross_entropy
-    plain, labels = torch.from_numpy(logits), torch.from_numpy(targets)
-    tracked = plain.clone().requires_grad_()
-
-    def loss_and_gradient():
-        tracked.grad = None
-        loss = cross_entropy(tracked, labels)
-        loss.backward()
-        return loss.detach()
-
-    return torch.no_grad()(lambda: cross_entropy(plain, labels)), loss_and_gradient
-
-
-def jax_calls(logits, targets, threads):
-    os.environ.update(JAX_PLATFORMS="cpu", PJRT_NPROC=str(threads))     # read when JAX starts
-    import jax
-    import optax
-
-    def mean_loss(logits, labels):
-        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-
-    loss, loss_and_gradient = jax.jit(mean_loss), jax.jit(jax.value_and_grad(mean_loss))
-    arrays = jax.numpy.asarray(logits), jax.numpy.asarray(targets)
-    return lambda: loss(*arrays).block_until_ready(), lambda: jax.block_until_ready(loss_and_gradient(*arrays))[0]
-
-
-@functools.cache
-def numba_kernel():
-    """The loops that a Numba user would write; where `out` is None, its branches are not compiled."""
-    import numba
-
-    @numba.njit(parallel=True, fastmath=True)
-    def kernel(logits, targets, out):
-        n_rows, n_classes = logits.shape
-        total, share = 0.0, np.float32(1 / n_rows)
-        for row in numba.prange(n_rows):
-            row_max = logits[row, 0]
-            for cls in range(n_classes):
-                row_max = max(row_max, logits[row, cls])
-            row_sum = np.float32(0)
-            for cls in range(n_classes):
-                power = math.exp(logits[row, cls] - row_max)
-                row_sum += power
-                if out is not None:
-                    out[row, cls] = power
-            total += math.log(row_sum) + row_max - logits[row, targets[row]]
-            if out is not None:
-                scale = share / row_sum
-                for cls in range(n_classes):
-                    out[row, cls] *= scale
-                out[row, targets[row]] -= share
-        return total / n_rows
-    return kernel
-
-
-def numba_calls(logits, targets, threads):
-    import numba
-
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    kernel, out = numba_kernel(), np.zeros_like(logits)
-    return lambda: kernel(logits, targets, None), lambda: kernel(logits, targets, out)
-
-
-# Name in the table → the modules it needs, and a function of logits, targets and threads that returns two calls without
-# arguments. Both give the mean loss, the second computes its gradient as well (None where the library cannot).
-PEERS = {
-    "xentfast": ((), xentfast_calls),
-    "NumPy formula": ((), numpy_calls),
-    "SciPy": (("scipy",), scipy_calls),
-    "scikit-learn": (("sklearn",), sklearn_calls),
-    "PyTorch": (("torch",), torch_calls),
-    "JAX": (("jax", "optax"), jax_calls),
-    "Numba": (("numba",), numba_calls),
-}
-
-
-def median_seconds(call, seconds):
-    """Median time of a call, after two that warm up: of at least three, and of as many as fill `seconds`."""
-    times = []
-    while len(times) < 5 or sum(times[2:]) < seconds:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return float(np.median(times[2:]))
-
-
-def measure(peers, shapes, threads, seconds):
-    """Nanoseconds per logit as {(what, shape): {peer: figure}}, and a line for each peer that failed."""
-    from tqdm import tqdm
-
-    present = {name: calls for name, (modules, calls) in peers.items() if all(map(installed, modules))}
-    figures = {(what, shape): {} for what in ("loss", "loss + gradient") for shape in shapes}
-    failures = {}
-    # Freeing one block of this size makes glibc keep what is freed later. Without it, page faults, many or few by the
-    # accident of earlier allocations, can double the times of those who allocate on the way: NumPy, SciPy, PyTorch.
-    np.empty(33_500_000, np.uint8)
-    for shape in shapes:
-        rng = np.random.default_rng(0)
-        logits = rng.standard_normal(shape, np.float32) * 3
-        targets = rng.integers(0, shape[1], shape[0])
-        for name, calls in tqdm(present.items(), desc=f"timing {shape[0]} x {shape[1]}", leave=False, disable=None):
-            try:
-                for what, call in zip(("loss", "loss + gradient"), calls(logits, targets, threads), strict=True):
-                    if call is not None:
-                        figures[what, shape][name] = median_seconds(call, seconds) * 1e9 / logits.size
-            except Exception as error:  # another library's fault must not end the table
-                if name == "xentfast":
-                    raise
-                failures[name] = f"{name} failed: {type(error).__name__}: {error}".splitlines()[0][:110]
-    return figures, list(failures.values())
-
-
-def speed_table(figures, failures, threads):
-    """The figures as text: the peers below each other, the shapes side by side."""
-    lines = [f"\nNanoseconds per logit, float32, {threads} thread{'s' * (threads > 1)} (NumPy and SciPy use 1); "
-             "in brackets, relative to xentfast.",
-             "The gradient goes into a ready array where the library takes one (xentfast, scikit-learn, Numba)."]
-    shapes = list(dict.fromkeys(shape for _, shape in figures))
-    for what in ("loss", "loss + gradient"):
-        columns = [figures[what, shape] for shape in shapes]
-        lines.append(f"\n{what:16}" + "".join(f"{f'{n_rows} x {n_classes}':>20}" for n_rows, n_classes in shapes))
-        for name in dict.fromkeys(name for column in columns for name in column):
-            cells = [f"{column[name]:.2f} ({column[name] / column['xentfast']:5.2f})" if name in column else "-"
-                     for column in columns]
-            lines.append(f"{name:16}" + "".join(f"{cell:>20}" for cell in cells))
-    return "\n".join([*lines, *failures])
 
 
 if __name__ == "__main__":
