@@ -60,6 +60,6 @@ def truncated(u, lower, upper):
         value = lower_tail(-x)
         step = (mpmath.log(value) - mpmath.log(tail)) * value * mpmath.sqrt(2 * mpmath.pi) * mpmath.exp(x * x / 2)
         x += step
-        if abs(step) <= mpmath.mpf(10) ** -30 * max(abs(x), mpmath.mpf(10) ** -12):
+        if abs(step) <= mpmath.mpf(10) ** -24 * abs(x):
             break
     return -sign * x if mirrored else sign * x

@@ -34,7 +34,9 @@ CALLS = [
     (init.uniform, ((3, 4),), {"dtype": "float99"}, TypeError, "dtype is 'float99', which NumPy does not know"),
     (init.uniform, ((3, 4),), {"out": [[0.0]]}, TypeError, "out is of type list; expected a NumPy array"),
     (init.uniform, ((3, 4),), {"out": f32(4, 3)}, ValueError, "out has shape (4, 3); expected (3, 4)"),
-    (init.uniform, ((3, 4),), {"out": f32(3, 4).astype(float)}, TypeError, "out has dtype float64; expected float32"),
+    (init.uniform, ((3, 4),), {"out": f32(3, 4).astype(float)}, TypeError,
+     "out has dtype float64; expected float32, which the argument dtype says"),
+    (init.uniform, ((3, 4),), {"out": np.zeros((3, 4), int)}, TypeError, "out has dtype int64; expected float32"),
     (init.uniform, ((3, 4),), {"out": f32(3, 4), "dtype": np.float64}, TypeError, "out has dtype float32; expected float64"),
     (init.uniform, ((3, 4),), {"out": f32(3, 4), "index": 1}, ValueError, "out has shape (3, 4); expected (4,)"),
     (init.uniform, ((3, 4),), {"out": READ_ONLY}, ValueError, "out is read-only"),
@@ -63,13 +65,18 @@ CALLS = [
     (init.uniform, ((3, 4),), {"high": 1e39}, ValueError, "within the range of float32"),
     (init.uniform, ((3, 4),), {"low": -3e38, "high": 3e38}, ValueError, "their difference is beyond the range of float32"),
     (init.uniform, ((3, 4),), {"high": "1"}, TypeError, "high is '1'; expected a number"),
+    (init.uniform, ((3, 4),), {"dtype": None}, TypeError, "dtype is None, which"),
+    (init.uniform, ((3, 4),), {"high": 1e6, "dtype": np.float16}, ValueError, "within the range of float16"),
+    (init.uniform, ((3, 4),), {"high": 10**400}, ValueError, "expected a number within the range of float64"),
+    (init.uniform, ((3, 4),), {"name": "\ud800"}, ValueError, "which has no UTF-8 form"),
     (init.normal, ((3, 4),), {"std": -1}, ValueError, "std is -1.0; expected a number of at least 0"),
     (init.normal, ((3, 4),), {"mean": np.inf}, ValueError, "mean is inf"),
     (init.normal, ((3, 4),), {"std": 1e5, "dtype": np.float16}, ValueError, "within the range of float16"),
     (init.truncated_normal, ((3, 4),), {"lower": 1, "upper": 1}, ValueError,
      "lower is 1.0 and upper is 1.0; expected lower < upper"),
     (init.truncated_normal, ((3, 4),), {"lower": np.nan}, ValueError, "expected lower < upper"),
-    (init.truncated_normal, ((3, 4),), {"lower": 20, "upper": 21}, ValueError, "float32 reaches tails of 1.2e-38"),
+    (init.truncated_normal, ((3, 4),), {"lower": 20, "upper": 21}, ValueError,
+     "less than float32 holds; expected bounds within about 12 standard deviations from the mean, and within 11"),
     (init.truncated_normal, ((3, 4),), {"std": -1}, ValueError, "std is -1.0"),
     (init.xavier_uniform, ((5,),), {}, ValueError,
      "shape (5,) has 1 axis, which does not say how many inputs and outputs there are; pass fan_in= or fan_out= or both"),
@@ -89,6 +96,11 @@ CALLS = [
      "nonlinearity is 'relu6'; expected one of 'linear', 'sigmoid'"),
     (init.he_normal, ((3, 4),), {"param": 0.1}, ValueError, "param is 0.1; expected None for relu"),
     (init.he_normal, ((3, 4),), {"gain": -1}, ValueError, "gain is -1.0; expected a finite number of at least 0"),
+    (init.he_normal, ((3, 4),), {"mode": np.array(["fan_in"])}, ValueError, "mode is array"),
+    (init.he_uniform, ((3, 4),), {"gain": 3e38}, ValueError, "the largest value is"),
+    (init.variance_scaling, ((3, 4),), {"scale": 1e308, "dtype": np.float64, "distribution": "uniform"}, ValueError,
+     "the largest value is inf"),
+    (init.variance_scaling, ((1, 4),), {"scale": 1.1e77}, ValueError, "the standard deviation before the cut is"),
     (init.variance_scaling, ((3, 4),), {"scale": -1}, ValueError, "scale is -1.0"),
     (init.variance_scaling, ((3, 4),), {"distribution": "gamma"}, ValueError,
      "distribution is 'gamma'; expected one of 'uniform'"),
@@ -130,13 +142,14 @@ def test_message(call):
                                   and call[1] and call[1][0] == (3, 4)], ids=words)
 def test_out_is_untouched(call):
     function, arguments, options, error, _ = call
-    out = np.full((3, 4), 9, np.float16 if options.get("dtype") is np.float16 else np.float32)
+    out = np.full((3, 4), 9, options["dtype"] if options.get("dtype") in (np.float16, np.float64) else np.float32)
     with pytest.raises(error):
         function(*arguments, **options, out=out)
     assert np.all(out == 9)
 
 
 GOOD = ("good", (init.uniform, f32(5)))
+OVERLAPPING = f32(100)
 
 
 @pytest.mark.parametrize(("pairs", "error", "message"), [
@@ -158,14 +171,19 @@ GOOD = ("good", (init.uniform, f32(5)))
     ([("a", (init.uniform, READ_ONLY))], ValueError, "out is read-only"),
     ([("a", (partial(init.uniform, wide=2), (3,)))], TypeError, "wide"),
     ([("a", (init.uniform, GOOD[1][1][2:]))], ValueError, "share memory"),
+    ([("b", (init.uniform, OVERLAPPING[0::3])), ("c", (init.uniform, OVERLAPPING[1::3])),
+      ("d", (init.uniform, OVERLAPPING[4:5]))],
+     ValueError, "params['d'] and params['c'] share memory"),
     ([("a", (init.zeros, GOOD[1][1])), ("b", (init.uniform, (3,)))], ValueError, "share memory"),
 ])
 def test_fill(pairs, error, message):
     """What is good in the same call is not written either."""
     ones = f32(4)
     GOOD[1][1][...] = 9
+    generator = np.random.default_rng(1)
     with pytest.raises(error, match=re.escape(message)) as caught:
-        init.fill([GOOD, ("ones", (init.ones, ones)), *pairs], rng=1)
+        init.fill([GOOD, ("ones", (init.ones, ones)), *pairs], rng=generator)
+    assert generator.bit_generator.state == np.random.default_rng(1).bit_generator.state
     assert np.all(GOOD[1][1] == 9) and np.all(ones == 9)
     assert message != "low is 2.0 and high is 1.0" or caught.value.__notes__ == ["for params['a']"]
 

@@ -30,7 +30,7 @@ INITIALISERS = FILLS | {
     "sparse": partial(xf.init.sparse, sparsity=0.3),
 }
 SHAPES = [(), (0,), (1,), (63,), (64,), (65,), (1023,), (1025,), (40_000,),
-          (3, 5), (257, 129), (5, 0, 3), (3, 3, 16, 40), (70, 1, 3, 7)]
+          (3, 5), (257, 129), (37, 600), (3, 20, 300), (5, 0, 3), (3, 3, 16, 40), (70, 1, 3, 7)]
 
 
 def same(a, b):
@@ -103,6 +103,23 @@ def test_memory_layout_does_not_matter(name, dtype, shape):
         assert np.all(around == 9)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1025,), (40_000,), (37, 600), (3, 3, 16, 40)])
+def test_past_the_cache(monkeypatch, dtype, shape):
+    """Large outputs are written by other stores, from their first whole cache line on."""
+    fill = partial(xf.init.normal, shape, rng=3, name="layer", dtype=DTYPES[dtype])
+    expected = fill()
+    monkeypatch.setattr(xf.random, "STREAM_BYTES", -1)
+    for skipped in range(5):
+        buffer = np.full(expected.size + 10, 9, DTYPES[dtype])
+        out = buffer[skipped:skipped + expected.size].reshape(shape)
+        assert same(fill(out=out, n_threads=3), expected)
+        assert np.all(buffer[:skipped] == 9) and np.all(buffer[skipped + expected.size:] == 9)
+    for out, _ in layouts(shape, DTYPES[dtype]):
+        fill(out=out, n_threads=3)
+        assert same(np.ascontiguousarray(out).reshape(shape), expected)
+
+
 @st.composite
 def parts(draw):
     """A shape, and an index into it."""
@@ -170,7 +187,8 @@ def test_names_and_seeds_make_other_values(name):
     base = make(rng=3, name="layer")
     assert same(base, make(rng=3, name="layer"))
     for other in (make(rng=3), make(rng=3, name="layer2"), make(rng=4, name="layer")):
-        assert np.mean(other == base) < 0.5
+        # of sparse values 0.09 are zeros at the same place by chance; two bytes are the same now and then
+        assert np.mean(other == base) < (0.13 if name == "sparse" else 0.001)
 
 
 def test_rng_kinds():

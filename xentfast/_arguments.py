@@ -30,10 +30,9 @@ def float_array(value, name):
     return np.require(array, native, "A")
 
 
-def plain_array(value, name):
+def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost; "
-                        "pass its filled() data, with ignore_index or sample_weight=0 for masked rows")
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled() data{advice}")
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -100,6 +99,8 @@ def real_number(value, name):
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}; expected a number") from None
+    except OverflowError:
+        raise ValueError(f"{name} is {value!r}; expected a number within the range of float64") from None
 
 
 def weight_array(value, shape, name, meaning):

@@ -191,24 +191,25 @@ cdef class Philox4x32(BitGenerator):
         Philox4x32
             The new generator; this one stays where it is.
         """
-        new = type(self)(key=[self.philox.key[i] for i in range(2)])
+        new = type(self)()
         new.state = self.state
         return new.advance(operator.index(jumps) << 64)
 
 
 def words_of(value, n, name):
     """An int, or n words, as n uint32, the lowest first."""
-    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1:
-        words = [operator.index(word) for word in value]
+    several = isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1
+    try:
+        if any(isinstance(word, bool) for word in (value if several else [value])):
+            raise TypeError
+        words = [operator.index(word) for word in (value if several else [value])]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected an integer or {n} words") from None
+    if several:
         if len(words) != n or not all(0 <= word < 2**32 for word in words):
             raise ValueError(f"{name} is {value!r}; expected {n} words, each from 0 to 2**32 - 1")
         return words
-    if isinstance(value, bool):
-        raise TypeError(f"{name} is a bool; expected an integer or {n} words")
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer or {n} words") from None
+    number = words[0]
     if not 0 <= number < 2 ** (32 * n):
         raise ValueError(f"{name} is {number}; expected an integer from 0 to 2**{32 * n} - 1")
     return [number >> 32 * i & 0xffffffff for i in range(n)]

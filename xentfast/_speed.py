@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import xentfast as xf
-from xentfast.init.scaling import CUT_STD
+from xentfast.init._scaling import CUT_STD
 
 SECONDS = 0.1           # of calls for each figure, after two that warm up
 

@@ -36,8 +36,12 @@ def truncation(lower, upper, places):
     with localcontext(Context(prec=_DIGITS)):
         half = Decimal("0.5")
         below, above = _lower_tail(lower), _lower_tail(-upper)
-        mass = _lower_tail(-lower) - above if lower >= 0 else 1 - below - above
-        mean = (half - below) / mass * places               # the place of the mean, where places are numbers plus ½
+        if max(abs(lower), abs(upper)) < _SERIES_REACH:
+            mass = _from_mean(upper) - _from_mean(lower)
+            mean = -_from_mean(lower) / mass * places       # the place of the mean, where places are numbers plus ½
+        else:
+            mass = _lower_tail(-lower) - above if lower >= 0 else 1 - below - above
+            mean = (half - below) / mass * places
         middle = min(max(0, math.ceil(mean - half)), places - 1)
         step = mass / places
         return Truncation(0, lower >= -2 and upper <= 2, 1.0, float(middle), float(mass), float(above + step / 2),
@@ -48,14 +52,20 @@ def _lower_tail(x):
     """Φ(x)"""
     if math.isinf(x):
         return Decimal(x > 0)
+    if abs(x) < _SERIES_REACH:
+        return Decimal("0.5") + _from_mean(x)
     size = abs(Decimal(x))
-    density = (-size * size / 2).exp() / (2 * _PI).sqrt()
-    if size < _SERIES_REACH:
-        half = Decimal("0.5")
-        between = density * _series(size)                   # Φ(size) − ½
-        return half + between if x > 0 else half - between
-    tail = density / _fraction(size)
+    tail = _density(size) / _fraction(size)
     return 1 - tail if x > 0 else tail
+
+
+def _from_mean(x):
+    """Φ(x) − ½, with all its digits near 0."""
+    return _density(Decimal(x)) * _series(Decimal(x))
+
+
+def _density(x):
+    return (-x * x / 2).exp() / (2 * _PI).sqrt()
 
 
 def _series(x):

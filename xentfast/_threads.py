@@ -11,8 +11,11 @@ from pathlib import Path
 
 from xentfast import _core
 
-# Logits for each thread below which a second one costs more than it brings (asv: SoftmaxCrossEntropyValueAndGrad.time_grain).
+# Numbers for each thread below which a second one costs more than it brings (asv: SoftmaxCrossEntropyValueAndGrad.time_grain).
 GRAIN = 16384
+
+# Threads for each CPU that an explicit count may ask for.
+CROWD = 16
 
 _forked = False
 
@@ -73,16 +76,18 @@ def default_threads():
     return 1 if _forked else max(1, min(_core.max_threads(), available_cpus()))
 
 
-def thread_count(n_threads, n_logits):
-    """Threads for a call over `n_logits` logits; ValueError and TypeError for what is no count."""
+def thread_count(n_threads, n_numbers):
+    """Threads for a call over so many logits or weights; ValueError and TypeError for what is no count."""
     if n_threads is not None:
         if type(n_threads) is not int:
             n_threads = _integer(n_threads)
         if n_threads < 1:
             raise ValueError(f"n_threads is {n_threads}; expected None or an integer of at least 1")
-    if n_logits < 2 * GRAIN or _forked:
+        if n_threads > CROWD:                       # thousands take seconds to start, and bring nothing
+            n_threads = min(n_threads, CROWD * available_cpus())
+    if n_numbers < 2 * GRAIN or _forked:
         return 1
-    return min(default_threads() if n_threads is None else n_threads, n_logits // GRAIN)
+    return min(default_threads() if n_threads is None else n_threads, n_numbers // GRAIN)
 
 
 def _integer(n_threads):

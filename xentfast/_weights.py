@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ def shape_of(shape):
     """A shape as a tuple of non-negative ints."""
     if type(shape) is tuple and all(type(length) is int and 0 <= length < 2**15 for length in shape) and len(shape) <= 4:
         return shape                                # the common case
-    if not isinstance(shape, (tuple, list, np.ndarray)) or np.ndim(shape) == 0:
+    if not isinstance(shape, (Sequence, np.ndarray)) or isinstance(shape, (str, bytes)) or np.ndim(shape) == 0:
         shape = (integer(shape, "shape"),)
     lengths = tuple(integer(length, f"shape[{axis}]") for axis, length in enumerate(shape))
     if any(length < 0 for length in lengths):
@@ -42,8 +43,8 @@ def name_of(dtype):
 def float_type(dtype):
     """A dtype that the fills know, in the machine's byte order. bfloat16 is known by its name: ml_dtypes is not imported."""
     try:
-        found = np.dtype(dtype)
-    except TypeError:
+        found = np.dtype("None" if dtype is None else dtype)        # NumPy would make float64 of None
+    except (TypeError, SyntaxError):
         hint = "; import ml_dtypes first, which defines it" if dtype == "bfloat16" else ""
         raise TypeError(f"dtype is {dtype!r}, which NumPy does not know{hint}") from None
     if name_of(found) not in TYPE_CODES or not found.isnative:
@@ -87,6 +88,8 @@ def target(shape, dtype, out, index=None):
     if out is None:
         out = np.empty(out_shape, dtype)
     else:
+        if isinstance(out, np.ndarray) and out.dtype != dtype and name_of(out.dtype) in TYPE_CODES:
+            raise TypeError(f"out has dtype {out.dtype}; expected {dtype}, which the argument dtype says")
         check_output(out, out_shape, dtype)
     return Target(out, shape, parts, first, tuple(reversed(places)))
 
@@ -151,10 +154,10 @@ def in_and_out_axes(shape, in_axis, out_axis):
     return in_axes, out_axes
 
 
-def scale_number(value, name, dtype, positive=False):
-    """A finite number that `dtype` can hold, not below 0 where `positive`."""
+def scale_number(value, name, dtype, positive=False, share=1.0):
+    """A finite number within that share of the range of `dtype`, not below 0 where `positive`."""
     number = value if type(value) is float else real_number(value, name)
-    if not abs(number) <= LARGEST[name_of(dtype)]:
+    if not abs(number) <= share * LARGEST[name_of(dtype)]:
         raise ValueError(f"{name} is {number}; expected a finite number, within the range of {dtype}")
     if positive and number < 0:
         raise ValueError(f"{name} is {number}; expected a number of at least 0")
@@ -162,6 +165,6 @@ def scale_number(value, name, dtype, positive=False):
 
 
 def one_of(value, choices, name):
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
     return value

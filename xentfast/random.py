@@ -62,7 +62,10 @@ def stream_of(name):
         return (0, 0)
     if not isinstance(name, str):
         raise TypeError(f"name is {name!r}; expected a string or None")
-    digest = hashlib.sha256(name.encode()).digest()
+    try:
+        digest = hashlib.sha256(name.encode()).digest()
+    except UnicodeEncodeError:
+        raise ValueError(f"name is {name!r}, which has no UTF-8 form") from None
     return (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little"))
 
 
@@ -79,7 +82,7 @@ class Variates(NamedTuple):
 
 def uniform_variates(low, high, dtype):
     """[low, high) in float32 or float64, of which `dtype` is one: no value below `low`, none at `high` or above it."""
-    least = _rounded(low, dtype, np.greater_equal, math.inf)
+    least = float(dtype.type(low)) if low == high else _rounded(low, dtype, np.greater_equal, math.inf)
     largest = max(least, _rounded(high, dtype, np.less, -math.inf))
     return Variates(_fills.FOR_UNIFORM, float(dtype.type(low)), float(dtype.type(high - low)), least, largest)
 
@@ -94,15 +97,18 @@ def truncated_variates(mean, std, lower, upper, dtype):
     truncation = _tails.truncation(lower, upper, places)
     smallest = min(truncation.lower_tail, truncation.upper_tail)
     if smallest < np.finfo(dtype).tiny:
-        raise ValueError(f"lower is {lower} and upper is {upper}: {dtype} reaches tails of {np.finfo(dtype).tiny:.1e}, "
-                         f"about {37 if dtype == np.float64 else 13} standard deviations from the mean")
+        far, open_far = (37, 36) if dtype == np.float64 else (12, 11)
+        raise ValueError(f"lower is {lower} and upper is {upper}: the last value's tail would be {smallest:.1e}, less than "
+                         f"{dtype} holds; expected bounds within about {far} standard deviations from the mean, and within "
+                         f"{open_far} where the other side is open")
     return Variates(_fills.FOR_TRUNCATED, mean, std, _rounded(lower, dtype, np.greater_equal, math.inf),
                     _rounded(upper, dtype, np.less_equal, -math.inf), truncation)
 
 
 def _rounded(bound, dtype, holds, towards):
     """The nearest number of `dtype` for which `holds(number, bound)`."""
-    number = dtype.type(bound)
+    with np.errstate(over="ignore"):
+        number = dtype.type(bound)
     if not holds(float(number), bound):
         number = np.nextafter(number, dtype.type(towards))
     return float(number)
@@ -112,7 +118,7 @@ def _rounded(bound, dtype, holds, towards):
 class Request:
     """One output to fill: what the compiled loops read."""
 
-    target: Target
+    target: Target | None
     variates: Variates
     key: Key
     stream: tuple[int, int]

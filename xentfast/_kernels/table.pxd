@@ -84,7 +84,7 @@ ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* 
 # Of n classes: how many are not `ignored`, and how many of these are in range.
 ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                              int64_t* good) noexcept nogil
-# Groups [group, group + n_groups) of a fill's global array → values, n_groups·FILL_GROUP ≤ FILL_CHUNK numbers.
+# Groups [group, group + n_groups) of a fill's global array → values, n_groups·GROUP ≤ FILL_CHUNK numbers.
 ctypedef void (*FillKernel)(const Fill* fill, uint64_t group, Py_ssize_t n_groups, void* values) noexcept nogil
 ctypedef void (*FloatLanes)(const float* x, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoubleLanes)(const double* x, double* y, Py_ssize_t n) noexcept nogil

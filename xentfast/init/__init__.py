@@ -1,9 +1,9 @@
 """Initialisers: weights that depend on seed, name and position alone, filled at the speed of memory."""
 
-from xentfast.init.distributions import normal, truncated_normal, uniform
-from xentfast.init.fans import fans, gain
-from xentfast.init.model import fill
-from xentfast.init.scaling import (
+from xentfast.init._distributions import normal, truncated_normal, uniform
+from xentfast.init._fans import fans, gain
+from xentfast.init._model import fill
+from xentfast.init._scaling import (
     glorot_normal,
     glorot_uniform,
     he_normal,
@@ -16,7 +16,7 @@ from xentfast.init.scaling import (
     xavier_normal,
     xavier_uniform,
 )
-from xentfast.init.structured import constant, dirac, identity, ones, orthogonal, sparse, zeros
+from xentfast.init._structured import constant, dirac, identity, ones, orthogonal, sparse, zeros
 
 __all__ = [
     "constant",

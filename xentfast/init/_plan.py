@@ -1,4 +1,4 @@
-"""An initialiser makes a plan, all checks done and nothing written; carrying it out cannot fail.
+"""An initialiser makes a plan, all checks done and nothing written; then plans are carried out.
 
 So a single call and a whole model's `fill` go the same way, and bad input in one entry leaves every array as it was.
 """
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Plan:
-    """One array: what is random first, then what `finish` does."""
+    """One array: its request in the parallel region, unless that has no target yet; then `finish`, with n_threads."""
 
     out: np.ndarray
     request: random.Request | None = None
-    finish: Callable[[], None] | None = None
+    finish: Callable[[int | None], None] | None = None
     n_threads: int | None = None
 
 
@@ -42,10 +42,10 @@ def random_plan(target: Target, variates, rng, name, n_threads):
 
 
 def carry_out(plans, n_threads):
-    random.run([plan.request for plan in plans if plan.request is not None], n_threads)
+    random.run([plan.request for plan in plans if plan.request is not None and plan.request.target is not None], n_threads)
     for plan in plans:
         if plan.finish is not None:
-            plan.finish()
+            plan.finish(n_threads)
 
 
 def initialiser(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:

@@ -22,7 +22,9 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
         Of the global array.
     low, high : float, default 0 and 1
         The bounds, low ≤ high. No value is below `low`; none is `high` or above it, also after rounding to float32 or
-        float64 (a 16-bit value is rounded once more, and may be `high`). Where they are equal, every value is `low`.
+        float64 (where no float lies between the bounds, every value is the one next to `low`). A 16-bit value is rounded
+        once more, which may take it to a bound, or past one that 16 bits do not hold. Where the bounds are equal, every
+        value is `low`, rounded.
     rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from (SPEC 7). An int or a SeedSequence gives the same key each time; a Generator is drawn
         from, and gives another one each time; None takes entropy from the operating system.
@@ -65,7 +67,7 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
            [-0.40297198, -0.5969944 ,  0.33550167]], dtype=float32)
     """
     to = target(shape, dtype, out, index)
-    low, high = (scale_number(value, name_, to.arithmetic) for value, name_ in ((low, "low"), (high, "high")))
+    low, high = scale_number(low, "low", to.out.dtype), scale_number(high, "high", to.out.dtype)
     if low > high:
         raise ValueError(f"low is {low} and high is {high}; expected low ≤ high")
     if high - low > LARGEST[name_of(to.arithmetic)]:
@@ -136,7 +138,7 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
         Its standard deviation before the cut, not negative.
     lower, upper : float, default −2 and 2
         Where it is cut, **in units of std from the mean**, lower < upper; infinite for no cut. Accurate as far out as
-        12 (float64: 37).
+        12 (float64: 37); a side that is open needs the other bound within 11 (36).
 
     Returns
     -------

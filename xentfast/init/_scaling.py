@@ -9,9 +9,9 @@ import numpy as np
 from xentfast import random
 from xentfast._arguments import real_number
 from xentfast._weights import one_of, scale_number, shape_of, target
+from xentfast.init._fans import fans
+from xentfast.init._fans import gain as gain_of  # `gain` is an argument here
 from xentfast.init._plan import initialiser, random_plan
-from xentfast.init.fans import fans
-from xentfast.init.fans import gain as gain_of  # `gain` is an argument here
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
@@ -102,7 +102,8 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
     -----
     Uniform on :math:`\pm gain \sqrt{6/(fan\_in + fan\_out)}`.
 
-    PyTorch: ``torch.nn.init.xavier_uniform_(w, gain)``. Keras: ``GlorotUniform()``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.xavier_uniform_(w, gain)``.
+    Keras: ``GlorotUniform()``.
     JAX: ``jax.nn.initializers.glorot_uniform()``.
 
     References
@@ -144,7 +145,8 @@ def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     -----
     Normal, not truncated, with standard deviation :math:`gain \sqrt{2/(fan\_in + fan\_out)}`.
 
-    PyTorch: ``torch.nn.init.xavier_normal_(w, gain)``. JAX: ``variance_scaling(1, "fan_avg", "normal")``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.xavier_normal_(w, gain)``.
+    JAX: ``variance_scaling(1, "fan_avg", "normal")``.
     Keras: ``VarianceScaling(1, "fan_avg", "untruncated_normal")``; its GlorotNormal is truncated.
 
     Examples
@@ -190,7 +192,8 @@ def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in
     -----
     Uniform on :math:`\pm gain\,g \sqrt{3/fan}`, g the gain of the nonlinearity: √2 for relu.
 
-    PyTorch: ``torch.nn.init.kaiming_uniform_(w, mode=mode, nonlinearity="relu")``. Keras: ``HeUniform()``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.kaiming_uniform_(w, mode=mode, nonlinearity="relu")``.
+    Keras: ``HeUniform()``.
     JAX: ``jax.nn.initializers.he_uniform()``.
 
     References
@@ -233,7 +236,7 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
     -----
     Normal, not truncated, with standard deviation :math:`gain\,g/\sqrt{fan}`, g the gain of the nonlinearity: √2 for relu.
 
-    PyTorch: ``torch.nn.init.kaiming_normal_(w, mode=mode, nonlinearity="relu")``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.kaiming_normal_(w, mode=mode, nonlinearity="relu")``.
     JAX: ``variance_scaling(2, "fan_in", "normal")``. Keras: ``VarianceScaling(2, "fan_in", "untruncated_normal")``; its
     HeNormal is truncated.
 
@@ -273,7 +276,8 @@ def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     -----
     Uniform on :math:`\pm gain \sqrt{3/fan\_in}`.
 
-    PyTorch: ``torch.nn.init.kaiming_uniform_(w, nonlinearity="linear")``. Keras: ``LecunUniform()``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.kaiming_uniform_(w, nonlinearity="linear")``.
+    Keras: ``LecunUniform()``.
     JAX: ``jax.nn.initializers.lecun_uniform()``.
 
     References
@@ -315,7 +319,8 @@ def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_o
     -----
     Normal, not truncated, with standard deviation :math:`gain/\sqrt{fan\_in}`.
 
-    PyTorch: ``torch.nn.init.kaiming_normal_(w, nonlinearity="linear")``. JAX: ``variance_scaling(1, "fan_in", "normal")``.
+    PyTorch, whose axes are ``in_axis=1, out_axis=0``: ``torch.nn.init.kaiming_normal_(w, nonlinearity="linear")``.
+    JAX: ``variance_scaling(1, "fan_in", "normal")``.
     Keras: ``VarianceScaling(1, "fan_in", "untruncated_normal")``; its LecunNormal is truncated.
 
     Examples
@@ -368,10 +373,11 @@ def _scaled(gain, scale, fan, distribution, shape, dtype, out, index, rng, name,
     to = target(shape, dtype, out, index)
     std = scale_number(gain * math.sqrt(scale / fan), "the standard deviation", to.out.dtype)
     if distribution == "uniform":
-        limit = gain * math.sqrt(3.0 * scale / fan)
+        limit = scale_number(gain * math.sqrt(3.0 * scale / fan), "the largest value", to.out.dtype, share=0.5)
         variates = random.uniform_variates(-limit, limit, to.arithmetic)
     elif distribution == "normal":
         variates = random.normal_variates(0.0, std)
     else:
-        variates = random.truncated_variates(0.0, std / CUT_STD, -2.0, 2.0, to.arithmetic)
+        std = scale_number(std / CUT_STD, "the standard deviation before the cut", to.out.dtype)
+        variates = random.truncated_variates(0.0, std, -2.0, 2.0, to.arithmetic)
     return random_plan(to, variates, rng, name, n_threads)

@@ -59,18 +59,21 @@ def fill(params, *, rng=None, n_threads=None):
         pairs = list(params.items() if isinstance(params, Mapping) else params)
     except TypeError:
         raise TypeError(f"params is {params!r}; expected a mapping or a sequence of pairs") from None
-    key = random.key_of(rng)
     plans = {}
     for pair in pairs:
         name, initialiser, where = _entry(pair)
         if name in plans:
             raise ValueError(f"params has the name {name!r} twice")
         try:
-            plans[name] = _plan(name, initialiser, where, key)
+            plans[name] = _plan(name, initialiser, where)
         except (ValueError, TypeError, IndexError) as error:
             error.add_note(f"for params[{name!r}]")
             raise
     _check_apart(plans)
+    key = random.key_of(rng)                        # when all else is known to be good: it may advance a generator
+    for plan in plans.values():
+        if plan.request is not None:
+            plan.request.key = key
     carry_out(plans.values(), n_threads)
     return {name: plan.out for name, plan in plans.items()}
 
@@ -85,7 +88,7 @@ def _entry(pair):
     return name, initialiser, where
 
 
-def _plan(name, initialiser, where, key):
+def _plan(name, initialiser, where):
     function, options = initialiser, {}
     arguments = ()
     if isinstance(initialiser, functools.partial):
@@ -103,16 +106,17 @@ def _plan(name, initialiser, where, key):
             raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
         where, options = where.shape, options | {"out": where, "dtype": where.dtype}
     if "rng" in function.plan_of.__kwdefaults__:
-        options |= {"rng": key, "name": name}
+        options |= {"rng": random.Key(0, 0), "name": name}      # a key in place of the one to be drawn
     return function.plan_of(where, **options)
 
 
 def _check_apart(plans):
-    """No two arrays share memory: neighbours in the order of their addresses are all that need a look."""
-    ordered = sorted(((*np.lib.array_utils.byte_bounds(plan.out), name) for name, plan in plans.items() if plan.out.size))
-    highest = None
+    """No two arrays share memory."""
+    ordered = sorted((*np.lib.array_utils.byte_bounds(plan.out), name) for name, plan in plans.items() if plan.out.size)
+    reaching = []                                   # those before that end behind where this one begins
     for low, high, name in ordered:
-        if highest is not None and low < highest[0] and overlap(plans[name].out, plans[highest[1]].out):
-            raise ValueError(f"params[{name!r}] and params[{highest[1]!r}] share memory")
-        if highest is None or high > highest[0]:
-            highest = (high, name)
+        reaching = [(end, other) for end, other in reaching if end > low]
+        for _, other in reaching:
+            if overlap(plans[name].out, plans[other].out):
+                raise ValueError(f"params[{name!r}] and params[{other!r}] share memory")
+        reaching.append((high, name))

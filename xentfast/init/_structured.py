@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from xentfast import random
 from xentfast._arguments import integer, plain_array, real_number
-from xentfast._threads import thread_count
-from xentfast._weights import in_and_out_axes, scale_number, target
+from xentfast._weights import TYPE_CODES, in_and_out_axes, name_of, scale_number, target
 from xentfast.init._orthonormal import orthonormal_columns
 from xentfast.init._plan import Plan, initialiser, random_plan
 
@@ -43,6 +43,10 @@ def constant(shape, value, *, dtype=np.float32, out=None):
         For an argument that is not as described, and for a value beyond the range of the dtype. Nothing has been written
         then.
 
+    Notes
+    -----
+    PyTorch: ``torch.nn.init.constant_(w, value)``. Keras: ``Constant(value)``. JAX: ``jax.nn.initializers.constant(value)``.
+
     Examples
     --------
     >>> import xentfast as xf
@@ -50,8 +54,8 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     array([0.5, 0.5], dtype=float32)
     """
     to = target(shape, dtype, out)
-    array = plain_array(value, "value")
-    if array.dtype.kind not in "fiub":
+    array = plain_array(value, "value", advice="")
+    if array.dtype.kind not in "fiub" and name_of(array.dtype) not in TYPE_CODES:
         raise TypeError(f"value has dtype {array.dtype}; expected real numbers")
     try:
         np.broadcast_to(array, to.out.shape)
@@ -62,10 +66,14 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     if np.any(np.isinf(cast) & ~np.isinf(array)):
         raise ValueError(f"value is {value!r}; expected numbers within the range of {to.out.dtype}")
 
-    def finish():
-        # as integers: ml_dtypes' own copies are slower
-        to.out.view(f"u{cast.itemsize}")[...] = cast.view(f"u{cast.itemsize}")
+    def finish(n_threads):
+        _write(to.out, cast)
     return Plan(to.out, finish=finish)
+
+
+def _write(out, values):
+    """out[...] = values, of one dtype, as integers: ml_dtypes' own copies take four times as long."""
+    out.view(f"u{out.itemsize}")[...] = values.view(f"u{out.itemsize}")
 
 
 @initialiser
@@ -86,6 +94,10 @@ def zeros(shape, *, dtype=np.float32, out=None):
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    PyTorch: ``torch.nn.init.zeros_(w)``. Keras: ``Zeros()``. JAX: ``jax.nn.initializers.zeros``.
 
     Examples
     --------
@@ -114,6 +126,10 @@ def ones(shape, *, dtype=np.float32, out=None):
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    Notes
+    -----
+    PyTorch: ``torch.nn.init.ones_(w)``. Keras: ``Ones()``. JAX: ``jax.nn.initializers.ones``.
 
     Examples
     --------
@@ -149,7 +165,7 @@ def identity(shape, *, gain=1.0, dtype=np.float32, out=None):
 
     Notes
     -----
-    PyTorch: ``torch.nn.init.eye_(w)``. Keras: ``Identity(gain)``.
+    PyTorch: ``torch.nn.init.eye_(w)``. Keras: ``Identity(gain)``. JAX: ``gain*jax.numpy.eye(*shape)``.
 
     Examples
     --------
@@ -163,8 +179,8 @@ def identity(shape, *, gain=1.0, dtype=np.float32, out=None):
         raise ValueError(f"shape is {to.shape}; expected two axes (dirac is the identity of convolutions)")
     gain = scale_number(gain, "gain", to.out.dtype)
 
-    def finish():
-        to.out[...] = 0
+    def finish(n_threads):
+        _write(to.out, np.zeros((), to.out.dtype))
         diagonal = np.arange(min(to.shape))
         to.out[diagonal, diagonal] = gain
     return Plan(to.out, finish=finish)
@@ -200,7 +216,7 @@ def dirac(shape, *, groups=1, in_axis=-2, out_axis=-1, dtype=np.float32, out=Non
     -----
     A one in the middle of the receptive field (at length // 2), for as many channels as inputs and outputs share.
 
-    PyTorch: ``torch.nn.init.dirac_(w, groups)``, with ``in_axis=1, out_axis=0``.
+    PyTorch: ``torch.nn.init.dirac_(w, groups)``, with ``in_axis=1, out_axis=0``. Keras and JAX have none.
 
     Examples
     --------
@@ -219,8 +235,8 @@ def dirac(shape, *, groups=1, in_axis=-2, out_axis=-1, dtype=np.float32, out=Non
     if n_groups < 1 or n_out % n_groups:
         raise ValueError(f"groups is {n_groups}; expected a divisor of the {n_out} outputs")
 
-    def finish():
-        to.out[...] = 0
+    def finish(n_threads):
+        _write(to.out, np.zeros((), to.out.dtype))
         if to.out.size:
             centre = tuple(length // 2 for axis, length in enumerate(to.shape) if axis not in in_axes + out_axes)
             middle = np.moveaxis(to.out, in_axes + out_axes, (-2, -1))[centre]
@@ -258,9 +274,10 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     Notes
     -----
     With the default layout (inputs, outputs) a column is an output, and each unit is connected to the same number of inputs.
-    Every element gets a random number besides its value; the smallest ones of each column are zero.
+    Every element gets a random number besides its value; the smallest ones of each column are zero. A part of a column
+    therefore takes the random numbers of the whole column, two doubles a row.
 
-    PyTorch: ``torch.nn.init.sparse_(w, sparsity, std)``, whose columns are inputs.
+    PyTorch: ``torch.nn.init.sparse_(w, sparsity, std)``, whose columns are inputs. Keras and JAX have none.
 
     References
     ----------
@@ -285,7 +302,7 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     plan = random_plan(to, random.normal_variates(0.0, std), rng, name, n_threads)
     n_zeros = math.ceil(sparsity * to.shape[0])
 
-    def finish():
+    def finish(n_threads):
         _zero_smallest(to, n_zeros, plan.request)
     if n_zeros and to.out.size:
         plan.finish = finish
@@ -364,18 +381,22 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
         raise ValueError(f"shape is {to.shape}; expected two axes at least")
     in_axes, out_axes = in_and_out_axes(to.shape, in_axis, out_axis)
     gain = scale_number(gain, "gain", to.out.dtype)
-    thread_count(n_threads, 0)                      # checks it
     n_columns = math.prod(to.shape[axis] for axis in out_axes)
     n_rows = math.prod(length for axis, length in enumerate(to.shape) if axis not in out_axes)
     tall = (max(n_rows, n_columns), min(n_rows, n_columns))
-    normals = target(tall, np.float64, None)
-    plan = random_plan(normals, random.normal_variates(0.0, 1.0), rng, name, n_threads)
+    plan = random_plan(to, random.normal_variates(0.0, 1.0), rng, name, n_threads)
+    # The normal values lie in an array of their own, which is made when this plan's turn has come.
+    plan.request.target = None
 
-    def finish():
+    def finish(n_threads):
+        normals = target(tall, np.float64, None)
+        random.run([replace(plan.request, target=normals)], n_threads)
         q = orthonormal_columns(normals.out)
         q *= gain
         kernel = [axis for axis in range(len(to.shape)) if axis not in in_axes + out_axes]
         view = to.out.transpose([*kernel, *in_axes, *out_axes])
         # 16 bits by way of float32, once rounded as all others are
         view[...] = (q if n_rows >= n_columns else q.T).astype(to.arithmetic).reshape(view.shape)
-    return Plan(to.out, plan.request, finish if to.out.size else None, n_threads)
+    if to.out.size:
+        plan.finish = finish
+    return plan
