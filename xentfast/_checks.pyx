@@ -41,6 +41,13 @@ cdef void memory_bounds(cnp.ndarray array, uintptr_t* low, uintptr_t* high) noex
     high[0] += cnp.PyArray_ITEMSIZE(array)
 
 
+def memory_span(cnp.ndarray array):
+    """(address of its first byte, address behind its last)"""
+    cdef uintptr_t low, high
+    memory_bounds(array, &low, &high)
+    return low, high
+
+
 def apart(cnp.ndarray out, *arrays):
     """Whether `out` lies outside the memory that each of the arrays (or None) spans."""
     cdef uintptr_t low, high, other_low, other_high

@@ -146,8 +146,6 @@ def axes_of(value, ndim, name):
 
 
 def in_and_out_axes(shape, in_axis, out_axis):
-    if in_axis == -2 and out_axis == -1 and len(shape) >= 2:
-        return [len(shape) - 2], [len(shape) - 1]
     in_axes, out_axes = axes_of(in_axis, len(shape), "in_axis"), axes_of(out_axis, len(shape), "out_axis")
     if set(in_axes) & set(out_axes):
         raise ValueError(f"in_axis is {in_axis} and out_axis is {out_axis}: the same axis of shape {shape}")

@@ -45,6 +45,8 @@ def fans(shape, in_axis=-2, out_axis=-1):
     if len(shape) < 2:
         raise ValueError(f"shape {shape} has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, which does not say how many "
                          "inputs and outputs there are; pass fan_in= or fan_out= or both, as the initialiser needs")
+    if len(shape) == 2 and in_axis == -2 and out_axis == -1:
+        return shape                                # the common case
     in_axes, out_axes = in_and_out_axes(shape, in_axis, out_axis)
     n_in = math.prod([shape[axis] for axis in in_axes])
     n_out = math.prod([shape[axis] for axis in out_axes])

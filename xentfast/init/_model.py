@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xentfast import random
+from xentfast import _checks, random
 from xentfast._arguments import overlap
 from xentfast._threads import thread_count
 from xentfast.init._plan import carry_out
@@ -112,7 +112,7 @@ def _plan(name, initialiser, where):
 
 def _check_apart(plans):
     """No two arrays share memory."""
-    ordered = sorted((*np.lib.array_utils.byte_bounds(plan.out), name) for name, plan in plans.items() if plan.out.size)
+    ordered = sorted((*_checks.memory_span(plan.out), name) for name, plan in plans.items() if plan.out.size)
     reaching = []                                   # those before that end behind where this one begins
     for low, high, name in ordered:
         reaching = [(end, other) for end, other in reaching if end > low]
