@@ -22,9 +22,6 @@ from xentfast._core cimport Kernels
 from xentfast._kernels.table cimport (
     BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GROUP, MAX_AXES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel)
 
-cdef extern from "_platform.h":
-    pass
-
 cdef extern from "_kernels/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
@@ -200,31 +197,39 @@ cdef void scatter(const Job* job, char* data, const char* values, Py_ssize_t fir
 # ---- items
 
 
-cdef void make(FillKernel kernel, const Job* job, uint64_t place, Py_ssize_t n, char* values, char** first) noexcept nogil:
-    """Elements [place, place + n) of the global array, at most a chunk with what lies before them in their group."""
+cdef char* make(FillKernel kernel, const Job* job, uint64_t place, Py_ssize_t n, char* values) noexcept nogil:
+    """Elements [place, place + n) of the global array, at most a chunk with what lies before them in their group, → their
+    place in `values`."""
     cdef Py_ssize_t lead = <Py_ssize_t>(place % GROUP)
     kernel(&job.fill, place // GROUP, (lead + n + GROUP - 1) // GROUP, values)
-    first[0] = values + lead * job.itemsize
+    return values + lead * job.itemsize
+
+
+cdef void walk(const Job* job, int n_axes, Py_ssize_t step, uint64_t* place, char** data) noexcept nogil:
+    """Where step number `step` over the first `n_axes` axes leads, in the global array and in the output."""
+    cdef Py_ssize_t index
+    cdef int axis = n_axes - 1
+    place[0] = job.first
+    data[0] = job.data
+    while axis >= 0:
+        index = step % job.shape[axis]
+        step //= job.shape[axis]
+        place[0] += <uint64_t>(index * job.places[axis])
+        data[0] += index * job.strides[axis]
+        axis -= 1
 
 
 cdef void run_cell(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept nogil:
     """One piece of one span."""
     cdef double values[FILL_CHUNK]                  # of any type
     cdef char* first
-    cdef char* data = job.data
-    cdef uint64_t place = job.first
-    cdef Py_ssize_t rest = cell // job.pieces, start = cell % job.pieces * PIECE, stop, n, index
-    cdef int axis = job.n_outer - 1
-    stop = min(start + PIECE, job.span)
-    while axis >= 0:
-        index = rest % job.shape[axis]
-        rest //= job.shape[axis]
-        place += <uint64_t>(index * job.places[axis])
-        data += index * job.strides[axis]
-        axis -= 1
+    cdef char* data
+    cdef uint64_t place
+    cdef Py_ssize_t start = cell % job.pieces * PIECE, stop = min(start + PIECE, job.span), n
+    walk(job, job.n_outer, cell // job.pieces, &place, &data)
     while start < stop:
         n = min(stop - start, <Py_ssize_t>FILL_CHUNK - <Py_ssize_t>((place + <uint64_t>start) % GROUP))
-        make(kernel, job, place + <uint64_t>start, n, <char*>values, &first)
+        first = make(kernel, job, place + <uint64_t>start, n, <char*>values)
         scatter(job, data, first, start, n)
         start += n
 
@@ -233,24 +238,18 @@ cdef void run_tile(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept 
     """TILE spans, or what is left of them, in one piece each."""
     cdef double values[TILE][TILE_COLUMNS + 2 * GROUP]
     cdef char* rows[TILE]
-    cdef char* data = job.data
-    cdef uint64_t place = job.first
-    cdef int inner = job.n_axes - 1, axis = inner - 2
+    cdef char* data
+    cdef uint64_t place
+    cdef int inner = job.n_axes - 1
     cdef Py_ssize_t start = cell % job.pieces * TILE_COLUMNS, rest = cell // job.pieces
     cdef Py_ssize_t n_tiles = (job.shape[inner - 1] + TILE - 1) // TILE, first = rest % n_tiles * TILE
     cdef Py_ssize_t n_rows = min(job.shape[inner - 1] - first, <Py_ssize_t>TILE)
-    cdef Py_ssize_t n_columns = min(job.span - start, <Py_ssize_t>TILE_COLUMNS), row, column, index
-    rest //= n_tiles
-    while axis >= 0:
-        index = rest % job.shape[axis]
-        rest //= job.shape[axis]
-        place += <uint64_t>(index * job.places[axis])
-        data += index * job.strides[axis]
-        axis -= 1
+    cdef Py_ssize_t n_columns = min(job.span - start, <Py_ssize_t>TILE_COLUMNS), row, column
+    walk(job, inner - 1, rest // n_tiles, &place, &data)
     place += <uint64_t>(first * job.places[inner - 1] + start)
     data += first * job.itemsize + start * job.strides[inner]
     for row in range(n_rows):
-        make(kernel, job, place + <uint64_t>(row * job.places[inner - 1]), n_columns, <char*>values[row], &rows[row])
+        rows[row] = make(kernel, job, place + <uint64_t>(row * job.places[inner - 1]), n_columns, <char*>values[row])
     for column in range(n_columns):
         if job.itemsize == 4:
             for row in range(n_rows):

@@ -35,10 +35,15 @@ class Plan:
 
 
 def random_plan(target: Target, variates, rng, name, n_threads):
-    """`target` filled with `variates`. The key is drawn last, when all else is known to be good."""
+    """`target` filled with `variates`."""
+    return Plan(target.out, random_request(target, variates, rng, name, n_threads), n_threads=n_threads)
+
+
+def random_request(target: Target | None, variates, rng, name, n_threads):
+    """The key is drawn last, when all else is known to be good."""
     thread_count(n_threads, 0)                      # checks it
     stream = random.stream_of(name)
-    return Plan(target.out, random.Request(target, variates, random.key_of(rng), stream), n_threads=n_threads)
+    return random.Request(target, variates, random.key_of(rng), stream)
 
 
 def carry_out(plans, n_threads):

@@ -11,7 +11,7 @@ from xentfast import random
 from xentfast._arguments import integer, plain_array, real_number
 from xentfast._weights import TYPE_CODES, in_and_out_axes, name_of, scale_number, target
 from xentfast.init._orthonormal import orthonormal_columns
-from xentfast.init._plan import Plan, initialiser, random_plan
+from xentfast.init._plan import Plan, initialiser, random_plan, random_request
 
 # Random numbers that `sparse` ranks at a time, whole columns of them: 1 MiB with their copy.
 RANKED = 2**16
@@ -384,19 +384,16 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     n_columns = math.prod(to.shape[axis] for axis in out_axes)
     n_rows = math.prod(length for axis, length in enumerate(to.shape) if axis not in out_axes)
     tall = (max(n_rows, n_columns), min(n_rows, n_columns))
-    plan = random_plan(to, random.normal_variates(0.0, 1.0), rng, name, n_threads)
     # The normal values lie in an array of their own, which is made when this plan's turn has come.
-    plan.request.target = None
+    request = random_request(None, random.normal_variates(0.0, 1.0), rng, name, n_threads)
 
     def finish(n_threads):
         normals = target(tall, np.float64, None)
-        random.run([replace(plan.request, target=normals)], n_threads)
+        random.run([replace(request, target=normals)], n_threads)
         q = orthonormal_columns(normals.out)
         q *= gain
         kernel = [axis for axis in range(len(to.shape)) if axis not in in_axes + out_axes]
         view = to.out.transpose([*kernel, *in_axes, *out_axes])
         # 16 bits by way of float32, once rounded as all others are
         view[...] = (q if n_rows >= n_columns else q.T).astype(to.arithmetic).reshape(view.shape)
-    if to.out.size:
-        plan.finish = finish
-    return plan
+    return Plan(to.out, request, finish if to.out.size else None, n_threads)
