@@ -1,5 +1,6 @@
 """Every check and every error that users see, before any work; what passes comes out as the kernels want it."""
 
+import functools
 import math
 import operator
 
@@ -28,6 +29,12 @@ def float_array(value, name):
             raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
         native = np.float64
     return np.require(array, native, "A")
+
+
+@functools.lru_cache(maxsize=64)
+def name_of(dtype):
+    """The dtype's name, which NumPy puts together anew each time. bfloat16 is known by it: ml_dtypes is not imported."""
+    return dtype.name
 
 
 def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):

@@ -11,9 +11,6 @@ the fold of row values to one number.
     beside (Neumaier 1974).
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uintptr_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 import numpy as np
@@ -21,7 +18,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Fill, KernelTable, Operand, Problem, RangeKernel, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Fill, KernelTable, Operand, Problem, RowKernels)
 
 cnp.import_array()
 
@@ -30,14 +27,7 @@ cdef extern from "_platform.h":
     int xf_x86_64_level() nogil
     int omp_get_max_threads() nogil
 
-cdef extern from "_kernels/machine.h":
-    ctypedef unsigned int xf_mode
-    xf_mode xf_enter_ieee() noexcept nogil
-    void xf_leave_ieee(xf_mode saved) noexcept nogil
-
 cdef enum:
-    SPAN = 65536            # rows whose values are held at a time: half a MiB
-    ALIGNMENT = 64
     # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
     TILE_BYTES = 1536
     MAX_TILE_CLASSES = 131072
@@ -95,7 +85,7 @@ cdef class Kernels:
         return result
 
 
-include "_fold.pxi"
+include "_ranges.pxi"
 
 
 # ---- arrays to rows
@@ -145,28 +135,6 @@ cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t 
 # ---- rows to threads
 
 
-cdef void run_part(RangeKernel kernel, const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                   double* values) noexcept nogil:
-    cdef xf_mode saved = xf_enter_ieee()
-    kernel(problem, first, last, scratch, values)
-    xf_leave_ieee(saved)
-
-
-cdef void run_span(RangeKernel kernel, const Problem* problem, Py_ssize_t first, Py_ssize_t last, Py_ssize_t unit,
-                   int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
-    """Rows [first, last) → values, cut evenly into one part a thread, in multiples of `unit` rows."""
-    cdef Py_ssize_t units = (last - first + unit - 1) // unit
-    cdef Py_ssize_t start, stop
-    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
-    if parts <= 1:
-        run_part(kernel, problem, first, last, scratch, values)
-        return
-    for part in prange(parts, num_threads=parts, schedule="static"):
-        start = first + units * part // parts * unit
-        stop = min(first + units * (part + 1) // parts * unit, last)
-        run_part(kernel, problem, start, stop, scratch + part * scratch_bytes, values + (start - first))
-
-
 cdef void sweep_part(const RowKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                      Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
     cdef xf_mode saved = xf_enter_ieee()
@@ -201,45 +169,16 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
                            scratch + part * scratch_bytes)
 
 
-cdef char* aligned(char* address) noexcept nogil:
-    return <char*>((<uintptr_t>address + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
-
-
-cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
-                        void* row_values) except? -1.0:
-    """Every row of the problem. The row values go to `row_values` in the logits' type, or are added up and returned."""
-    cdef const KernelTable* table = kernels.table
-    cdef const RowKernels* own = &table.of_double if as_double else &table.of_float
-    cdef Py_ssize_t itemsize = 8 if as_double else 4
-    cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, first, last, stats_bytes, unit = 1
-    cdef char* memory
+cdef double run_split(const KernelTable* table, const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
+                      Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
+                      ValueType type) except? -1.0:
+    """run_ranges where each row is cut."""
+    cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8, first, last
+    cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + min(n_rows, <Py_ssize_t>SPAN) * 8)
     cdef char* scratch
     cdef double* stats
     cdef double* values
     cdef Total total
-    cdef xf_mode saved
-    cdef bint split
-    cdef int axis
-    for axis in range(problem.n_axes):
-        n_rows *= problem.shape[axis]
-    merge_axes(problem)
-    n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
-    split = n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL
-    if split:
-        problem.stream = False
-    elif kernel == NULL:
-        kernel = own.rows
-        if prefers_tiles(problem, itemsize, table.lanes):
-            kernel = own.tiles
-            unit = table.lanes
-            problem.stream = False
-        elif problem.out.data != NULL and problem.out.step != itemsize:
-            problem.stream = False
-    n_threads = <int>min(<Py_ssize_t>n_threads, max(n_rows, n_chunks))
-    # Padded, so that no two threads write to one cache line.
-    scratch_bytes = (table.scratch_bytes(problem, itemsize) + 3 * ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-    stats_bytes = (8 * n_chunks + 64) * 8 if split else 0
-    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + min(n_rows, <Py_ssize_t>SPAN) * 8)
     if memory == NULL:
         raise MemoryError("no memory for the threads' scratch")
     scratch = aligned(memory)
@@ -250,23 +189,41 @@ cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, Range
         first = 0
         while first < n_rows:
             last = min(first + SPAN, n_rows)
-            if split:
-                run_split_rows(own, problem, first, last, n_chunks, n_threads, scratch, scratch_bytes, stats, values)
-            else:
-                run_span(kernel, problem, first, last, unit, n_threads, scratch, scratch_bytes, values)
-            saved = xf_enter_ieee()
-            if row_values != NULL:
-                store_values(values, last - first, <char*>row_values + first * itemsize, as_double)
-            else:
-                add_values(&total, values, last - first)
-            xf_leave_ieee(saved)
+            run_split_rows(own, problem, first, last, n_chunks, n_threads, scratch, scratch_bytes, stats, values)
+            keep_values(&total, values, first, last - first, row_values, type)
             first = last
         free(memory)
     return total_of(&total)
 
 
-cdef void* data_or_null(array) except? NULL:
-    return NULL if array is None else cnp.PyArray_DATA(array)
+cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
+                        row_values) except? -1.0:
+    """Every row of the problem. The row values go to `row_values` in its own type, or are added up and returned."""
+    cdef const KernelTable* table = kernels.table
+    cdef const RowKernels* own = &table.of_double if as_double else &table.of_float
+    cdef Py_ssize_t itemsize = 8 if as_double else 4
+    cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
+    cdef void* values = data_or_null(row_values)
+    cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
+    cdef int axis
+    for axis in range(problem.n_axes):
+        n_rows *= problem.shape[axis]
+    merge_axes(problem)
+    n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
+    if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
+        problem.stream = False
+        n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
+        scratch_bytes = padded(table.scratch_bytes(problem, itemsize))
+        return run_split(table, own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type)
+    if kernel == NULL:
+        kernel = own.rows
+        if prefers_tiles(problem, itemsize, table.lanes):
+            kernel = own.tiles
+            unit = table.lanes
+            problem.stream = False
+        elif problem.out.data != NULL and problem.out.step != itemsize:
+            problem.stream = False
+    return run_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem, itemsize), values, type)
 
 
 cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) noexcept:
@@ -316,7 +273,7 @@ def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, 
     problem.stream = stream
     if out is not None:
         set_operand(&problem.out, out, axis)
-    value = run_problem(kernels, &problem, as_double, NULL, n_threads, data_or_null(row_values))
+    value = run_problem(kernels, &problem, as_double, NULL, n_threads, row_values)
     return row_values if row_values is not None else scalar(value, divisor, logits)
 
 
@@ -326,7 +283,7 @@ def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_
     set_problem(&problem, logits, axis)
     set_targets(&problem, axis, None, soft, sample_weight, class_weight, None, 0.0)
     return run_problem(kernels, &problem, cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64, kernels.table.weigh, n_threads,
-                       NULL)
+                       None)
 
 
 def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values, bint stream, int n_threads):
@@ -338,7 +295,7 @@ def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values,
     problem.stream = stream and result == SOFTMAX
     if out is not None:
         set_operand(&problem.out, out, axis)
-    run_problem(kernels, &problem, cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT64, NULL, n_threads, data_or_null(row_values))
+    run_problem(kernels, &problem, cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT64, NULL, n_threads, row_values)
 
 
 # ---- targets and weights, before any work

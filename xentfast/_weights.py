@@ -1,6 +1,5 @@
 """Checks of what initialisers are given, and where their values go."""
 
-import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xentfast import _fills
-from xentfast._arguments import check_output, integer, real_number
+from xentfast._arguments import check_output, integer, name_of, real_number
 
 TYPE_CODES = {"float16": _fills.AS_FLOAT16, "bfloat16": _fills.AS_BFLOAT16, "float32": _fills.AS_FLOAT32,
               "float64": _fills.AS_FLOAT64}
@@ -32,12 +31,6 @@ def shape_of(shape):
     if math.prod(lengths) >= 2**62:
         raise ValueError(f"shape is {shape}, which has {math.prod(lengths)} elements; expected fewer than 2**62")
     return lengths
-
-
-@functools.lru_cache(maxsize=64)
-def name_of(dtype):
-    """The dtype's name, which NumPy puts together anew each time."""
-    return dtype.name
 
 
 def float_type(dtype):

@@ -138,25 +138,6 @@ cdef inline void truncated_double(const Fill* fill, const uint32_t* even, const 
         values[i] = fill.shift + value * fill.scale
 
 
-# ---- float32 to 16 bits, to the nearest, ties to even
-
-
-cdef inline uint16_t to_float16(float value) noexcept nogil:
-    cdef uint32_t bits = xf_bits32(value)
-    cdef uint32_t size = bits & <uint32_t>0x7fffffff
-    # A normal half: rebias the exponent and round away 13 bits. Below 2⁻¹⁴ adding ½ leaves multiples of 2⁻²⁴ in the low bits.
-    cdef uint32_t normal = (size + <uint32_t>0xc8000fff + ((size >> 13) & 1)) >> 13
-    cdef uint32_t tiny = xf_bits32(xf_float(size) + <float>0.5) - <uint32_t>0x3f000000
-    cdef uint32_t half = tiny if size < <uint32_t>0x38800000 else normal
-    half = <uint32_t>0x7c00 if size >= <uint32_t>0x477ff000 else half
-    return <uint16_t>((bits >> 16 & <uint32_t>0x8000) | half)
-
-
-cdef inline uint16_t to_bfloat16(float value) noexcept nogil:
-    cdef uint32_t bits = xf_bits32(value)
-    return <uint16_t>((bits + <uint32_t>0x7fff + ((bits >> 16) & 1)) >> 16)
-
-
 # ---- a chunk
 
 

@@ -8,13 +8,13 @@
 #     changes nothing;
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int64_t
-
 from xentfast._kernels.table cimport (
-    FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UNIFORM, Fill,
-    KernelTable, Operand, Problem)
+    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32, INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES,
+    NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Fill, KernelTable, Operand, Problem, ValueType)
 
+include "bits.pxi"
 include "lanes.pxi"
+include "values.pxi"
 include "settle.pxi"
 include "load.pxi"
 include "chunks.pxi"
@@ -37,21 +37,24 @@ cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexc
     return max(rows, tiles)
 
 
-cdef void rows_float(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void rows_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                      double* row_values) noexcept nogil:
-    rows_range(problem, first, last, scratch, row_values, <float>0)
+    rows_range(<const Problem*>problem, first, last, scratch, row_values, <float>0)
 
-cdef void rows_double(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void rows_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                       double* row_values) noexcept nogil:
-    rows_range(problem, first, last, scratch, row_values, <double>0)
+    rows_range(<const Problem*>problem, first, last, scratch, row_values, <double>0)
 
-cdef void tiles_float(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void tiles_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                       double* row_values) noexcept nogil:
-    tiles_range(problem, first, last, scratch, row_values, <float>0)
+    tiles_range(<const Problem*>problem, first, last, scratch, row_values, <float>0)
 
-cdef void tiles_double(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void tiles_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                        double* row_values) noexcept nogil:
-    tiles_range(problem, first, last, scratch, row_values, <double>0)
+    tiles_range(<const Problem*>problem, first, last, scratch, row_values, <double>0)
+
+cdef void weigh(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values) noexcept nogil:
+    weigh_rows(<const Problem*>problem, first, last, row_values)
 
 cdef void sweep_float(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                       char* scratch) noexcept nogil:
@@ -117,7 +120,7 @@ TABLE.of_double.tiles = tiles_double
 TABLE.of_double.sweep = sweep_double
 TABLE.of_double.settle = settle_double
 TABLE.of_double.scale = scale_double
-TABLE.weigh = weigh_rows
+TABLE.weigh = weigh
 TABLE.count_classes = count_classes
 TABLE.random_chunk = random_chunk
 TABLE.scratch_bytes = scratch_bytes

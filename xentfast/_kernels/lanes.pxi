@@ -1,22 +1,10 @@
 # The functions of a value's path, as scalar code that the compiler spreads over lanes: + − × ÷, comparisons and bit
 # operations only, no libm and no fused multiply-add, so that every level gives the same bits.
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 cdef enum:
     LANES = 32              # partial sums of a chunk; two AVX-512, four AVX2, eight SSE2 registers of float32
     STRIP = 16              # blocks of LANES that are summed in the logits' own type before they join the double sums
     CHUNK_BYTES = 8192      # classes that share a reference, 2 048 of float32 or 1 024 of float64: they stay in L1
-
-ctypedef fused real:
-    float
-    double
-
-cdef extern from "machine.h":
-    uint32_t xf_bits32(float value) noexcept nogil
-    float xf_float(uint32_t bits) noexcept nogil
-    uint64_t xf_bits64(double value) noexcept nogil
-    double xf_double(uint64_t bits) noexcept nogil
-    float xf_unsigned_to_float(uint32_t value) noexcept nogil
 
 cdef extern from "philox.h":
     void xf_philox_words(const uint32_t* key, const uint32_t* stream, uint64_t block, Py_ssize_t n_groups, uint32_t* first,

@@ -227,8 +227,7 @@ cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
               buffer + chunk_length(kind))
 
 
-cdef void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                     double* row_values) noexcept nogil:
+cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:
     """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
     cdef double sums[LANES]
     cdef const char* targets

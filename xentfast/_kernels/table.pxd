@@ -4,6 +4,21 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 cdef enum:
     MAX_AXES = 64           # NumPy's own limit
 
+# What arrays hold; the first four are the dtypes of logits, weights and results.
+cdef enum ValueType:
+    FLOAT16 = 0
+    BFLOAT16 = 1
+    FLOAT32 = 2
+    FLOAT64 = 3
+    INT8 = 4
+    INT16 = 5
+    INT32 = 6
+    INT64 = 7
+    UINT8 = 8               # bool as well
+    UINT16 = 9
+    UINT32 = 10
+    UINT64 = 11
+
 # What a kernel is asked to make of its rows.
 cdef enum Result:
     LOSS = 0                # a loss for each row
@@ -45,16 +60,10 @@ cdef enum Distribution:
     NORMAL = 1
     TRUNCATED = 2
 
-cdef enum FloatType:
-    FLOAT16 = 0
-    BFLOAT16 = 1
-    FLOAT32 = 2
-    FLOAT64 = 3
-
 # The values of an array as a function of the element's place in it: shift + scale·variate.
 cdef struct Fill:
     Distribution distribution
-    FloatType type
+    ValueType type
     uint32_t key[2]
     uint32_t stream[2]
     uint64_t first_block            # of the stream: that of element 0
@@ -73,8 +82,9 @@ cdef struct Fill:
     double upper_start              # probability between the mean and place `middle` …
     double lower_start              # … and between the mean and the place before
 
-# Rows [first, last) → row_values[0 : last − first], and `out`. `scratch` belongs to the calling thread alone.
-ctypedef void (*RangeKernel)(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+# Rows [first, last) of a problem, of whichever struct the kernel is for → row_values[0 : last − first], and its outputs.
+# `scratch` belongs to the calling thread alone.
+ctypedef void (*RangeKernel)(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                              double* row_values) noexcept nogil
 # One row over several threads: chunks [first, last) are swept, the row is settled once, chunks are scaled.
 # `stats` is shared by the row's threads, `scratch` is a thread's own.

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from xentfast import random
-from xentfast._arguments import real_number
-from xentfast._weights import LARGEST, name_of, scale_number, target
+from xentfast._arguments import name_of, real_number
+from xentfast._weights import LARGEST, scale_number, target
 from xentfast.init._plan import initialiser, random_plan
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from xentfast import random
-from xentfast._arguments import integer, plain_array, real_number
-from xentfast._weights import TYPE_CODES, in_and_out_axes, name_of, scale_number, target
+from xentfast._arguments import integer, name_of, plain_array, real_number
+from xentfast._weights import TYPE_CODES, in_and_out_axes, scale_number, target
 from xentfast.init._orthonormal import orthonormal_columns
 from xentfast.init._plan import Plan, initialiser, random_plan, random_request
 

@@ -1,0 +1,177 @@
+# Ranges of rows to threads, and their values to an array or to one number: what every module with such loops includes.
+#
+# Row values are added over blocks of rows in one tree, and the blocks in order, with the rounding errors summed beside
+# (Neumaier 1974). The result depends on the values and their order alone.
+from cython.parallel cimport prange
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+
+from xentfast._kernels.table cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, RangeKernel, ValueType)
+
+include "_kernels/bits.pxi"
+
+cdef extern from "_kernels/machine.h":
+    ctypedef unsigned int xf_mode
+    xf_mode xf_enter_ieee() noexcept nogil
+    void xf_leave_ieee(xf_mode saved) noexcept nogil
+
+cdef enum:
+    BLOCK = 32              # rows that are added in one tree
+    SPAN = 65536            # rows whose values are held at a time: half a MiB
+    ALIGNMENT = 64
+
+
+# ---- values of rows
+
+
+cdef struct Total:
+    double sum
+    double error
+
+
+cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
+    """values[0 : n] is overwritten."""
+    cdef Py_ssize_t start = 0, count, width, i
+    cdef double value, larger, smaller, sum
+    cdef double* block
+    while start < n:
+        block = values + start
+        count = min(<Py_ssize_t>BLOCK, n - start)
+        width = BLOCK // 2
+        while width > 0:
+            for i in range(min(width, count - width)):
+                block[i] += block[i + width]
+            count = min(count, width)
+            width //= 2
+        value = block[0]
+        sum = total.sum + value
+        larger, smaller = total.sum, value
+        if abs(value) > abs(larger):
+            larger, smaller = smaller, larger
+        total.error += (larger - sum) + smaller
+        total.sum = sum
+        start += BLOCK
+
+
+cdef double total_of(const Total* total) noexcept nogil:
+    """An infinite sum has nan for an error."""
+    return total.sum + total.error if total.sum - total.sum == 0.0 else total.sum
+
+
+cdef inline double flushed(double value, double smallest) noexcept nogil:
+    return 0.0 if -smallest < value < smallest else value
+
+
+cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssize_t first, ValueType type) noexcept nogil:
+    """Row values → target[first : first + n]; exactly 0 below the smallest normal number of the type they are computed in."""
+    cdef float value
+    cdef Py_ssize_t i
+    if type == FLOAT64:
+        for i in range(n):
+            (<double*>target)[first + i] = flushed(values[i], 2.2250738585072014e-308)
+        return
+    for i in range(n):
+        value = <float>flushed(values[i], 1.1754943508222875e-38)
+        if type == FLOAT32:
+            (<float*>target)[first + i] = value
+        elif type == BFLOAT16:
+            (<uint16_t*>target)[first + i] = to_bfloat16(value)
+        else:
+            (<uint16_t*>target)[first + i] = to_float16(value)
+
+
+cdef void keep_values(Total* total, double* values, Py_ssize_t first, Py_ssize_t n, void* row_values,
+                      ValueType type) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    if row_values != NULL:
+        store_values(values, n, row_values, first, type)
+    else:
+        add_values(total, values, n)
+    xf_leave_ieee(saved)
+
+
+# ---- threads
+
+
+cdef char* aligned(char* address) noexcept nogil:
+    return <char*>((<uintptr_t>address + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
+
+
+cdef Py_ssize_t padded(Py_ssize_t scratch_bytes) noexcept nogil:
+    """So much that no two threads write to one cache line."""
+    return (scratch_bytes + 3 * ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                   double* values) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernel(problem, first, last, scratch, values)
+    xf_leave_ieee(saved)
+
+
+cdef void run_span(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, Py_ssize_t unit,
+                   int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
+    """Rows [first, last) → values, cut evenly into one part a thread, in multiples of `unit` rows."""
+    cdef Py_ssize_t units = (last - first + unit - 1) // unit
+    cdef Py_ssize_t start, stop
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
+    if parts <= 1:
+        run_part(kernel, problem, first, last, scratch, values)
+        return
+    for part in prange(parts, num_threads=parts, schedule="static"):
+        start = first + units * part // parts * unit
+        stop = min(first + units * (part + 1) // parts * unit, last)
+        run_part(kernel, problem, start, stop, scratch + part * scratch_bytes, values + (start - first))
+
+
+cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
+                       Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
+    """Rows [0, n_rows), in spans, each cut over the threads. The row values go to `row_values`, or are added up and returned."""
+    cdef Py_ssize_t first, last
+    cdef char* memory
+    cdef char* scratch
+    cdef double* values
+    cdef Total total
+    n_threads = <int>min(<Py_ssize_t>n_threads, max((n_rows + unit - 1) // unit, 1))
+    scratch_bytes = padded(scratch_bytes)
+    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + min(n_rows, <Py_ssize_t>SPAN) * 8)
+    if memory == NULL:
+        raise MemoryError("no memory for the threads' scratch")
+    scratch = aligned(memory)
+    values = <double*>(scratch + scratch_bytes * n_threads)
+    with nogil:
+        total.sum = total.error = 0.0
+        first = 0
+        while first < n_rows:
+            last = min(first + SPAN, n_rows)
+            run_span(kernel, problem, first, last, unit, n_threads, scratch, scratch_bytes, values)
+            keep_values(&total, values, first, last - first, row_values, type)
+            first = last
+        free(memory)
+    return total_of(&total)
+
+
+# ---- arrays
+
+
+cdef void* data_or_null(array) except? NULL:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef int value_type(cnp.ndarray array) except -1:
+    """The code of its dtype, which the checks have let through. ml_dtypes' bfloat16 is known by its name."""
+    cdef int type = cnp.PyArray_TYPE(array)
+    if type == cnp.NPY_FLOAT32:
+        return FLOAT32
+    if type == cnp.NPY_FLOAT64:
+        return FLOAT64
+    if type == cnp.NPY_FLOAT16:
+        return FLOAT16
+    if type == cnp.NPY_BOOL:
+        return UINT8
+    if cnp.PyTypeNum_ISINTEGER(type):
+        return {1: INT8, 2: INT16, 4: INT32, 8: INT64}[array.itemsize] + (UINT8 - INT8 if cnp.PyTypeNum_ISUNSIGNED(type) else 0)
+    if array.dtype.name == "bfloat16":
+        return BFLOAT16
+    raise TypeError(f"no kernel reads {array.dtype}")
