@@ -23,27 +23,45 @@ def log_softmax(x, axis=-1, dtype=np.float64):
 def soft_targets(shape, targets, axis=-1, dtype=np.float64):
     """Integer targets as one-hot rows; rows with a negative target as zeros. Soft targets as they are."""
     targets = np.asarray(targets)
-    if targets.dtype.kind == "f":
+    if targets.dtype.kind not in "iu":
         return targets.astype(dtype)
     hot = np.arange(shape[axis]) == np.expand_dims(targets, -1)
     return np.moveaxis(hot, -1, axis).astype(dtype)
 
 
-def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, label_smoothing=0.0,
-                  reduction="mean", ignore_index=-100, dtype=np.float64):
-    """(loss, gradient) for finite logits."""
-    logits = np.asarray(logits, dtype)
-    n_classes = logits.shape[axis]
-    t = soft_targets(logits.shape, targets, axis, dtype)
+def shaped(logits, logit_scale=1.0, softcap=None, where=None, dtype=np.float64):
+    """(logits as the softmax takes them, their derivatives); −inf is excluded whatever comes of it."""
+    x = np.asarray(logits, dtype)
+    y, slope = logit_scale * x, np.full(x.shape, dtype(logit_scale))
+    if softcap is not None:
+        tanh = np.tanh(y / softcap)
+        y, slope = softcap * tanh, slope / np.cosh(x * dtype(logit_scale) / softcap) ** 2
+    excluded = np.isneginf(x)
+    if where is not None:
+        excluded = excluded | ~np.broadcast_to(where, x.shape)
+        slope = np.where(np.broadcast_to(where, x.shape), slope, 0)
+    slope = np.where(np.isneginf(x), np.where(slope == 0, 0, logit_scale), slope)
+    return np.where(excluded, -np.inf, y), slope
+
+
+def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, label_smoothing=0.0, z_loss=0.0,
+                  logit_scale=1.0, softcap=None, where=None, reduction="mean", ignore_index=-100, dtype=np.float64):
+    """(loss, gradient); logits are finite or −inf."""
+    y, slope = shaped(logits, logit_scale, softcap, where, dtype)
+    t = soft_targets(y.shape, targets, axis, dtype)
+    hard = np.asarray(targets).dtype.kind in "iu"
     kept = np.ones(t.sum(axis).shape, dtype) if sample_weight is None else np.array(sample_weight, dtype)
-    if np.asarray(targets).dtype.kind != "f":
-        kept = np.where(np.asarray(targets) == ignore_index, 0, kept)
-    w = np.ones(n_classes, dtype) if weight is None else np.asarray(weight, dtype)
-    w = w.reshape([-1 if i == axis % logits.ndim else 1 for i in range(logits.ndim)])
-    mass = w * ((1 - dtype(label_smoothing)) * t + dtype(label_smoothing) / n_classes)
-    losses = kept * -(mass * log_softmax(logits, axis, dtype)).sum(axis)
-    grad = np.expand_dims(kept, axis) * (softmax(logits, axis, dtype) * mass.sum(axis, keepdims=True) - mass)
-    hard = np.asarray(targets).dtype.kind != "f"
+    kept = np.where(np.asarray(targets) == ignore_index, 0, kept) if hard else kept
+    w = np.ones(y.shape[axis], dtype) if weight is None else np.asarray(weight, dtype)
+    w = w.reshape([-1 if i == axis % y.ndim else 1 for i in range(y.ndim)])
+    open_ = np.broadcast_to(True if where is None else where, y.shape)
+    spread = dtype(label_smoothing) * open_ / open_.sum(axis, keepdims=True)
+    mass = w * ((1 - dtype(label_smoothing)) * t + spread)
+    lse, p = logsumexp(y, axis, dtype, keepdims=True), softmax(y, axis, dtype)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(mass == 0, 0, mass * (lse - y))
+    losses = kept * (terms.sum(axis) + z_loss * lse.squeeze(axis) ** 2)
+    grad = np.expand_dims(kept, axis) * (p * (mass.sum(axis, keepdims=True) + 2 * z_loss * lse) - mass) * slope
     total = (kept * ((w * t).sum(axis) if hard or weight is not None else 1)).sum()
     if reduction == "none":
         return losses, grad

@@ -9,7 +9,7 @@ import numpy as np
 from xentfast import _checks, _core, _dispatch
 from xentfast._threads import thread_count
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 REDUCTIONS = ("mean", "sum", "none")
 
 # Outputs of more bytes than this go past the cache, which they would not fit (asv: SoftmaxCrossEntropyValueAndGrad.time_wide).
@@ -19,16 +19,25 @@ STREAM_ROW_BYTES = 768 * 1024
 
 
 def float_array(value, name):
-    """An array of float32 or float64 in the machine's byte order; integers become float64. A copy only where it must be."""
+    """An array of a float dtype, in the machine's byte order; integers become float64. A copy only where it must be."""
     if _checks.is_plain_float(value):
         return value
     array = value if type(value) is np.ndarray else plain_array(value, name)
-    native = array.dtype.newbyteorder("=")
-    if native not in FLOATS:
-        if native.kind not in "iub":
-            raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
-        native = np.float64
-    return np.require(array, native, "A")
+    if is_float(array.dtype):
+        return np.require(array, array.dtype.newbyteorder("="), "A")
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16 (of ml_dtypes), float32 or float64")
+    return np.require(array, np.float64, "A")
+
+
+def is_float(dtype):
+    """Whether it is one of the four float dtypes, in whichever byte order."""
+    return name_of(dtype) in FLOATS
+
+
+def result_type(array):
+    """The dtype of losses over it: that of its arithmetic."""
+    return np.float64 if array.dtype == np.float64 else np.float32
 
 
 @functools.lru_cache(maxsize=64)
@@ -113,7 +122,7 @@ def real_number(value, name):
 def weight_array(value, shape, name, meaning):
     """A contiguous float64 array of finite weights of the given shape."""
     array = value if type(value) is np.ndarray else plain_array(value, name)
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+    if array.dtype.kind not in "iub" and not is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
@@ -194,13 +203,42 @@ def passes_cache(out, like, axis):
             and _checks.apart(out, like))
 
 
+def logit_options(logits, z_loss, logit_scale, softcap, where):
+    """None where none of them is used, else (logit_scale, softcap or 0, z_loss, where as an array of the logits' shape, or None)."""
+    if z_loss == 0.0 and logit_scale == 1.0 and softcap is None and where is None:
+        return None
+    z_loss = finite_number(z_loss, "z_loss")
+    logit_scale = finite_number(logit_scale, "logit_scale")
+    if softcap is not None:
+        softcap = finite_number(softcap, "softcap")
+        if softcap <= 0.0:
+            raise ValueError(f"softcap is {softcap}; expected a number above 0, or None")
+    if where is not None:
+        array = where if type(where) is np.ndarray else plain_array(where, "where")
+        if array.dtype != np.bool_:
+            raise TypeError(f"where has dtype {array.dtype}; expected booleans")
+        try:
+            where = np.broadcast_to(array, logits.shape)
+        except ValueError:
+            raise ValueError(f"where has shape {array.shape}, which does not broadcast to that of logits, {logits.shape}") from None
+    return logit_scale, softcap or 0.0, z_loss, where
+
+
+def finite_number(value, name):
+    number = value if type(value) is float else real_number(value, name)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {number}; expected a finite number")
+    return number
+
+
 class CrossEntropyCall:
     """The checked arguments of one call to softmax cross-entropy."""
 
-    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "reduction", "rows", "sample_weight", "smoothing",
-                 "smoothing_mass", "soft", "weight_sum")
+    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "options", "reduction", "rows", "sample_weight",
+                 "smoothing", "smoothing_mass", "soft", "weight_sum")
 
-    def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction, n_threads):
+    def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
+                 where, reduction, n_threads):
         logits = self.logits = float_array(logits, "logits")
         axis = self.axis = class_axis(axis, logits, "logits")
         self.n_threads = thread_count(n_threads, logits.size)
@@ -211,6 +249,7 @@ class CrossEntropyCall:
         self.smoothing = smoothing
         if not 0.0 <= smoothing <= 1.0:
             raise ValueError(f"label_smoothing is {smoothing}; expected a number from 0 to 1")
+        self.options = logit_options(logits, z_loss, logit_scale, softcap, where)
         n_classes = logits.shape[axis]
         rows = self.rows = logits.shape[:axis] + logits.shape[axis + 1:]
         self.class_weight = self.sample_weight = self.smoothing_mass = None
@@ -224,7 +263,9 @@ class CrossEntropyCall:
         self._set_targets(targets, rows, n_classes, ignore_index)
         if smoothing and self.classes is not None:
             mass = smoothing / n_classes * (1.0 if self.class_weight is None else self.class_weight)
-            self.smoothing_mass = np.full(n_classes, mass, logits.dtype)
+            lanes = _dispatch.kernels.lanes                 # kernels read whole blocks
+            self.smoothing_mass = np.zeros(-(-n_classes // lanes) * lanes, result_type(logits))
+            self.smoothing_mass[:n_classes] = mass
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
         if _checks.is_plain_classes(targets):
@@ -244,7 +285,7 @@ class CrossEntropyCall:
                 classes = np.ascontiguousarray(array, np.int64)
             classes = classes.reshape(array.shape)
             self._set_classes(array, classes, rows, n_classes, ignore_index)
-        elif kind == "f":
+        elif is_float(array.dtype):
             self._set_soft(array, rows, n_classes)
         else:
             raise TypeError(f"targets have dtype {array.dtype}; expected integers (class indices) or floats (soft targets)")
@@ -271,13 +312,10 @@ class CrossEntropyCall:
         self.classes = classes
 
     def _set_soft(self, targets, rows, n_classes):
-        native = targets.dtype.newbyteorder("=")
-        if native not in FLOATS:
-            raise TypeError(f"targets have dtype {targets.dtype}; expected integers, float32 or float64")
         if targets.shape != self.logits.shape:
             raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {self.logits.shape}; "
                              f"class indices must be integers, of shape {rows}")
-        targets = np.require(targets, native, "A")
+        targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
         self.soft, self.classes = targets, None
         self.weight_sum = float(math.prod(rows))
         if self.sample_weight is not None:
@@ -290,4 +328,5 @@ class CrossEntropyCall:
 
     def output(self, out):
         """The array for the gradient: `out`, checked, or a new one."""
-        return output_array(out, self.logits, inputs=(self.soft, self.classes, self.sample_weight, self.class_weight))
+        where = None if self.options is None else self.options[3]
+        return output_array(out, self.logits, inputs=(self.soft, self.classes, self.sample_weight, self.class_weight, where))

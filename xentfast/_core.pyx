@@ -31,6 +31,7 @@ cdef enum:
     # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
     TILE_BYTES = 1536
     MAX_TILE_CLASSES = 131072
+    ASIDE_BYTES = 786432    # a row of exponentials up to this long may wait in a thread's scratch
 
 FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
 
@@ -66,6 +67,11 @@ cdef class Kernels:
     def chunk_bytes(self):
         """Bytes of a row that share a reference."""
         return self.table.chunk_bytes
+
+    @property
+    def lanes(self):
+        """Numbers in a block."""
+        return self.table.lanes
 
     def exp(self, x):
         """The kernels' own exp, without its power of two's scale: for the accuracy tests."""
@@ -114,7 +120,8 @@ cdef void merge_axes(Problem* problem) noexcept nogil:
             continue
         if last >= 0 and (mergeable(&problem.logits, last, axis, problem.shape[axis])
                           and mergeable(&problem.out, last, axis, problem.shape[axis])
-                          and mergeable(&problem.soft, last, axis, problem.shape[axis])):
+                          and mergeable(&problem.soft, last, axis, problem.shape[axis])
+                          and mergeable(&problem.where, last, axis, problem.shape[axis])):
             problem.shape[last] *= problem.shape[axis]
         else:
             last += 1
@@ -122,14 +129,26 @@ cdef void merge_axes(Problem* problem) noexcept nogil:
         problem.logits.strides[last] = problem.logits.strides[axis]
         problem.out.strides[last] = problem.out.strides[axis]
         problem.soft.strides[last] = problem.soft.strides[axis]
+        problem.where.strides[last] = problem.where.strides[axis]
     problem.n_axes = last + 1
 
 
 cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
+    cdef Py_ssize_t stored = itemsize if problem.type == FLOAT32 or problem.type == FLOAT64 else 2
     if problem.n_classes * itemsize <= TILE_BYTES:
         return True
-    return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == itemsize
+    return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == stored
             and problem.shape[problem.n_axes - 1] >= lanes and problem.n_classes <= MAX_TILE_CLASSES)
+
+
+cdef bint narrow(const Problem* problem) noexcept nogil:
+    """Logits that cannot hold the exponentials between the sweeps."""
+    return problem.type == FLOAT16 or problem.type == BFLOAT16
+
+
+cdef bint sloped_masses(const Problem* problem) noexcept nogil:
+    """Masses that meet the slopes of a cap: exponentials and slopes are both needed in the second sweep."""
+    return problem.cap != 0.0 and (problem.soft.data != NULL or problem.smoothing_mass != NULL)
 
 
 # ---- rows to threads
@@ -196,12 +215,11 @@ cdef double run_split(const KernelTable* table, const RowKernels* own, const Pro
     return total_of(&total)
 
 
-cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, RangeKernel kernel, int n_threads,
-                        row_values) except? -1.0:
+cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, int n_threads, row_values) except? -1.0:
     """Every row of the problem. The row values go to `row_values` in its own type, or are added up and returned."""
     cdef const KernelTable* table = kernels.table
-    cdef const RowKernels* own = &table.of_double if as_double else &table.of_float
-    cdef Py_ssize_t itemsize = 8 if as_double else 4
+    cdef const RowKernels* own = &table.of_double if problem.type == FLOAT64 else &table.of_float
+    cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
     cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
     cdef void* values = data_or_null(row_values)
     cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
@@ -221,12 +239,15 @@ cdef double run_problem(Kernels kernels, Problem* problem, bint as_double, Range
             kernel = own.tiles
             unit = table.lanes
             problem.stream = False
-        elif problem.out.data != NULL and problem.out.step != itemsize:
-            problem.stream = False
+        else:
+            problem.stream = problem.stream and problem.out.step == itemsize
+            problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
+            problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
+            problem.again = problem.again and not problem.aside
     return run_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem, itemsize), values, type)
 
 
-cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) noexcept:
+cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
     cdef int i, n = 0
     memset(problem, 0, sizeof(Problem))
     problem.n_axes = cnp.PyArray_NDIM(logits) - 1
@@ -235,6 +256,8 @@ cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) noexcept:
             problem.shape[n] = cnp.PyArray_DIM(logits, i)
             n += 1
     problem.n_classes = cnp.PyArray_DIM(logits, axis)
+    problem.type = <ValueType>value_type(logits)
+    problem.scale = problem.unit = problem.gradient_scale = 1.0
     set_operand(&problem.logits, logits, axis)
 
 
@@ -248,12 +271,24 @@ cdef void set_targets(Problem* problem, int axis, classes, soft, sample_weight, 
     problem.smoothing = smoothing
     if soft is not None:
         set_operand(&problem.soft, soft, axis)
-        problem.soft_is_double = cnp.PyArray_TYPE(soft) == cnp.NPY_FLOAT64
+        problem.soft_type = <ValueType>value_type(soft)
 
 
-cdef object scalar(double dividend, double divisor, cnp.ndarray like):
-    """dividend/divisor as a NumPy scalar of the array's type; exactly 0 below its smallest normal number."""
-    cdef bint as_double = cnp.PyArray_TYPE(like) == cnp.NPY_FLOAT64
+cdef void set_options(Problem* problem, int axis, options) except *:
+    cdef double logit_scale, softcap, z_loss
+    logit_scale, softcap, z_loss, where = options
+    problem.z_loss = z_loss
+    problem.negate = logit_scale < 0.0
+    problem.scale = abs(logit_scale) if logit_scale != 0.0 else 5e-324      # all logits equal, −inf excluded all the same
+    problem.cap = softcap
+    problem.unit = problem.scale if softcap == 0.0 else 1.0
+    problem.gradient_scale *= logit_scale
+    if where is not None:
+        set_operand(&problem.where, where, axis)
+
+
+cdef object scalar(double dividend, double divisor, bint as_double):
+    """dividend/divisor as a NumPy scalar; exactly 0 below its type's smallest normal number."""
     cdef xf_mode saved = xf_enter_ieee()
     cdef double value = flushed(dividend / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
     xf_leave_ieee(saved)
@@ -261,20 +296,25 @@ cdef object scalar(double dividend, double divisor, cnp.ndarray like):
 
 
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
-                  smoothing_mass, double smoothing, double divisor, out, row_values, bint stream, int n_threads):
-    """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well."""
+                  smoothing_mass, double smoothing, options, double divisor, out, row_values, bint stream, int n_threads):
+    """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well.
+
+    `options` is None or (logit_scale, softcap or 0, z_loss, where or None).
+    """
     cdef Problem problem
     cdef double value
-    cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
     set_problem(&problem, logits, axis)
     set_targets(&problem, axis, classes, soft, sample_weight, class_weight, smoothing_mass, smoothing)
     problem.result = LOSS if out is None else GRADIENT
     problem.gradient_scale = 1.0 / divisor
     problem.stream = stream
+    if options is not None:
+        set_options(&problem, axis, options)
     if out is not None:
         set_operand(&problem.out, out, axis)
-    value = run_problem(kernels, &problem, as_double, NULL, n_threads, row_values)
-    return row_values if row_values is not None else scalar(value, divisor, logits)
+        problem.again = narrow(&problem) or sloped_masses(&problem)
+    value = run_problem(kernels, &problem, NULL, n_threads, row_values)
+    return row_values if row_values is not None else scalar(value, divisor, problem.type == FLOAT64)
 
 
 def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_weight, class_weight, int n_threads):
@@ -282,8 +322,7 @@ def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_
     cdef Problem problem
     set_problem(&problem, logits, axis)
     set_targets(&problem, axis, None, soft, sample_weight, class_weight, None, 0.0)
-    return run_problem(kernels, &problem, cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64, kernels.table.weigh, n_threads,
-                       None)
+    return run_problem(kernels, &problem, kernels.table.weigh, n_threads, None)
 
 
 def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values, bint stream, int n_threads):
@@ -291,11 +330,11 @@ def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values,
     cdef Problem problem
     set_problem(&problem, x, axis)
     problem.result = result
-    problem.gradient_scale = 1.0
     problem.stream = stream and result == SOFTMAX
     if out is not None:
         set_operand(&problem.out, out, axis)
-    run_problem(kernels, &problem, cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT64, NULL, n_threads, row_values)
+        problem.again = narrow(&problem)
+    run_problem(kernels, &problem, NULL, n_threads, row_values)
 
 
 # ---- targets and weights, before any work

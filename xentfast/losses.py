@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _core, _dispatch
-from xentfast._arguments import CrossEntropyCall, passes_cache, real_number
+from xentfast._arguments import CrossEntropyCall, passes_cache, real_number, result_type
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -28,6 +28,10 @@ def softmax_cross_entropy(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = None,
@@ -102,8 +106,8 @@ def softmax_cross_entropy(
     >>> xf.softmax_cross_entropy(logits, [0, -100], reduction="none")
     array([0.2413113, 0.       ], dtype=float32)
     """
-    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
-                            n_threads)
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
+                            softcap, where, reduction, n_threads)
     return _run(call, None, empty)
 
 
@@ -116,6 +120,10 @@ def softmax_cross_entropy_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     out: NDArray[Any] | None = None,
     n_threads: int | None = None,
@@ -153,8 +161,8 @@ def softmax_cross_entropy_grad(
     >>> xf.softmax_cross_entropy_grad(np.zeros((1, 4), np.float32), [2])
     array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32)
     """
-    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
-                            n_threads)
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
+                            softcap, where, reduction, n_threads)
     out = call.output(out)
     call.reduction = "sum" if call.reduction == "none" else call.reduction      # the losses themselves are not asked for
     _run(call, out, 0.0)
@@ -170,6 +178,10 @@ def softmax_cross_entropy_value_and_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     out: NDArray[Any] | None = None,
@@ -207,8 +219,8 @@ def softmax_cross_entropy_value_and_grad(
     array([[ 0.25,  0.25, -0.75,  0.25],
            [-0.75,  0.25,  0.25,  0.25]])
     """
-    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, reduction,
-                            n_threads)
+    call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
+                            softcap, where, reduction, n_threads)
     out = call.output(out)
     loss = _run(call, out, empty)
     return loss, out
@@ -224,11 +236,11 @@ def _run(call, out, empty):
         if divisor == 0.0:
             if out is not None:
                 out[...] = 0
-            return logits.dtype.type(empty)
+            return result_type(logits)(empty)
     elif call.reduction == "none":
-        row_values = np.empty(call.rows, logits.dtype)
+        row_values = np.empty(call.rows, result_type(logits))
     loss = _core.cross_entropy(
         _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
-        call.smoothing_mass, call.smoothing, divisor, out, row_values, passes_cache(out, logits, call.axis),
+        call.smoothing_mass, call.smoothing, call.options, divisor, out, row_values, passes_cache(out, logits, call.axis),
         call.n_threads)
     return loss[()]

@@ -11,6 +11,8 @@ cdef extern from "machine.h":
     uint64_t xf_bits64(double value) noexcept nogil
     double xf_double(uint64_t bits) noexcept nogil
     float xf_unsigned_to_float(uint32_t value) noexcept nogil
+    Py_ssize_t xf_from_float16(const uint16_t* source, Py_ssize_t n, float* target) noexcept nogil
+    Py_ssize_t xf_to_float16(const float* source, Py_ssize_t n, uint16_t* target) noexcept nogil
 
 
 # To the nearest, ties to even.
@@ -22,6 +24,7 @@ cdef inline uint16_t to_float16(float value) noexcept nogil:
     cdef uint32_t tiny = xf_bits32(xf_float(size) + <float>0.5) - <uint32_t>0x3f000000
     cdef uint32_t half = tiny if size < <uint32_t>0x38800000 else normal
     half = <uint32_t>0x7c00 if size >= <uint32_t>0x477ff000 else half
+    half = <uint32_t>0x7e00 if size > <uint32_t>0x7f800000 else half            # nan
     return <uint16_t>((bits >> 16 & <uint32_t>0x8000) | half)
 
 

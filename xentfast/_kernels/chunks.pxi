@@ -41,20 +41,21 @@ cdef inline const real* block_of(const real* x, Py_ssize_t block, const real* ma
     return tail if block == full else x + block * LANES
 
 
-cdef inline void prefetch_block(const real* x) noexcept nogil:
-    """Every cache line of a block."""
-    cdef Py_ssize_t line = 64 // <Py_ssize_t>sizeof(real)
-    XF_PREFETCH(x)
-    XF_PREFETCH(x + line)
-    if real is double:
-        XF_PREFETCH(x + 2 * line)
-        XF_PREFETCH(x + 3 * line)
+cdef inline void prefetch_block(const char* block, Py_ssize_t step) noexcept nogil:
+    """The cache lines of a block of numbers `step` bytes apart; two at least, the second of which may be the next block's."""
+    XF_PREFETCH(block)
+    XF_PREFETCH(block + 64)
+    if step > 4:
+        XF_PREFETCH(block + 128)
+        XF_PREFETCH(block + 192)
 
 
-cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, double* stats,
-                             Py_ssize_t stride, bint marked, bint massed, bint keep) noexcept nogil:
+cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass,
+                             real* shaped, real* slopes, real* kept, const char* ahead, double* stats, Py_ssize_t stride,
+                             bint marked, bint massed, bint keep) noexcept nogil:
     """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
-    `kept` may be x. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
+    `kept` may be x, and so may `shaped`, where a shaped chunk goes, its slopes to `slopes`, which may be NULL. `ahead` is what
+    will be read later, as far from x as it pays to prefetch. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
     cdef real lanes[LANES]
@@ -74,6 +75,7 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
     cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
     cdef Py_ssize_t block, lane, width, strip
+    cdef Py_ssize_t step = problem.logits.step
 
     if mark >= 0:
         cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
@@ -90,6 +92,14 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
         width //= 2
     stats[REFERENCE * stride] = lanes[0]
     reference = 0 if lanes[0] == -INFINITY else lanes[0]        # −inf − (−inf) would be nan
+    if is_shaped(problem):
+        stats[REFERENCE * stride] = reference_of(problem, lanes[0], reference)
+        shape_chunk(problem, x, n, stats[REFERENCE * stride], shaped, slopes)
+        x = shaped
+        reference = 0
+        short_block = cut_tail(x, n, edge)
+        if mark >= 0:
+            cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
 
     for lane in range(LANES):
         tails[lane] = 0.0
@@ -106,7 +116,7 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
                 moment[lane] = 0
         for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
             source = block_of(x, block, marked_edge, marked_block, short_block, full)
-            prefetch_block(x + block * LANES + 3 * chunk_length(<real>0) // 2)     # a chunk ahead gained half as much
+            prefetch_block(ahead + block * LANES * step, step)
             m = mass + block * LANES if massed else NULL
             for lane in range(LANES):
                 t = source[lane] - reference
@@ -141,7 +151,14 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
         stats[MOMENT * stride] = fold_lanes(moments)
 
 
-cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stride) noexcept nogil:
+cdef inline void exponentials(const real* x, Py_ssize_t n, real reference, real* values) noexcept nogil:
+    """e^{x − reference}, as sweep_chunk keeps it."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        values[i] = exp_scaled(x[i] - reference)
+
+
+cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stride, double unit) noexcept nogil:
     """Chunk k's sums stand at stats[field·n_chunks·stride + k·stride]. Leaves e^{reference_k − top} as SHARE."""
     cdef Fold fold
     cdef double* reference = stats + REFERENCE * n_chunks * stride
@@ -157,7 +174,7 @@ cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stri
         fold.top = reference[k * stride] if reference[k * stride] > fold.top else fold.top
     fold.peaks = fold.tail = fold.mass = fold.moment = 0.0
     for k in range(n_chunks):
-        gap = fold.top - reference[k * stride] if reference[k * stride] < fold.top else 0.0
+        gap = (fold.top - reference[k * stride]) * unit if reference[k * stride] < fold.top else 0.0
         share[k * stride] = exp_unit(-gap)
         fold.peaks += peaks[k * stride] if gap == 0.0 else 0.0
         fold.tail += (tail[k * stride] if gap == 0.0 else

@@ -17,8 +17,10 @@ include "lanes.pxi"
 include "values.pxi"
 include "settle.pxi"
 include "load.pxi"
+include "shape.pxi"
 include "chunks.pxi"
 include "rows.pxi"
+include "tile_load.pxi"
 include "tiles.pxi"
 include "ranges.pxi"
 include "normal.pxi"
@@ -29,10 +31,10 @@ cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexc
     """What a thread needs, for whichever kernel it runs."""
     cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
     cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
-    cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 2 * CHUNK_BYTES
+    cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 4 * CHUNK_BYTES
     cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
     tiles += 3 * min(problem.n_classes, chunk) * LANES * itemsize
-    if problem.stream:
+    if problem.stream or problem.aside:
         rows += problem.n_classes * itemsize
     return max(rows, tiles)
 

@@ -47,50 +47,133 @@ cdef inline void row_offsets(const Problem* problem, const Operand* operand, Py_
             axis -= 1
 
 
-cdef inline bint contiguous_classes(const Operand* operand, real kind) noexcept nogil:
-    return operand.step == <Py_ssize_t>sizeof(real)
+cdef inline Py_ssize_t item_bytes(ValueType type) noexcept nogil:
+    return 8 if type == FLOAT64 else 4 if type == FLOAT32 else 2
 
 
-cdef inline const real* load_chunk(const Operand* operand, const char* row, Py_ssize_t start, Py_ssize_t n,
-                                   real* buffer) noexcept nogil:
-    """Classes [start, start + n) of a row: in place where they are contiguous, else gathered into `buffer`."""
-    cdef const char* source = row + start * operand.step
+cdef inline bint plain_classes(const Operand* operand, ValueType type, real kind) noexcept nogil:
+    """Whether a row of it is an array of the kernel's own type."""
+    return item_bytes(type) == <Py_ssize_t>sizeof(real) and operand.step == <Py_ssize_t>sizeof(real)
+
+
+cdef void exclude(const char* open, Py_ssize_t step, Py_ssize_t n, const real* x, real* buffer) noexcept nogil:
+    """buffer[0 : n] = x[0 : n], −inf where a byte of `open` is 0. `buffer` may be x."""
+    cdef Py_ssize_t i
+    if step == 1:
+        for i in range(n):
+            buffer[i] = x[i] if (<const uint8_t*>open)[i] != 0 else -INFINITY
+    else:
+        for i in range(n):
+            buffer[i] = x[i] if (<const uint8_t*>(open + i * step))[0] != 0 else -INFINITY
+
+
+cdef inline const real* load_chunk(const Problem* problem, const char* row, const char* open_row, Py_ssize_t start,
+                                   Py_ssize_t n, real* buffer) noexcept nogil:
+    """Classes [start, start + n) of a row of logits, the sign of logit_scale put on them and excluded ones at −inf: in place
+    where that leaves them as they are, else in `buffer`."""
+    cdef const char* source = row + start * problem.logits.step
+    cdef const real* x = <const real*>source
     cdef Py_ssize_t cls
-    if contiguous_classes(operand, <real>0):
+    if not plain_classes(&problem.logits, problem.type, <real>0):
+        read_values(source, problem.logits.step, problem.type, n, buffer)
+        x = buffer
+    if problem.negate:
+        for cls in range(n):
+            buffer[cls] = -x[cls]
+        x = buffer
+    if open_row != NULL:
+        exclude(open_row + start * problem.where.step, problem.where.step, n, x, buffer)
+        x = buffer
+    return x
+
+
+cdef inline const real* kept_chunk(const Problem* problem, const char* out_row, Py_ssize_t start, Py_ssize_t n,
+                                   real* buffer) noexcept nogil:
+    """What store_chunk put into `out`, of the kernel's own type: in place where it is contiguous, else in `buffer`."""
+    cdef const char* source = out_row + start * problem.out.step
+    if plain_classes(&problem.out, problem.type, <real>0):
         return <const real*>source
-    for cls in range(n):
-        buffer[cls] = (<const real*>(source + cls * operand.step))[0]
+    read_values(source, problem.out.step, problem.type, n, buffer)
     return buffer
 
 
-cdef inline void store_chunk(const Operand* operand, char* row, Py_ssize_t start, Py_ssize_t n,
+cdef inline void store_chunk(const Problem* problem, char* out_row, Py_ssize_t start, Py_ssize_t n,
                              const real* buffer) noexcept nogil:
-    cdef char* target = row + start * operand.step
+    write_values(buffer, n, out_row + start * problem.out.step, problem.out.step, problem.type)
+
+
+cdef void fill_chunk(const Problem* problem, char* out_row, Py_ssize_t start, Py_ssize_t n, real value,
+                            real* buffer) noexcept nogil:
     cdef Py_ssize_t cls
     for cls in range(n):
-        (<real*>(target + cls * operand.step))[0] = buffer[cls]
+        buffer[cls] = value
+    store_chunk(problem, out_row, start, n, buffer)
 
 
-cdef inline void fill_chunk(const Operand* operand, char* row, Py_ssize_t start, Py_ssize_t n, real value) noexcept nogil:
-    cdef char* target = row + start * operand.step
-    cdef Py_ssize_t cls
-    for cls in range(n):
-        (<real*>(target + cls * operand.step))[0] = value
+# ---- masses: what soft targets, smoothing and class weights put on each class
 
 
-cdef inline double soft_mass(const Problem* problem, const char* row, Py_ssize_t cls) noexcept nogil:
-    """weight_c·((1 − ε)·t_c + ε/C)"""
-    cdef const char* source = row + cls * problem.soft.step
-    cdef double target
-    if problem.soft_is_double:
-        target = (<const double*>source)[0]
+cdef Py_ssize_t count_open(const Problem* problem, const char* open_row) noexcept nogil:
+    """How many classes of a row `where` leaves in; at least 1."""
+    cdef Py_ssize_t cls, count = 0
+    if problem.where.step == 1:
+        for cls in range(problem.n_classes):
+            count += (<const uint8_t*>open_row)[cls] != 0
     else:
-        target = (<const float*>source)[0]
+        for cls in range(problem.n_classes):
+            count += (<const uint8_t*>(open_row + cls * problem.where.step))[0] != 0
+    return max(count, <Py_ssize_t>1)
+
+
+cdef inline double spread_of(const Problem* problem, const char* open_row) noexcept nogil:
+    """What smoothing gives to each class that is not excluded: ε over their number."""
+    if problem.smoothing == 0.0:
+        return 0.0
+    return problem.smoothing / <double>(problem.n_classes if open_row == NULL else count_open(problem, open_row))
+
+
+cdef void load_mass(const Problem* problem, const char* soft_row, const char* open_row, double spread,
+                           Py_ssize_t start, Py_ssize_t n, bint in_sums, real* mass) noexcept nogil:
+    """weight_c·((1 − ε)·t_c + spread) of classes [start, start + n); with integer targets, weight_c·spread alone. Classes that
+    `where` excludes have no spread, and their targets count in the sums, not in the gradient."""
+    cdef double targets[LANES]
+    cdef double keep = 1.0 - problem.smoothing, target
+    cdef bint closed
+    cdef const char* open = NULL
+    cdef Py_ssize_t first, count, i, cls
+    if problem.soft.data == NULL and open_row == NULL:
+        memcpy(mass, <const real*>problem.smoothing_mass + start, n * sizeof(real))
+        return
+    first = 0
+    while first < n:
+        count = min(<Py_ssize_t>LANES, n - first)
+        cls = start + first
+        if problem.soft.data != NULL:
+            read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
+        else:
+            for i in range(count):
+                targets[i] = 0.0
+        if open_row != NULL:
+            open = open_row + cls * problem.where.step
+        for i in range(count):
+            closed = open != NULL and (open + i * problem.where.step)[0] == 0
+            target = 0.0 if closed and not in_sums else targets[i]
+            if problem.smoothing != 0.0:
+                target = keep * target + (0.0 if closed else spread)
+            if problem.class_weight != NULL:
+                target *= problem.class_weight[cls + i]
+            mass[first + i] = <real>target
+        first += LANES
+
+
+cdef inline double target_mass_of(const Problem* problem, Py_ssize_t cls, double spread) noexcept nogil:
+    """weight_t·((1 − ε) + spread), the mass that the target keeps"""
+    cdef double mass = 1.0
     if problem.smoothing != 0.0:
-        target = (1.0 - problem.smoothing) * target + problem.smoothing / <double>problem.n_classes
+        mass = (1.0 - problem.smoothing) + spread
     if problem.class_weight != NULL:
-        target *= problem.class_weight[cls]
-    return target
+        mass *= problem.class_weight[cls]
+    return mass
 
 
 cdef inline double sample_weight_of(const Problem* problem, Py_ssize_t row) noexcept nogil:
@@ -104,23 +187,22 @@ cdef inline bint skipped(const Problem* problem, Py_ssize_t row) noexcept nogil:
     return problem.sample_weight != NULL and problem.sample_weight[row] == 0.0
 
 
-cdef inline double target_mass_of(const Problem* problem, Py_ssize_t cls) noexcept nogil:
-    """weight_t·((1 − ε) + ε/C), the mass that the target keeps"""
-    cdef double mass = 1.0
-    if problem.smoothing != 0.0:
-        mass = (1.0 - problem.smoothing) + problem.smoothing / <double>problem.n_classes
-    if problem.class_weight != NULL:
-        mass *= problem.class_weight[cls]
-    return mass
-
-
 cdef inline bint has_mass(const Problem* problem) noexcept nogil:
     return problem.soft.data != NULL or problem.smoothing_mass != NULL
 
 
-cdef inline bint keeps_exponentials(const Problem* problem) noexcept nogil:
+cdef inline bint is_shaped(const Problem* problem) noexcept nogil:
+    return problem.scale != 1.0 or problem.cap != 0.0
+
+
+cdef inline bint makes_exponentials(const Problem* problem) noexcept nogil:
     return problem.result == GRADIENT or problem.result == SOFTMAX
 
 
+cdef inline bint keeps_exponentials(const Problem* problem) noexcept nogil:
+    """Whether the first sweep leaves them for the second."""
+    return makes_exponentials(problem) and not problem.again
+
+
 cdef inline bint writes_classes(const Problem* problem) noexcept nogil:
-    return keeps_exponentials(problem) or problem.result == LOG_SOFTMAX
+    return makes_exponentials(problem) or problem.result == LOG_SOFTMAX

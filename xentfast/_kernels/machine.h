@@ -118,6 +118,36 @@ static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptr
 }
 #endif
 
+/* float16 ↔ float32, as many as whole registers take; returns how many. The caller does the rest, to the same bits. */
+static inline ptrdiff_t xf_from_float16(const uint16_t *source, ptrdiff_t n, float *target)
+{
+    ptrdiff_t i = 0;
+#if defined(__AVX512F__)
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_ps(target + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(source + i))));
+#elif defined(__F16C__)
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + i))));
+#else
+    (void)source, (void)n, (void)target;
+#endif
+    return i;
+}
+static inline ptrdiff_t xf_to_float16(const float *source, ptrdiff_t n, uint16_t *target)
+{
+    ptrdiff_t i = 0;
+#if defined(__AVX512F__)
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((__m256i *)(target + i), _mm512_cvtps_ph(_mm512_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((__m128i *)(target + i), _mm256_cvtps_ph(_mm256_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT));
+#else
+    (void)source, (void)n, (void)target;
+#endif
+    return i;
+}
+
 /* Non-temporal stores are weakly ordered: make them visible before another thread is told of them. */
 static inline void xf_stream_done(void)
 {

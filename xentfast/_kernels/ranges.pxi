@@ -2,7 +2,7 @@
 
 
 cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
-                              real* mass, double* row_values, bint writes) noexcept nogil:
+                              real* aside, double* row_values, bint writes) noexcept nogil:
     """Up to LANES rows, each by itself; what is left to do for each row in double is done for all of them side by side."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef double folds[N_FIELDS * LANES]
@@ -18,19 +18,22 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
     for row in range(count):
         place.logits = problem.logits.data + rows.logits[row]
         place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
+        place.open = problem.where.data + rows.open[row] if problem.where.data != NULL else NULL
         place.out = problem.out.data + rows.out[row] if writes else NULL
         place.target = rows.target[row]
-        kept = mass + chunk_length(<real>0) if problem.stream else kept_in_out(problem, place.out, <real>0)
+        place.spread = rows.spread[row]
+        kept = aside if problem.stream or problem.aside else kept_in_out(problem, place.out, <real>0)
         state.state = SKIPPED
         if not rows.skip[row]:
-            sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer, mass)
-            fold = fold_chunks(stats, n_chunks, 1)
+            sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer)
+            fold = fold_chunks(stats, n_chunks, 1, problem.unit)
             keep_fold(&fold, row, folds)
-            rows.x_target[row] = stats[N_FIELDS * n_chunks]
+            rows.x_target[row] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row],
+                                               <real>0)
             if writes:
-                state = settle_fold(problem, fold, stats[N_FIELDS * n_chunks], rows.target_mass[row], rows.weight[row])
+                state = settle_fold(problem, fold, rows.x_target[row], rows.target_mass[row], rows.slope[row], rows.weight[row])
         if writes:
-            scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer, mass)
+            scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer)
     if problem.classes != NULL:
         settle_tile(problem, &rows, folds, 1, &tile_state, True)
     else:
@@ -40,15 +43,14 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
 
 cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                      real kind) noexcept nogil:
-    """Rows [first, last). Scratch: stats, a chunk of logits, a chunk of masses, a kept row."""
+    """Rows [first, last). Scratch: stats, the buffers of a row, and where exponentials wait for streaming, a row of them."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef double* stats = <double*>scratch
     cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks + 8)       # a cache line for the target's logit
-    cdef real* mass = buffer + chunk_length(kind)
     cdef Py_ssize_t start = first
     while start < last:
-        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, mass, row_values + start - first,
-                     writes_classes(problem))
+        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, buffer + 4 * chunk_length(kind),
+                     row_values + start - first, writes_classes(problem))
         start += LANES
     if problem.stream:
         xf_stream_done()

@@ -18,65 +18,133 @@ cdef struct RowState:
     State state
 
 
-cdef inline void load_row_mass(const Problem* problem, const char* soft_row, Py_ssize_t start, Py_ssize_t n,
-                               Py_ssize_t mark, real* buffer) noexcept nogil:
+cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
+    const char* logits
+    const char* soft
+    const char* open                # its bytes of `where`, or NULL
+    char* out
+    Py_ssize_t target               # −1 where there is none
+    double spread                   # what smoothing gives to each class
+
+
+cdef inline RowPlace place_row(const Problem* problem, Py_ssize_t row) noexcept nogil:
+    cdef RowPlace place
+    cdef Py_ssize_t offset
+    row_offsets(problem, &problem.logits, row, 1, &offset)
+    place.logits = problem.logits.data + offset
+    place.soft = NULL
+    place.open = NULL
+    place.out = NULL
+    place.target = -1
+    if problem.soft.data != NULL:
+        row_offsets(problem, &problem.soft, row, 1, &offset)
+        place.soft = problem.soft.data + offset
+    if problem.where.data != NULL:
+        row_offsets(problem, &problem.where, row, 1, &offset)
+        place.open = problem.where.data + offset
+    if problem.out.data != NULL:
+        row_offsets(problem, &problem.out, row, 1, &offset)
+        place.out = problem.out.data + offset
+    if problem.classes != NULL:
+        place.target = problem.classes[row]
+    place.spread = spread_of(problem, place.open)
+    return place
+
+
+cdef inline const real* load_row_mass(const Problem* problem, const RowPlace* place, Py_ssize_t start, Py_ssize_t n,
+                                      Py_ssize_t mark, bint in_sums, real* mass) noexcept nogil:
     """The masses of classes [start, start + n), zeros behind them to a whole block; 0 for the marked class."""
     cdef Py_ssize_t cls
-    if problem.soft.data != NULL:
-        for cls in range(n):
-            buffer[cls] = <real>soft_mass(problem, soft_row, start + cls)
-    else:
-        memcpy(buffer, <const real*>problem.smoothing_mass + start, n * sizeof(real))
-        if mark >= 0:
-            buffer[mark] = 0
+    if problem.soft.data == NULL and place.open == NULL and mark < 0:
+        # Without class weights every full chunk is like the first, which stays in L1.
+        return <const real*>problem.smoothing_mass + (
+            0 if problem.class_weight == NULL and n == chunk_length(<real>0) else start)
+    load_mass(problem, place.soft, place.open, place.spread, start, n, in_sums, mass)
+    if mark >= 0:
+        mass[mark] = 0
     for cls in range(n, (n + LANES - 1) // LANES * LANES):
-        buffer[cls] = 0
+        mass[cls] = 0
+    return mass
 
 
-cdef inline void sweep_row(const Problem* problem, const char* row, const char* soft_row, Py_ssize_t target,
-                           Py_ssize_t first, Py_ssize_t last, real* kept_row, char* out_row, double* stats,
-                           real* buffer, real* mass, bint marked, bint massed, bint keep) noexcept nogil:
-    """Chunks [first, last). `kept_row` is where the row's exponentials go; NULL: to `out_row` by way of `buffer`."""
+# A thread's buffers of a chunk each: logits, masses, slopes, and what the second sweep makes anew.
+cdef inline real* mass_buffer(real* buffer) noexcept nogil:
+    return buffer + chunk_length(<real>0)
+
+
+cdef inline real* slope_buffer(real* buffer) noexcept nogil:
+    return buffer + 2 * chunk_length(<real>0)
+
+
+cdef inline real* work_buffer(real* buffer) noexcept nogil:
+    return buffer + 3 * chunk_length(<real>0)
+
+
+cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept_row,
+                           double* stats, real* buffer, bint marked, bint massed, bint keep) noexcept nogil:
+    """Chunks [first, last). `kept_row` is where the row's exponentials go; NULL: to `out` by way of `buffer`."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef bint sloped = keep and not massed and problem.cap != 0.0       # with masses, they come in after them
     cdef Py_ssize_t k, start, n, mark
     cdef const real* x
+    cdef const real* mass = NULL
     cdef real* kept
+    cdef const char* ahead
     for k in range(first, last):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        mark = target - start if marked and start <= target < start + n else -1
-        x = load_chunk(&problem.logits, row, start, n, buffer)
+        mark = place.target - start if marked and start <= place.target < start + n else -1
+        x = load_chunk(problem, place.logits, place.open, start, n, buffer)
         if mark >= 0:
             stats[N_FIELDS * n_chunks] = x[mark]
         if massed:
-            load_row_mass(problem, soft_row, start, n, mark, mass)
+            mass = load_row_mass(problem, place, start, n, mark, True, mass_buffer(buffer))
         kept = buffer if kept_row == NULL else kept_row + start
-        sweep_chunk(x, n, mark, mass, kept, stats + k, n_chunks, marked, massed, keep)
+        ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * problem.logits.step   # one chunk gained half as much
+        sweep_chunk(problem, x, n, mark, mass, buffer, slope_buffer(buffer) if sloped else NULL, kept, ahead, stats + k,
+                    n_chunks, marked, massed, keep)
+        if sloped:
+            multiply(kept, slope_buffer(buffer), n)
         if keep and kept_row == NULL:
-            store_chunk(&problem.out, out_row, start, n, kept)
+            store_chunk(problem, place.out, start, n, kept)
 
 
-cdef inline RowState settle_fold(const Problem* problem, Fold fold, double x_target, double target_mass,
+cdef inline double shaped_target(const Problem* problem, double x, const char* open_row, Py_ssize_t target, double* slope,
+                                 real kind) noexcept nogil:
+    """The target's logit in the units of the references, and what its gradient is multiplied by: 0 where it is excluded."""
+    slope[0] = 1.0
+    if problem.cap != 0.0:
+        x = capped(x, problem.cap, problem.scale / problem.cap, slope, kind)
+    if open_row != NULL and target >= 0 and open_row[target * problem.where.step] == 0:
+        slope[0] = 0.0
+    return x
+
+
+cdef inline RowState settle_fold(const Problem* problem, Fold fold, double x_target, double target_mass, double slope,
                                  double row_weight) noexcept nogil:
     cdef RowState state
     if problem.classes != NULL:
-        state.settled = settle_marked(fold, x_target, target_mass, row_weight, problem.gradient_scale)
+        state.settled = settle_marked(fold, x_target, target_mass, row_weight, problem.gradient_scale, problem.unit,
+                                      problem.z_loss)
+        state.settled.target = sloped_target(state.settled.target, slope)
     else:
         if problem.soft.data == NULL:
             fold.mass = 1.0                     # softmax and its kin: e^{x − c}/Σ, lse − c
-        state.settled = settle_plain(fold, row_weight, problem.gradient_scale)
+        state.settled = settle_plain(fold, row_weight, problem.gradient_scale, problem.unit, problem.z_loss)
     state.top = fold.top
     state.state = BAD if state.settled.bad != 0.0 else PLAIN
     return state
 
 
-cdef inline RowState settle_row(const Problem* problem, Py_ssize_t row, double* stats, real kind) noexcept nogil:
+cdef inline RowState settle_row(const Problem* problem, const RowPlace* place, Py_ssize_t row, double* stats,
+                                real kind) noexcept nogil:
     """One row's chunks, all swept → its value and factors."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef double target_mass = 0.0
+    cdef double target_mass = 0.0, slope
+    cdef double x_target = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &slope, kind)
     if problem.classes != NULL:
-        target_mass = target_mass_of(problem, problem.classes[row])
-    return settle_fold(problem, fold_chunks(stats, n_chunks, 1), stats[N_FIELDS * n_chunks], target_mass,
+        target_mass = target_mass_of(problem, place.target, place.spread)
+    return settle_fold(problem, fold_chunks(stats, n_chunks, 1, problem.unit), x_target, target_mass, slope,
                        sample_weight_of(problem, row))
 
 
@@ -88,20 +156,20 @@ cdef inline double row_value(const Problem* problem, const RowState* state, cons
     if state.state == PLAIN:
         return state.top + state.settled.value
     for cls in range(problem.n_classes):
-        kind = (<const real*>(row + cls * problem.logits.step))[0]
+        read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
         if kind != kind:
             return NAN
     return state.top
 
 
-cdef inline void scale_row(const Problem* problem, const RowState* state, const char* row, const char* soft_row,
-                           Py_ssize_t target, Py_ssize_t first, Py_ssize_t last, const real* kept_row, char* out_row,
-                           const double* stats, real* buffer, real* mass, bint massed) noexcept nogil:
+cdef inline void scale_row(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,
+                           Py_ssize_t last, const real* kept_row, const double* stats, real* buffer, bint massed) noexcept nogil:
     """Chunks [first, last) of `out`. `kept_row` as for sweep_row."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
-    cdef bint direct = contiguous_classes(&problem.out, <real>0)
+    cdef bint direct = plain_classes(&problem.out, problem.type, <real>0)
     cdef bint stream = problem.stream and kept_row != NULL
     cdef const double* share = stats + SHARE * n_chunks
+    cdef const real* mass = NULL
     cdef const real* source
     cdef real* goal
     cdef real target_value = rounded(<real>0, state.settled.target)
@@ -110,99 +178,92 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
     for k in range(first, last):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        mark = target - start if start <= target < start + n else -1
+        mark = place.target - start if start <= place.target < start + n else -1
         if state.state != PLAIN:
-            fill_chunk(&problem.out, out_row, start, n, <real>(NAN if state.state == BAD else 0))
+            fill_chunk(problem, place.out, start, n, <real>(NAN if state.state == BAD else 0), buffer)
             continue
-        goal = <real*>out_row + start if direct else buffer
+        goal = <real*>place.out + start if direct else buffer
         if problem.result == LOG_SOFTMAX:
-            source = load_chunk(&problem.logits, row, start, n, buffer)
+            source = load_chunk(problem, place.logits, NULL, start, n, buffer)
             log_chunk(source, n, state.top, state.settled.value, goal)
         else:
-            source = kept_row + start if kept_row != NULL else load_chunk(&problem.out, out_row, start, n, buffer)
             factor = factor_of(<real>0, state.settled.scale * share[k])
-            if massed:
-                load_row_mass(problem, soft_row, start, n, -1, mass)
-                scale_chunk(source, n, factor, mass, state.settled.mass_scale, mark, target_value, goal, True, stream)
-            elif stream:
-                scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, True)
+            if problem.again:
+                remake_chunk(problem, state, place, start, n, mark, stats[REFERENCE * n_chunks + k], factor, target_value, goal,
+                             buffer, massed)
             else:
-                scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False)
+                source = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
+                if massed:
+                    mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
+                    scale_chunk(source, n, factor, mass, state.settled.mass_scale, mark, target_value, goal, True, stream)
+                elif stream:
+                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, True)
+                else:
+                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False)
         if not direct:
-            store_chunk(&problem.out, out_row, start, n, buffer)
+            store_chunk(problem, place.out, start, n, buffer)
 
 
-cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
-    const char* logits
-    const char* soft
-    char* out
-    Py_ssize_t target
-
-
-cdef inline RowPlace place_row(const Problem* problem, Py_ssize_t row) noexcept nogil:
-    cdef RowPlace place
-    cdef Py_ssize_t offset
-    row_offsets(problem, &problem.logits, row, 1, &offset)
-    place.logits = problem.logits.data + offset
-    place.soft = NULL
-    place.out = NULL
-    place.target = -1
-    if problem.soft.data != NULL:
-        row_offsets(problem, &problem.soft, row, 1, &offset)
-        place.soft = problem.soft.data + offset
-    if problem.out.data != NULL:
-        row_offsets(problem, &problem.out, row, 1, &offset)
-        place.out = problem.out.data + offset
-    if problem.classes != NULL:
-        place.target = problem.classes[row]
-    return place
+cdef void remake_chunk(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t start,
+                              Py_ssize_t n, Py_ssize_t mark, double reference, Factor factor, real target_value, real* goal,
+                              real* buffer, bint massed) noexcept nogil:
+    """A chunk of the gradient from its logits, by the same steps that keep the exponentials: for dtypes that cannot hold these,
+    and where the slopes of a cap meet masses. `goal` may be `buffer`, or the logits."""
+    cdef const real* mass = NULL
+    cdef real* slopes = slope_buffer(buffer)
+    cdef real* work = work_buffer(buffer)
+    cdef const real* x = load_chunk(problem, place.logits, place.open, start, n, buffer)
+    cdef real c = 0 if reference == -INFINITY or is_shaped(problem) else <real>reference
+    if is_shaped(problem):
+        shape_chunk(problem, x, n, reference, buffer, slopes if problem.cap != 0.0 else NULL)
+        x = buffer
+    exponentials(x, n, c, work)
+    if massed:
+        mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
+        scale_chunk(work, n, factor, mass, state.settled.mass_scale, -1, target_value, goal, True, False)
+    if problem.cap != 0.0:
+        multiply(goal if massed else work, slopes, n)
+    if not massed:
+        scale_chunk(work, n, factor, mass, 0.0, -1, target_value, goal, False, False)
+    if mark >= 0:
+        goal[mark] = target_value
 
 
 cdef inline real* kept_in_out(const Problem* problem, char* out_row, real kind) noexcept nogil:
-    return <real*>out_row if contiguous_classes(&problem.out, kind) else NULL
+    return <real*>out_row if plain_classes(&problem.out, problem.type, kind) else NULL
 
 
 cdef inline void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
-                           real* kept, double* stats, real* buffer, real* mass) noexcept nogil:
+                           real* kept, double* stats, real* buffer) noexcept nogil:
     """sweep_row for what the problem needs; each combination is compiled on its own."""
     cdef bint keep = keeps_exponentials(problem)
     if problem.classes != NULL and not has_mass(problem):
         if keep:
-            sweep_row(problem, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                      mass, True, False, True)
+            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, True)
         else:
-            sweep_row(problem, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                      mass, True, False, False)
+            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, False)
     elif problem.classes != NULL:
-        sweep_row(problem, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                  mass, True, True, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, True, True, keep)
     elif has_mass(problem):
-        sweep_row(problem, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                  mass, False, True, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, keep)
     else:
-        sweep_row(problem, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                  mass, False, False, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, keep)
 
 
 cdef inline void scale_any(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,
-                           Py_ssize_t last, const real* kept, const double* stats, real* buffer, real* mass) noexcept nogil:
-    cdef bint massed = has_mass(problem)
-    if massed:
-        scale_row(problem, state, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                  mass, True)
+                           Py_ssize_t last, const real* kept, const double* stats, real* buffer) noexcept nogil:
+    if has_mass(problem):
+        scale_row(problem, state, place, first, last, kept, stats, buffer, True)
     else:
-        scale_row(problem, state, place.logits, place.soft, place.target, first, last, kept, place.out, stats, buffer,
-                  mass, False)
+        scale_row(problem, state, place, first, last, kept, stats, buffer, False)
 
 
 cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                     char* scratch, real kind) noexcept nogil:
     """Chunks [first, last) of one row; other threads have the others."""
     cdef RowPlace place = place_row(problem, row)
-    cdef real* buffer = <real*>scratch
     if not skipped(problem, row):
-        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer,
-                  buffer + chunk_length(kind))
+        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
 
 cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, real kind) noexcept nogil:
@@ -213,7 +274,7 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, re
     if skipped(problem, row):
         state.state = SKIPPED
         return 0.0
-    state[0] = settle_row(problem, row, stats, kind)
+    state[0] = settle_row(problem, &place, row, stats, kind)
     return row_value(problem, state, place.logits, kind)
 
 
@@ -222,29 +283,28 @@ cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
-    cdef real* buffer = <real*>scratch
-    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, buffer,
-              buffer + chunk_length(kind))
+    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
 
 cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:
     """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
     cdef double sums[LANES]
-    cdef const char* targets
-    cdef double target
-    cdef Py_ssize_t row, cls, offset
+    cdef double targets[LANES]
+    cdef const char* source
+    cdef Py_ssize_t row, cls, count, lane, offset
     for row in range(first, last):
         row_values[row - first] = 0.0
         if skipped(problem, row):
             continue
         row_offsets(problem, &problem.soft, row, 1, &offset)
-        targets = problem.soft.data + offset
-        for cls in range(LANES):
-            sums[cls] = 0.0
-        for cls in range(problem.n_classes):
-            if problem.soft_is_double:
-                target = (<const double*>(targets + cls * problem.soft.step))[0]
-            else:
-                target = (<const float*>(targets + cls * problem.soft.step))[0]
-            sums[cls % LANES] += problem.class_weight[cls] * target
+        source = problem.soft.data + offset
+        for lane in range(LANES):
+            sums[lane] = 0.0
+        cls = 0
+        while cls < problem.n_classes:
+            count = min(<Py_ssize_t>LANES, problem.n_classes - cls)
+            read_values(source + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
+            for lane in range(count):
+                sums[lane] += problem.class_weight[cls + lane] * targets[lane]
+            cls += LANES
         row_values[row - first] = sample_weight_of(problem, row) * fold_lanes(sums)

@@ -7,6 +7,7 @@
 #                    d < 0: u = (tail − 1) + E    lse − x_t = log1p(u) − d     p_j = e^{x_j − c}/(1 + u)
 #                    The target never enters a sum that it would swamp, and 1 − p_t is u/(1 + u) where p_t is large.
 #   none             peaks = how many equal c, tail = Σ of the others,  u = (peaks − 1) + tail,  lse − c = log1p(u)
+# A difference of logits is worth `unit` (load stage: shape.pxi). z_loss adds λ·lse², and 2·λ·lse·p_j to the gradient.
 # Each class carries a mass m_j (soft targets, smoothing); the target's own mass is kept apart.
 
 cdef struct Fold:               # a row's chunks, folded
@@ -24,17 +25,23 @@ cdef struct Settled:
     double bad                  # 1: a nan or +inf logit, or no finite one
 
 
+cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexcept nogil:
+    """λ·lse² and its derivative; both are 0 for λ = 0, whatever lse is."""
+    value[0] = 0.0 if z_loss == 0.0 else z_loss * log_sum_exp * log_sum_exp
+    return 0.0 if z_loss == 0.0 else 2.0 * z_loss * log_sum_exp
+
+
 cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass, double row_weight,
-                                  double gradient_scale) noexcept nogil:
+                                  double gradient_scale, double unit, double z_loss) noexcept nogil:
     cdef Settled settled
-    cdef double d = x_target - fold.top
+    cdef double d = (x_target - fold.top) * unit
     cdef bint ahead = d >= 0.0
     cdef double scaled = exp_double(-d if ahead else d)                     # 2⁵⁰⁰·E
     cdef double weight = row_weight * gradient_scale
     cdef double total = target_mass + fold.mass
     cdef double product = fold.tail * scaled
     cdef double e = 0.0 if scaled < 7.283535870312702e-158 else scaled * 3.054936363499605e-151
-    cdef double u, y, inverse, log_sum, loss, others, rest
+    cdef double u, y, inverse, log_sum, loss, others, rest, z_value, z_slope
     product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
     u = product if ahead else (fold.tail - 1.0) + e
     y = 1.0 + u
@@ -43,25 +50,35 @@ cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass
     loss = log_sum if ahead else log_sum - d
     loss = 0.0 if target_mass == 0.0 and loss == loss else target_mass * loss
     others = log_sum + (d if ahead else 0.0)                                # lse − c
+    z_slope = z_of((x_target if ahead else fold.top) * unit + log_sum, z_loss, &z_value)
     others = 0.0 if fold.mass == 0.0 else fold.mass * others
     rest = u * inverse if ahead else 1.0 - e * inverse                      # 1 − p_t, of which p_t is at most half
-    settled.value = row_weight * (loss + (others + fold.moment))
-    settled.scale = weight * total * ((e if ahead else 1.0) * inverse)
+    settled.value = row_weight * (loss + (others + fold.moment) + z_value)
+    settled.scale = weight * (total + z_slope) * ((e if ahead else 1.0) * inverse)
     settled.target = weight * fold.mass - weight * total * rest
+    settled.target = settled.target if z_loss == 0.0 else settled.target + weight * z_slope * (inverse if ahead else e * inverse)
     settled.mass_scale = weight
     settled.bad = 1.0 if u != u or x_target == INFINITY or fold.moment != fold.moment else 0.0
     return settled
 
 
-cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_scale) noexcept nogil:
+cdef inline double sloped_target(double gradient, double slope) noexcept nogil:
+    """A slope of 0 gives 0, of whichever sign and size the gradient is."""
+    return 0.0 if slope == 0.0 else gradient * slope
+
+
+cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_scale, double unit,
+                                 double z_loss) noexcept nogil:
     cdef Settled settled
+    cdef double z_value, z_slope
     cdef double u = (fold.peaks - 1.0) + fold.tail
     cdef double y = 1.0 + u
     cdef double inverse = 1.0 / y
     cdef double log_sum = log1p_with(u, y, inverse)
-    settled.value = row_weight * (fold.mass * log_sum + fold.moment)
+    z_slope = z_of(fold.top * unit + log_sum, z_loss, &z_value)
+    settled.value = row_weight * (fold.mass * log_sum + fold.moment + z_value)
     settled.mass_scale = row_weight * gradient_scale
-    settled.scale = settled.mass_scale * fold.mass * inverse
+    settled.scale = settled.mass_scale * (fold.mass + z_slope) * inverse
     settled.target = 0.0
     settled.bad = 1.0 if u != u or fold.peaks == 0.0 or fold.moment != fold.moment else 0.0
     return settled

@@ -39,16 +39,25 @@ cdef struct Problem:
     int n_axes
     Py_ssize_t shape[MAX_AXES]
     Py_ssize_t n_classes
+    ValueType type                  # of logits and out
+    ValueType soft_type
     Operand logits
     Operand out
     Operand soft                    # soft targets; data is NULL where there are none
-    int soft_is_double
+    Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1
     const double* class_weight      # a weight for each class, or NULL: 1
     const void* smoothing_mass      # class_weight·ε/C for each class, of the logits' type, or NULL: ε = 0
     double smoothing                # ε
-    double gradient_scale           # what every row's gradient is multiplied by: 1, 1/Σw, or 0
+    double gradient_scale           # what every row's gradient is multiplied by: logit_scale·1, ·1/Σw, or 0
+    double z_loss                   # λ
+    bint negate                     # logit_scale is negative …
+    double scale                    # … and this its size; > 0
+    double cap                      # softcap, or 0
+    double unit                     # what a difference of two references is worth: `scale`, or 1 with a cap
+    bint aside                      # exponentials wait in the thread's scratch, since `out` could not keep them …
+    bint again                      # … or the second sweep computes them anew
     bint stream                     # `out` goes past the cache
 
 cdef enum:

@@ -3,17 +3,6 @@
 #
 # A tile is a matrix [class][row]. Chunk k's sums of row r stand at stats[(field·n_chunks + k)·LANES + r].
 
-cdef struct TileRows:                       # the rows of a tile
-    Py_ssize_t count
-    Py_ssize_t logits[LANES]                # byte offsets
-    Py_ssize_t out[LANES]
-    Py_ssize_t soft[LANES]
-    Py_ssize_t target[LANES]                # −1 where there is none to leave out
-    bint skip[LANES]
-    double x_target[LANES]
-    double target_mass[LANES]
-    double weight[LANES]
-
 cdef struct TileState:
     double top[LANES]
     double value[LANES]
@@ -22,85 +11,6 @@ cdef struct TileState:
     double target[LANES]
     double bad[LANES]
     double n_special                        # rows that are skipped or bad
-
-
-cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, real kind) noexcept nogil:
-    """A full tile of rows side by side in memory."""
-    cdef Py_ssize_t row
-    if count < LANES or offsets[LANES - 1] - offsets[0] != (LANES - 1) * <Py_ssize_t>sizeof(real):
-        return False
-    for row in range(1, LANES):
-        if offsets[row] - offsets[row - 1] != <Py_ssize_t>sizeof(real):
-            return False
-    return True
-
-
-cdef inline void load_tile(const Operand* operand, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
-                           Py_ssize_t n, real* tile) noexcept nogil:
-    """tile[0 : n][0 : LANES]; zeros where the tile is short of rows."""
-    cdef const char* source = operand.data + start * operand.step
-    cdef Py_ssize_t row, cls, first = 0
-    if real is float:
-        if n >= 4 and contiguous_classes(operand, <real>0):
-            for first in range(count // 4):
-                row = 4 * first
-                xf_rows_to_tile_float(
-                    <const float*>(source + offsets[row]), <const float*>(source + offsets[row + 1]),
-                    <const float*>(source + offsets[row + 2]), <const float*>(source + offsets[row + 3]),
-                    n, tile + row, LANES)
-            first = count // 4 * 4
-    if adjacent(offsets, count, <real>0):
-        source = operand.data + offsets[0] + start * operand.step
-        for cls in range(n):
-            memcpy(tile + cls * LANES, source + cls * operand.step, LANES * sizeof(real))
-        return
-    for row in range(first, count):
-        source = operand.data + offsets[row] + start * operand.step
-        for cls in range(n):
-            tile[cls * LANES + row] = (<const real*>(source + cls * operand.step))[0]
-    for row in range(count, LANES):
-        for cls in range(n):
-            tile[cls * LANES + row] = 0
-
-
-cdef inline void store_tile(const Operand* operand, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
-                            Py_ssize_t n, const real* tile) noexcept nogil:
-    cdef char* target = operand.data + start * operand.step
-    cdef Py_ssize_t row, cls, first = 0
-    if real is float:
-        if n >= 4 and contiguous_classes(operand, <real>0):
-            for first in range(count // 4):
-                row = 4 * first
-                xf_tile_to_rows_float(tile + row, LANES, n, <float*>(target + offsets[row]),
-                                      <float*>(target + offsets[row + 1]), <float*>(target + offsets[row + 2]),
-                                      <float*>(target + offsets[row + 3]))
-            first = count // 4 * 4
-    if adjacent(offsets, count, <real>0):
-        target = operand.data + offsets[0] + start * operand.step
-        for cls in range(n):
-            memcpy(target + cls * operand.step, tile + cls * LANES, LANES * sizeof(real))
-        return
-    for row in range(first, count):
-        target = operand.data + offsets[row] + start * operand.step
-        for cls in range(n):
-            (<real*>(target + cls * operand.step))[0] = tile[cls * LANES + row]
-
-
-cdef inline void load_tile_mass(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n,
-                                bint without_target, real* mass) noexcept nogil:
-    cdef Py_ssize_t row, cls
-    if problem.soft.data == NULL:
-        for cls in range(n):
-            for row in range(LANES):
-                mass[cls * LANES + row] = (<const real*>problem.smoothing_mass)[start + cls]
-        for row in range(LANES):
-            if without_target and start <= rows.target[row] < start + n:
-                mass[(rows.target[row] - start) * LANES + row] = 0
-        return
-    for row in range(LANES):
-        for cls in range(n):
-            mass[cls * LANES + row] = <real>(
-                soft_mass(problem, problem.soft.data + rows.soft[row], start + cls) if row < rows.count else 0.0)
 
 
 cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
@@ -136,9 +46,37 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
         sums[row] = lanes[0][row]
 
 
-cdef inline void sweep_tile(real* tile, Py_ssize_t n, const real* mass, real* work, double* stats, Py_ssize_t stride,
-                            bint marked, bint massed, bint keep) noexcept nogil:
-    """tile[0 : n][LANES] → stats[field·stride + row]; the tile becomes e^{x − reference} where `keep`."""
+cdef void shape_tile(const Problem* problem, real* tile, Py_ssize_t n, const double* reference, real* slopes) noexcept nogil:
+    """shape_chunk, a tile; `slopes` may be NULL."""
+    cdef double c[LANES]
+    cdef real slope[LANES]
+    cdef double scale = problem.scale, cap = problem.cap, ratio = problem.scale / problem.cap if problem.cap != 0.0 else 0.0
+    cdef double scale_high = high_half(scale)
+    cdef double scale_low = scale - scale_high
+    cdef double one
+    cdef Py_ssize_t cls, row
+    for row in range(LANES):
+        c[row] = 0.0 if reference[row] == -INFINITY else reference[row]
+    for cls in range(n):
+        if cap != 0.0:
+            for row in range(LANES):
+                tile[cls * LANES + row] = <real>(capped(tile[cls * LANES + row], cap, ratio, &one, <real>0) - c[row])
+                slope[row] = rounded(<real>0, one)
+            if slopes != NULL:
+                memcpy(slopes + cls * LANES, slope, LANES * sizeof(real))
+        elif real is float:
+            for row in range(LANES):
+                tile[cls * LANES + row] = <real>((<double>tile[cls * LANES + row] - c[row]) * scale)
+        else:
+            for row in range(LANES):
+                tile[cls * LANES + row] = scaled_gap(tile[cls * LANES + row], c[row], scale, scale_high, scale_low)
+
+
+cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, real* mass, real* work, double* stats,
+                            Py_ssize_t stride, bint marked, bint massed, bint keep) noexcept nogil:
+    """tile[0 : n][LANES] → stats[field·stride + row]; the tile becomes e^{x − reference} where `keep`. Without masses their
+    matrix has the slopes of a cap."""
+    cdef bint sloped = keep and not massed and problem.cap != 0.0
     cdef real largest[LANES]
     cdef real peaks[LANES]
     cdef real lanes[LANES]
@@ -156,6 +94,11 @@ cdef inline void sweep_tile(real* tile, Py_ssize_t n, const real* mass, real* wo
     for row in range(LANES):
         reference[row] = largest[row]
         largest[row] = 0 if largest[row] == -INFINITY else largest[row]
+    if is_shaped(problem):
+        for row in range(LANES):
+            reference[row] = reference_of(problem, reference[row], <real>0)
+            largest[row] = 0
+        shape_tile(problem, tile, n, reference, mass if sloped else NULL)
     if massed:
         for cls in range(n):
             for row in range(LANES):
@@ -173,6 +116,8 @@ cdef inline void sweep_tile(real* tile, Py_ssize_t n, const real* mass, real* wo
         if keep or marked:
             memcpy(tile + cls * LANES, lanes, LANES * sizeof(real))
     sum_tile(tile if marked else work, n, stats + TAIL * stride)
+    if sloped:
+        multiply(tile, mass, n * LANES)
     for row in range(LANES):
         stats[TAIL * stride + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
         stats[PEAKS * stride + row] = peaks[row] if reference[row] != -INFINITY else 0.0
@@ -207,12 +152,12 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
     cdef Settled settled
     cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
     cdef const double* sums = stats
-    cdef double gradient_scale = problem.gradient_scale
+    cdef double gradient_scale = problem.gradient_scale, unit = problem.unit, z_loss = problem.z_loss
     cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
     cdef Py_ssize_t row
     if n_chunks > 1:
         for row in range(LANES):
-            fold = fold_chunks(stats + row, n_chunks, LANES)
+            fold = fold_chunks(stats + row, n_chunks, LANES, unit)
             keep_fold(&fold, row, folds)
         sums = folds
     else:
@@ -226,14 +171,15 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
         fold.moment = sums[MOMENT * LANES + row]
         state.top[row] = fold.top
         if marked:
-            settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row], gradient_scale)
+            settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row], gradient_scale, unit,
+                                    z_loss)
         else:
             fold.mass += default_mass
-            settled = settle_plain(fold, rows.weight[row], gradient_scale)
+            settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
         state.value[row] = settled.value
         state.scale[row] = settled.scale
         state.mass_scale[row] = settled.mass_scale
-        state.target[row] = settled.target
+        state.target[row] = sloped_target(settled.target, rows.slope[row])
         state.bad[row] = settled.bad
     state.n_special = 0.0
     for row in range(rows.count):
@@ -300,36 +246,6 @@ cdef inline void mend_rows(const TileRows* rows, const TileState* state, Py_ssiz
                 tile[cls * LANES + row] = value
 
 
-cdef inline void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
-    cdef Py_ssize_t row
-    rows.count = count
-    row_offsets(problem, &problem.logits, first, count, rows.logits)
-    if problem.out.data != NULL:
-        row_offsets(problem, &problem.out, first, count, rows.out)
-    if problem.soft.data != NULL:
-        row_offsets(problem, &problem.soft, first, count, rows.soft)
-    for row in range(LANES):
-        rows.target[row] = -1
-        rows.skip[row] = row >= count
-        rows.x_target[row] = 0.0
-        rows.target_mass[row] = 1.0
-        rows.weight[row] = 1.0
-    if problem.classes != NULL:
-        for row in range(count):
-            rows.target[row] = problem.classes[first + row]
-            rows.skip[row] |= rows.target[row] < 0
-    if problem.sample_weight != NULL:
-        for row in range(count):
-            rows.weight[row] = problem.sample_weight[first + row]
-            rows.skip[row] |= rows.weight[row] == 0.0
-        for row in range(count):
-            rows.target[row] = -1 if rows.skip[row] else rows.target[row]
-    if problem.classes != NULL and (problem.smoothing != 0.0 or problem.class_weight != NULL):
-        for row in range(count):
-            if not rows.skip[row]:
-                rows.target_mass[row] = target_mass_of(problem, rows.target[row])
-
-
 cdef inline void tile_values(const Problem* problem, const TileRows* rows, const TileState* state, double* row_values,
                              real kind) noexcept nogil:
     cdef RowState one
@@ -349,11 +265,39 @@ cdef inline void tile_values(const Problem* problem, const TileRows* rows, const
             row_values[row] = row_value(problem, &one, problem.logits.data + rows.logits[row], kind)
 
 
+cdef inline void shape_targets(const Problem* problem, TileRows* rows, real kind) noexcept nogil:
+    cdef Py_ssize_t row
+    if problem.cap == 0.0 and problem.where.data == NULL:
+        return
+    for row in range(rows.count):
+        rows.x_target[row] = shaped_target(
+            problem, rows.x_target[row], problem.where.data + rows.open[row] if problem.where.data != NULL else NULL,
+            rows.target[row], &rows.slope[row], kind)
+
+
+cdef void remake_tile(const Problem* problem, const TileRows* rows, const double* reference, Py_ssize_t start,
+                             Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
+    """As remake_chunk, a tile of exponentials."""
+    cdef real c[LANES]
+    cdef Py_ssize_t cls, row
+    load_logits(problem, rows, start, n, tile, work)
+    for row in range(LANES):
+        c[row] = 0 if reference[row] == -INFINITY or is_shaped(problem) else <real>reference[row]
+    if is_shaped(problem):
+        shape_tile(problem, tile, n, reference, slopes if problem.cap != 0.0 else NULL)
+    for cls in range(n):
+        for row in range(LANES):
+            tile[cls * LANES + row] = exp_scaled(tile[cls * LANES + row] - c[row])
+    if problem.cap != 0.0 and not massed:
+        multiply(tile, slopes, n * LANES)
+
+
 cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* tile,
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
-    cdef bint keep = keeps_exponentials(problem)
+    cdef bint again = problem.again and (n_chunks > 1 or (massed and problem.cap != 0.0))
+    cdef bint keep = makes_exponentials(problem) and not again
     cdef TileRows rows
     cdef TileState state
     cdef Py_ssize_t k, start, n
@@ -361,14 +305,15 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        load_tile(&problem.logits, rows.logits, count, start, n, tile)
+        load_logits(problem, &rows, start, n, tile, work)
         if massed:
-            load_tile_mass(problem, &rows, start, n, marked, mass)
+            load_tile_mass(problem, &rows, start, n, marked, True, mass, work)
         if marked:
             take_targets(&rows, tile, start, n)
-        sweep_tile(tile, n, mass, work, stats + k * LANES, n_chunks * LANES, marked, massed, keep)
+        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES, marked, massed, keep)
         if keep and n_chunks > 1:
-            store_tile(&problem.out, rows.out, count, start, n, tile)
+            store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
+    shape_targets(problem, &rows, <real>0)
     settle_tile(problem, &rows, stats, n_chunks, &state, marked)
     tile_values(problem, &rows, &state, row_values, <real>0)
     if not writes_classes(problem):
@@ -376,16 +321,19 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        if n_chunks > 1:
-            if keep:
-                load_tile(&problem.out, rows.out, count, start, n, tile)
-            else:
-                load_tile(&problem.logits, rows.logits, count, start, n, tile)
-        if massed and (n_chunks > 1 or marked):
-            load_tile_mass(problem, &rows, start, n, False, mass)
-        if keep:
+        if massed and (n_chunks > 1 or marked or again or problem.where.data != NULL):
+            load_tile_mass(problem, &rows, start, n, False, False, mass, work)
+        if again:
+            remake_tile(problem, &rows, stats + k * LANES, start, n, tile, work if massed else mass, work, massed)
+        elif n_chunks > 1 and keep:
+            load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
+        elif n_chunks > 1:
+            load_logits(problem, &rows, start, n, tile, work)
+        if makes_exponentials(problem):
             scale_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
+            if again and massed and problem.cap != 0.0:
+                multiply(tile, work, n * LANES)
         else:
             log_tile(&state, tile, n)
         mend_rows(&rows, &state, start, n, marked, tile)
-        store_tile(&problem.out, rows.out, count, start, n, tile)
+        store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)

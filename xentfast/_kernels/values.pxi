@@ -1,4 +1,4 @@
-# Arrays of every dtype ↔ plain buffers of float32 or float64.
+# Arrays of every dtype ↔ plain buffers of float32 or float64. Not inlined: a dozen loops at each use would fill the cache.
 
 ctypedef fused number:
     int8_t
@@ -15,7 +15,10 @@ ctypedef fused number:
 
 cdef inline void read_numbers(const char* source, Py_ssize_t step, Py_ssize_t n, real* buffer, number kind) noexcept nogil:
     cdef Py_ssize_t i
-    if step == <Py_ssize_t>sizeof(number):              # a loop that can be spread over lanes
+    if number is uint32_t:                              # by int64: see xf_unsigned_to_float
+        for i in range(n):
+            buffer[i] = <real><int64_t>(<const number*>(source + i * step))[0]
+    elif step == <Py_ssize_t>sizeof(number):            # a loop that can be spread over lanes
         for i in range(n):
             buffer[i] = <real>(<const number*>source)[i]
     else:
@@ -24,13 +27,15 @@ cdef inline void read_numbers(const char* source, Py_ssize_t step, Py_ssize_t n,
 
 
 cdef inline void read_halves(const char* source, Py_ssize_t step, Py_ssize_t n, real* buffer, bint brain) noexcept nogil:
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, first = 0
     cdef uint16_t bits
     if step == 2 and brain:
         for i in range(n):
             buffer[i] = from_bfloat16((<const uint16_t*>source)[i])
     elif step == 2:
-        for i in range(n):
+        if real is float:
+            first = xf_from_float16(<const uint16_t*>source, n, buffer)
+        for i in range(first, n):
             buffer[i] = from_float16((<const uint16_t*>source)[i])
     else:
         for i in range(n):
@@ -38,7 +43,7 @@ cdef inline void read_halves(const char* source, Py_ssize_t step, Py_ssize_t n, 
             buffer[i] = from_bfloat16(bits) if brain else from_float16(bits)
 
 
-cdef inline void read_values(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, real* buffer) noexcept nogil:
+cdef void read_values(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, real* buffer) noexcept nogil:
     """n values, `step` bytes apart, → buffer."""
     if type == FLOAT32:
         read_numbers(source, step, n, buffer, <float>0)
@@ -66,9 +71,9 @@ cdef inline void read_values(const char* source, Py_ssize_t step, ValueType type
         read_numbers(source, step, n, buffer, <uint64_t>0)
 
 
-cdef inline void write_values(const real* buffer, Py_ssize_t n, char* target, Py_ssize_t step, ValueType type) noexcept nogil:
+cdef void write_values(const real* buffer, Py_ssize_t n, char* target, Py_ssize_t step, ValueType type) noexcept nogil:
     """buffer[0 : n] → n floats of the type, `step` bytes apart, rounded to it."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, first = 0
     if type == FLOAT32:
         if step == 4:
             for i in range(n):
@@ -92,7 +97,9 @@ cdef inline void write_values(const real* buffer, Py_ssize_t n, char* target, Py
                 (<uint16_t*>(target + i * step))[0] = to_bfloat16(<float>buffer[i])
     else:
         if step == 2:
-            for i in range(n):
+            if real is float:
+                first = xf_to_float16(buffer, n, <uint16_t*>target)
+            for i in range(first, n):
                 (<uint16_t*>target)[i] = to_float16(<float>buffer[i])
         else:
             for i in range(n):

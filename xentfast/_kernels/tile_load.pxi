@@ -1,0 +1,168 @@
+# The load stage of a tile: LANES rows as a matrix [class][row], whatever the array's strides and dtype; and back.
+
+cdef struct TileRows:                       # the rows of a tile
+    Py_ssize_t count
+    Py_ssize_t logits[LANES]                # byte offsets
+    Py_ssize_t out[LANES]
+    Py_ssize_t soft[LANES]
+    Py_ssize_t open[LANES]
+    Py_ssize_t target[LANES]                # −1 where there is none to leave out
+    bint skip[LANES]
+    double x_target[LANES]
+    double target_mass[LANES]
+    double weight[LANES]
+    double slope[LANES]                     # what a cap, or being excluded, makes of the target's gradient
+    double spread[LANES]
+
+
+cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
+    cdef Py_ssize_t row
+    rows.count = count
+    row_offsets(problem, &problem.logits, first, count, rows.logits)
+    if problem.out.data != NULL:
+        row_offsets(problem, &problem.out, first, count, rows.out)
+    if problem.soft.data != NULL:
+        row_offsets(problem, &problem.soft, first, count, rows.soft)
+    if problem.where.data != NULL:
+        row_offsets(problem, &problem.where, first, count, rows.open)
+    for row in range(LANES):
+        rows.target[row] = -1
+        rows.skip[row] = row >= count
+        rows.x_target[row] = 0.0
+        rows.target_mass[row] = 1.0
+        rows.weight[row] = 1.0
+        rows.slope[row] = 1.0
+        rows.spread[row] = spread_of(problem, NULL)
+    if problem.classes != NULL:
+        for row in range(count):
+            rows.target[row] = problem.classes[first + row]
+            rows.skip[row] |= rows.target[row] < 0
+    if problem.sample_weight != NULL:
+        for row in range(count):
+            rows.weight[row] = problem.sample_weight[first + row]
+            rows.skip[row] |= rows.weight[row] == 0.0
+        for row in range(count):
+            rows.target[row] = -1 if rows.skip[row] else rows.target[row]
+    if problem.where.data != NULL and problem.smoothing != 0.0:
+        for row in range(count):
+            if not rows.skip[row]:
+                rows.spread[row] = spread_of(problem, problem.where.data + rows.open[row])
+    if problem.classes != NULL and (problem.smoothing != 0.0 or problem.class_weight != NULL):
+        for row in range(count):
+            if not rows.skip[row]:
+                rows.target_mass[row] = target_mass_of(problem, rows.target[row], rows.spread[row])
+
+
+cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
+    """A full tile of rows side by side in memory."""
+    cdef Py_ssize_t row
+    if count < LANES or offsets[LANES - 1] - offsets[0] != (LANES - 1) * item:
+        return False
+    for row in range(1, LANES):
+        if offsets[row] - offsets[row - 1] != item:
+            return False
+    return True
+
+
+cdef inline const real* tile_row(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, real* buffer) noexcept nogil:
+    """A row of n numbers of the kernel's type: in place where it is one, else in `buffer`."""
+    if item_bytes(type) == <Py_ssize_t>sizeof(real) and step == <Py_ssize_t>sizeof(real):
+        return <const real*>source
+    read_values(source, step, type, n, buffer)
+    return buffer
+
+
+cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
+                           Py_ssize_t n, real* tile, real* work) noexcept nogil:
+    """tile[0 : n][0 : LANES]; zeros where the tile is short of rows. `work` has room for four rows."""
+    cdef const char* source = operand.data + start * operand.step
+    cdef const real* x
+    cdef Py_ssize_t row, cls, first = 0
+    if adjacent(offsets, count, item_bytes(type)):
+        for cls in range(n):
+            read_values(source + offsets[0] + cls * operand.step, item_bytes(type), type, LANES, tile + cls * LANES)
+        return
+    if real is float:
+        if n >= 4:
+            for first in range(count // 4):
+                row = 4 * first
+                xf_rows_to_tile_float(
+                    tile_row(source + offsets[row], operand.step, type, n, work),
+                    tile_row(source + offsets[row + 1], operand.step, type, n, work + n),
+                    tile_row(source + offsets[row + 2], operand.step, type, n, work + 2 * n),
+                    tile_row(source + offsets[row + 3], operand.step, type, n, work + 3 * n), n, tile + row, LANES)
+            first = count // 4 * 4
+    for row in range(first, count):
+        x = tile_row(source + offsets[row], operand.step, type, n, work)
+        for cls in range(n):
+            tile[cls * LANES + row] = x[cls]
+    for row in range(count, LANES):
+        for cls in range(n):
+            tile[cls * LANES + row] = 0
+
+
+cdef void load_logits(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
+                             real* work) noexcept nogil:
+    """As load_chunk, a tile."""
+    cdef const char* open = problem.where.data + start * problem.where.step
+    cdef Py_ssize_t row, cls
+    load_tile(&problem.logits, problem.type, rows.logits, rows.count, start, n, tile, work)
+    if problem.negate:
+        for cls in range(n * LANES):
+            tile[cls] = -tile[cls]
+    if problem.where.data != NULL:
+        for cls in range(n):
+            for row in range(rows.count):
+                if (open + rows.open[row] + cls * problem.where.step)[0] == 0:
+                    tile[cls * LANES + row] = -INFINITY
+
+
+cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
+                            Py_ssize_t n, const real* tile, real* work) noexcept nogil:
+    cdef char* target = operand.data + start * operand.step
+    cdef bint direct = plain_classes(operand, type, <real>0)
+    cdef Py_ssize_t row, cls, i, first = 0
+    if adjacent(offsets, count, item_bytes(type)):
+        for cls in range(n):
+            write_values(tile + cls * LANES, LANES, target + offsets[0] + cls * operand.step, item_bytes(type), type)
+        return
+    if real is float:
+        if n >= 4:
+            for first in range(count // 4):
+                row = 4 * first
+                if direct:
+                    xf_tile_to_rows_float(tile + row, LANES, n, <float*>(target + offsets[row]),
+                                          <float*>(target + offsets[row + 1]), <float*>(target + offsets[row + 2]),
+                                          <float*>(target + offsets[row + 3]))
+                    continue
+                xf_tile_to_rows_float(tile + row, LANES, n, work, work + n, work + 2 * n, work + 3 * n)
+                for i in range(4):
+                    write_values(work + i * n, n, target + offsets[row + i], operand.step, type)
+            first = count // 4 * 4
+    for row in range(first, count):
+        for cls in range(n):
+            work[cls] = tile[cls * LANES + row]
+        write_values(work, n, target + offsets[row], operand.step, type)
+
+
+cdef void load_tile_mass(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n,
+                                bint without_target, bint in_sums, real* mass, real* work) noexcept nogil:
+    """As load_row_mass, a tile."""
+    cdef const char* soft = NULL
+    cdef const char* open = NULL
+    cdef Py_ssize_t row, cls
+    if problem.soft.data == NULL and problem.where.data == NULL:
+        for cls in range(n):
+            for row in range(LANES):
+                mass[cls * LANES + row] = (<const real*>problem.smoothing_mass)[start + cls]
+    else:
+        for row in range(LANES):
+            if row < rows.count:
+                soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
+                open = problem.where.data + rows.open[row] if problem.where.data != NULL else NULL
+                load_mass(problem, soft, open, rows.spread[row], start, n, in_sums, work)
+            for cls in range(n):
+                mass[cls * LANES + row] = work[cls] if row < rows.count else 0
+    for row in range(LANES):
+        if without_target and start <= rows.target[row] < start + n:
+            mass[(rows.target[row] - start) * LANES + row] = 0
