@@ -52,7 +52,7 @@ cdef inline void prefetch_block(const char* block, Py_ssize_t step) noexcept nog
 
 cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass,
                              real* shaped, real* slopes, real* kept, const char* ahead, double* stats, Py_ssize_t stride,
-                             bint marked, bint massed, bint keep) noexcept nogil:
+                             const Rate* rate, bint marked, bint massed, bint keep, bint scaled) noexcept nogil:
     """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
     `kept` may be x, and so may `shaped`, where a shaped chunk goes, its slopes to `slopes`, which may be NULL. `ahead` is what
     will be read later, as far from x as it pays to prefetch. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
@@ -93,7 +93,7 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
     stats[REFERENCE * stride] = lanes[0]
     reference = 0 if lanes[0] == -INFINITY else lanes[0]        # −inf − (−inf) would be nan
     if is_shaped(problem):
-        stats[REFERENCE * stride] = reference_of(problem, lanes[0], reference)
+        stats[REFERENCE * stride] = reference_of(problem, lanes[0])
         shape_chunk(problem, x, n, stats[REFERENCE * stride], shaped, slopes)
         x = shaped
         reference = 0
@@ -120,7 +120,7 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
             m = mass + block * LANES if massed else NULL
             for lane in range(LANES):
                 t = source[lane] - reference
-                e = exp_scaled(t)
+                e = exp_rate(t, rate, scaled)
                 lanes[lane] = e
                 if massed:
                     masses[lane] += m[lane]
@@ -148,14 +148,19 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
         stats[PEAKS * stride] = fold_lanes(peak_sums)
     if massed:
         stats[MASS * stride] = fold_lanes(mass_sums)
-        stats[MOMENT * stride] = fold_lanes(moments)
+        stats[MOMENT * stride] = fold_lanes(moments) * (rate.scale if scaled else 1.0)
 
 
-cdef inline void exponentials(const real* x, Py_ssize_t n, real reference, real* values) noexcept nogil:
-    """e^{x − reference}, as sweep_chunk keeps it."""
+cdef void exponentials(const Problem* problem, const real* x, Py_ssize_t n, real reference, real* values) noexcept nogil:
+    """e^{s·(x − reference)}, as sweep_chunk keeps it. `values` may be x."""
+    cdef Rate rate = rate_of(problem.scale, reference)
     cdef Py_ssize_t i
-    for i in range(n):
-        values[i] = exp_scaled(x[i] - reference)
+    if is_scaled(problem):
+        for i in range(n):
+            values[i] = exp_rate(x[i] - reference, &rate, True)
+    else:
+        for i in range(n):
+            values[i] = exp_rate(x[i] - reference, &rate, False)
 
 
 cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stride, double unit) noexcept nogil:

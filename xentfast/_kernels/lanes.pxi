@@ -35,17 +35,21 @@ cdef double DOUBLE_UNIT = 3.054936363499605e-151        # 2⁻⁵⁰⁰
 # float64), and so is its difference from t; r carries the rounding of its last subtraction alone. Adding 1.5·2²³
 # (1.5·2⁵²) leaves n, plus the biased exponent of the scale, in the low bits of the sum. The clamp keeps nan
 # (a comparison with nan is false) and ends where the biased exponent is 0: the scale is +0 there, and so is eᵗ.
+cdef inline float exp_tail_float(float r) noexcept nogil:
+    """(eʳ − 1 − r)/r²"""
+    return (((<float>0.0013813144760206342 * r + <float>0.008369418792426586) * r + <float>0.04166845604777336) * r
+            + <float>0.16666515171527863) * r + <float>0.4999999403953552
+
+
 cdef inline float exp_float(float t) noexcept nogil:
     # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ. Largest error of the
     # whole, over every float32 from −131 to 0: 0.976 ulp (python tests/lanes.py exp_float).
-    cdef float shifted, n, r, tail
+    cdef float shifted, n, r
     t = <float>-132.39111 if t < <float>-132.39111 else t
     shifted = t * <float>1.4426950216293335 + <float>12583103.0      # 1.5·2²³ + 127 + FLOAT_SHIFT
     n = shifted - <float>12583103.0
     r = (t - n * <float>0.693145751953125) - n * <float>1.4286068203094172e-06
-    tail = (((<float>0.0013813144760206342 * r + <float>0.008369418792426586) * r + <float>0.04166845604777336) * r
-            + <float>0.16666515171527863) * r + <float>0.4999999403953552
-    return (<float>1.0 + (r + r * r * tail)) * xf_float(xf_bits32(shifted) << 23)
+    return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
 
 
 cdef inline double exp_tail_double(double r) noexcept nogil:
@@ -73,6 +77,68 @@ cdef inline double exp_double(double t) noexcept nogil:
     r = high - low
     tail = exp_tail_double(r)
     return (1.0 + (r + (r * r * tail + ((high - r) - low)))) * xf_double(xf_bits64(shifted) << 52)
+
+
+# The same of s·t, for the logits' scale s, by what one turn, ln 2, is worth in t: n·high is exact again (8 + 15 bits in float32,
+# 11 + 26 in float64), and so is its difference from t. The product with s is that of the remainder alone, |r| ≤ ln 2/2: the
+# error stays that of exp.
+cdef struct Rate:
+    double scale
+    double least
+    double turns
+    double high
+    double low
+
+
+cdef inline Rate rate_of(double scale, real kind) noexcept nogil:
+    cdef Rate rate
+    cdef double period = 0.6931471805599453 / scale
+    cdef double scale_high = xf_double(xf_bits64(scale) & <uint64_t>0xfffffffff8000000)
+    rate.scale = scale
+    rate.turns = 1.4426950408889634 * scale
+    if real is float:
+        rate.least = -132.39111 / scale
+        rate.high = xf_float(xf_bits32(<float>period) & <uint32_t>0xfffffe00)
+        rate.low = period - rate.high
+    else:
+        rate.least = -1055.6631559927966 / scale
+        rate.high = xf_double(xf_bits64(period) & <uint64_t>0xfffffffff8000000)
+        rate.low = ((0.6931471803691238 - rate.high * scale_high) - rate.high * (scale - scale_high)
+                    + 1.9082149292705877e-10) / scale
+    return rate
+
+
+cdef inline float exp_float_rate(float t, const Rate* rate) noexcept nogil:
+    cdef float least = <float>rate.least, high = <float>rate.high, low = <float>rate.low
+    cdef float shifted, n, r
+    t = least if t < least else t
+    shifted = t * <float>rate.turns + <float>12583103.0
+    n = shifted - <float>12583103.0
+    r = ((t - n * high) - n * low) * <float>rate.scale
+    return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
+
+
+cdef inline double exp_double_rate(double t, const Rate* rate) noexcept nogil:
+    cdef double shifted, n, high, low, r, lost
+    t = rate.least if t < rate.least else t
+    shifted = t * rate.turns + 6755399441057267.0
+    n = shifted - 6755399441057267.0
+    high = t - n * rate.high
+    low = n * rate.low
+    r = high - low
+    lost = ((high - r) - low) * rate.scale
+    r = r * rate.scale
+    return (1.0 + (r + (r * r * exp_tail_double(r) + lost))) * xf_double(xf_bits64(shifted) << 52)
+
+
+cdef inline real exp_rate(real t, const Rate* rate, bint scaled) noexcept nogil:
+    """exp_scaled of s·t, or of t itself."""
+    if not scaled:
+        return exp_scaled(t)
+    if real is float:
+        return exp_float_rate(t, rate)
+    else:
+        return exp_double_rate(t, rate)
 
 
 cdef inline real exp_scaled(real t) noexcept nogil:

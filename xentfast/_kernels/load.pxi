@@ -56,15 +56,22 @@ cdef inline bint plain_classes(const Operand* operand, ValueType type, real kind
     return item_bytes(type) == <Py_ssize_t>sizeof(real) and operand.step == <Py_ssize_t>sizeof(real)
 
 
+cdef inline float kept_float(float x, uint8_t open) noexcept nogil:
+    """x, or −inf where `open` is 0, by bits: a choice between numbers would become a masked load."""
+    cdef uint32_t closed = <uint32_t>((<int32_t>open - 1) >> 31)
+    return xf_float((xf_bits32(x) & ~closed) | (closed & <uint32_t>0xff800000))
+
+
 cdef void exclude(const char* open, Py_ssize_t step, Py_ssize_t n, const real* x, real* buffer) noexcept nogil:
     """buffer[0 : n] = x[0 : n], −inf where a byte of `open` is 0. `buffer` may be x."""
     cdef Py_ssize_t i
-    if step == 1:
-        for i in range(n):
-            buffer[i] = x[i] if (<const uint8_t*>open)[i] != 0 else -INFINITY
-    else:
-        for i in range(n):
-            buffer[i] = x[i] if (<const uint8_t*>(open + i * step))[0] != 0 else -INFINITY
+    if real is float:
+        if step == 1:
+            for i in range(n):
+                buffer[i] = kept_float(x[i], (<const uint8_t*>open)[i])
+            return
+    for i in range(n):
+        buffer[i] = x[i] if (<const uint8_t*>(open + i * step))[0] != 0 else -INFINITY
 
 
 cdef inline const real* load_chunk(const Problem* problem, const char* row, const char* open_row, Py_ssize_t start,
@@ -191,8 +198,13 @@ cdef inline bint has_mass(const Problem* problem) noexcept nogil:
     return problem.soft.data != NULL or problem.smoothing_mass != NULL
 
 
+cdef inline bint is_scaled(const Problem* problem) noexcept nogil:
+    """Whether exponentials are of s·x. Scales so far from 1 that float32 cannot hold ln 2/s are left to the load stage."""
+    return problem.scale != 1.0 and problem.cap == 0.0 and 1e-30 < problem.scale < 1e30
+
+
 cdef inline bint is_shaped(const Problem* problem) noexcept nogil:
-    return problem.scale != 1.0 or problem.cap != 0.0
+    return problem.cap != 0.0 or not (1e-30 < problem.scale < 1e30)
 
 
 cdef inline bint makes_exponentials(const Problem* problem) noexcept nogil:

@@ -81,7 +81,7 @@ cdef inline real* work_buffer(real* buffer) noexcept nogil:
 
 
 cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept_row,
-                           double* stats, real* buffer, bint marked, bint massed, bint keep) noexcept nogil:
+                           double* stats, real* buffer, bint marked, bint massed, bint keep, bint scaled) noexcept nogil:
     """Chunks [first, last). `kept_row` is where the row's exponentials go; NULL: to `out` by way of `buffer`."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint sloped = keep and not massed and problem.cap != 0.0       # with masses, they come in after them
@@ -90,6 +90,7 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
     cdef const real* mass = NULL
     cdef real* kept
     cdef const char* ahead
+    cdef Rate rate = rate_of(problem.scale, <real>0)
     for k in range(first, last):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -102,7 +103,7 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
         kept = buffer if kept_row == NULL else kept_row + start
         ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * problem.logits.step   # one chunk gained half as much
         sweep_chunk(problem, x, n, mark, mass, buffer, slope_buffer(buffer) if sloped else NULL, kept, ahead, stats + k,
-                    n_chunks, marked, massed, keep)
+                    n_chunks, &rate, marked, massed, keep, scaled)
         if sloped:
             multiply(kept, slope_buffer(buffer), n)
         if keep and kept_row == NULL:
@@ -114,7 +115,8 @@ cdef inline double shaped_target(const Problem* problem, double x, const char* o
     """The target's logit in the units of the references, and what its gradient is multiplied by: 0 where it is excluded."""
     slope[0] = 1.0
     if problem.cap != 0.0:
-        x = capped(x, problem.cap, problem.scale / problem.cap, slope, kind)
+        kind = <real>x
+        x = capped_logit(problem, kind, slope)
     if open_row != NULL and target >= 0 and open_row[target * problem.where.step] == 0:
         slope[0] = 0.0
     return x
@@ -217,7 +219,7 @@ cdef void remake_chunk(const Problem* problem, const RowState* state, const RowP
     if is_shaped(problem):
         shape_chunk(problem, x, n, reference, buffer, slopes if problem.cap != 0.0 else NULL)
         x = buffer
-    exponentials(x, n, c, work)
+    exponentials(problem, x, n, c, work)
     if massed:
         mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
         scale_chunk(work, n, factor, mass, state.settled.mass_scale, -1, target_value, goal, True, False)
@@ -233,21 +235,29 @@ cdef inline real* kept_in_out(const Problem* problem, char* out_row, real kind) 
     return <real*>out_row if plain_classes(&problem.out, problem.type, kind) else NULL
 
 
-cdef inline void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
-                           real* kept, double* stats, real* buffer) noexcept nogil:
-    """sweep_row for what the problem needs; each combination is compiled on its own."""
+cdef inline void sweep_as(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                          double* stats, real* buffer, bint scaled) noexcept nogil:
     cdef bint keep = keeps_exponentials(problem)
     if problem.classes != NULL and not has_mass(problem):
         if keep:
-            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, True)
+            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, True, scaled)
         else:
-            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, False)
+            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, False, scaled)
     elif problem.classes != NULL:
-        sweep_row(problem, place, first, last, kept, stats, buffer, True, True, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, True, True, keep, scaled)
     elif has_mass(problem):
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, keep, scaled)
     else:
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, keep)
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, keep, scaled)
+
+
+cdef inline void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
+                           real* kept, double* stats, real* buffer) noexcept nogil:
+    """sweep_row for what the problem needs; each combination is compiled on its own."""
+    if is_scaled(problem):
+        sweep_as(problem, place, first, last, kept, stats, buffer, True)
+    else:
+        sweep_as(problem, place, first, last, kept, stats, buffer, False)
 
 
 cdef inline void scale_any(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,

@@ -1,12 +1,74 @@
-# What logit_scale and softcap make of logits, in a chunk's own buffer: the kernels' sums see plain numbers.
+# What softcap makes of logits (and logit_scale where it is extreme), in a chunk's own buffer: the sums see plain numbers.
 #
-# Scaled logits lose nothing of a common offset: the reference c is subtracted first, and s·(x − c) is rounded once. Capped ones
-# are computed in double before theirs is subtracted. So a chunk comes with its reference already taken off, and what stands in
-# `stats` is c itself, in units of `problem.unit`: x where there is no cap, and c·tanh(s·x/c) where there is.
+# Capped logits are computed in double, and rounded after the chunk's reference is taken off them: what stands in `stats` is the
+# reference, in units of `problem.unit`: x where there is no cap, and c·tanh(s·x/c) where there is. An ordinary logit_scale needs
+# no stage of its own: it is the exponentials' (exp_rate).
 
 
 # tanh u and its slope 1 − tanh² u, by g = e^{−2|u|} − 1:  tanh |u| = −g/(2 + g),  slope = 4·(1 + g)/(2 + g)². g is built so
 # that it keeps its relative accuracy near 0, and the slope of a saturated logit is no difference. Below e^−708 it is 0.
+cdef enum:
+    CAP_BLOCK = 128             # logits that are capped together, in short loops, whose steps wait little for each other
+
+
+cdef struct Cap:
+    double cap
+    double ratio
+    double turns                # of the exponential, for each 1 of a logit
+    double largest              # more than this is 2⁻¹⁰⁰⁰ from the cap: the same
+
+
+cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
+    cdef Cap cap
+    cap.cap = problem.cap
+    cap.ratio = problem.scale / problem.cap
+    cap.turns = 2.0 * 1.4426950408889634 * cap.ratio
+    cap.largest = 1000.0 / cap.turns if cap.turns > 3e-36 else 3.4028234663852886e38
+    return cap
+
+
+cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double* capped, float* slopes) noexcept nogil:
+    """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_BLOCK logits."""
+    # Polynomial (2ᶠ − 1)/f on |f| ≤ ½, degree 6, error of 2ᶠ 5.2e-11; a quotient in float32 with a step of Newton's. Largest
+    # error of tanh seen over 10⁷ values: 5.2e-11 (python tests/lanes.py tanh_single).
+    cdef double rest[CAP_BLOCK]
+    cdef double power[CAP_BLOCK]
+    cdef double g[CAP_BLOCK]
+    cdef float inverse[CAP_BLOCK]
+    cdef float largest = <float>cap.largest, size
+    cdef double turns = cap.turns, height = cap.cap, shifted, f, f2, tail, grown, exact
+    cdef Py_ssize_t i
+    for i in range(n):
+        size = xf_float(xf_bits32(x[i]) & <uint32_t>0x7fffffff)
+        size = largest if size > largest else size
+        shifted = size * -turns + 6755399441056767.0                # 1.5·2⁵² + 1023
+        rest[i] = size * -turns - (shifted - 6755399441056767.0)
+        power[i] = xf_double(xf_bits64(shifted) << 52)
+    for i in range(n):
+        f = rest[i]
+        f2 = f * f
+        tail = ((0.6931471805599453 + 0.24022651092953468 * f) + f2 * (0.055504109350372643 + 0.00961803385047179 * f)
+                + (f2 * f2) * ((0.0013333443336651567 + 0.00015468213760750897 * f) + f2 * 1.5313197614196607e-05))
+        g[i] = power[i] * (f * tail)
+    for i in range(n):
+        grown = g[i]
+        g[i] = grown + (power[i] - 1.0)                             # e^{−2|u|} − 1
+        power[i] = power[i] + grown
+        inverse[i] = <float>1.0 / <float>(2.0 + g[i])
+    for i in range(n):
+        exact = inverse[i]
+        exact = exact + exact * (1.0 - (2.0 + g[i]) * exact)
+        exact = g[i] * exact * height
+        exact = exact if x[i] < 0 else -exact
+        capped[i] = <double>x[i] if x[i] - x[i] != 0 else exact
+    if slopes == NULL:
+        return
+    for i in range(n):
+        size = <float>4.0 * <float>power[i] * (inverse[i] * inverse[i])
+        size = 0 if size < <float>FLT_MIN else size
+        slopes[i] = 1 if x[i] - x[i] != 0 else size
+
+
 cdef inline double tanh_from(double u, double power, double r_part, double* slope) noexcept nogil:
     """power = 2ⁿ, r_part = eʳ − 1, of −2|u| = n·ln 2 + r."""
     cdef double grown = power * r_part
@@ -15,26 +77,6 @@ cdef inline double tanh_from(double u, double power, double r_part, double* slop
     cdef double size = -g * inverse
     slope[0] = 4.0 * (power + grown) * (inverse * inverse)
     return -size if u < 0.0 else size
-
-
-cdef inline double tanh_single(double u, double* slope) noexcept nogil:
-    # For logits of float32: polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 5, error of eʳ 5.2e-11. Largest error of
-    # tanh seen over 10⁷ values from 10⁻⁶ to 400: 5.2e-11 (python tests/lanes.py tanh_single).
-    cdef double t = -2.0 * (-u if u < 0.0 else u)
-    cdef double shifted, r, tail, power, result
-    cdef bint flat = t < -708.0
-    t = -708.0 if flat else t
-    shifted = t * 1.4426950408889634 + 6755399441056767.0           # 1.5·2⁵² + 1023
-    r = t - (shifted - 6755399441056767.0) * 0.6931471805599453
-    tail = 0.00019919923201904482 * r + 0.0013947211888838123
-    tail = tail * r + 0.008333261578432644
-    tail = tail * r + 0.041666254003439665
-    tail = tail * r + 0.16666666872522617
-    tail = tail * r + 0.5000000082639381
-    power = xf_double(xf_bits64(shifted) << 52)
-    result = tanh_from(u, power, r + r * r * tail, slope)
-    slope[0] = 0.0 if flat else slope[0]
-    return result
 
 
 cdef inline double tanh_double(double u, double* slope) noexcept nogil:
@@ -56,64 +98,57 @@ cdef inline double tanh_double(double u, double* slope) noexcept nogil:
     return result
 
 
-cdef inline double capped(double x, double cap, double ratio, double* slope, real kind) noexcept nogil:
-    """cap·tanh(ratio·x); what is not finite stays as it is, with a slope of 1."""
-    cdef double y
+cdef inline void cap_doubles(const Cap* cap, const double* x, Py_ssize_t n, double* capped, double* slopes) noexcept nogil:
+    cdef double y, slope
+    cdef Py_ssize_t i
+    for i in range(n):
+        y = cap.cap * tanh_double(x[i] * cap.ratio, &slope)
+        capped[i] = x[i] if x[i] - x[i] != 0.0 else y
+        if slopes != NULL:
+            slopes[i] = 1.0 if x[i] - x[i] != 0.0 else slope
+
+
+cdef inline void cap_values(const Cap* cap, const real* x, Py_ssize_t n, double* capped, real* slopes) noexcept nogil:
     if real is float:
-        y = cap * tanh_single(x * ratio, slope)
+        cap_floats(cap, x, n, capped, slopes)
     else:
-        y = cap * tanh_double(x * ratio, slope)
-    slope[0] = 1.0 if x - x != 0.0 else slope[0]
-    return x if x - x != 0.0 else y
-
-
-cdef inline double high_half(double x) noexcept nogil:
-    """The first 26 bits: products of halves are exact."""
-    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
-
-
-cdef inline double scaled_gap(double x, double c, double scale, double scale_high, double scale_low) noexcept nogil:
-    """scale·(x − c) in double, rounded about once (Knuth's sum, Dekker's product)."""
-    cdef double d = x - c
-    cdef double z = d - x
-    cdef double d_error = (x - (d - z)) - (c + z)
-    cdef double d_high = high_half(d)
-    cdef double d_low = d - d_high
-    cdef double product = d * scale
-    cdef double error = ((d_high * scale_high - product) + d_high * scale_low + d_low * scale_high) + d_low * scale_low
-    error = error + d_error * scale
-    return product + error if error - error == 0.0 else product
+        cap_doubles(cap, x, n, capped, slopes)
 
 
 cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double reference, real* shaped, real* slopes) noexcept nogil:
     """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
     cdef double c = 0.0 if reference == -INFINITY else reference
-    cdef double scale = problem.scale, cap = problem.cap, ratio = problem.scale / problem.cap if problem.cap != 0.0 else 0.0
-    cdef double scale_high = high_half(scale)
-    cdef double scale_low = scale - scale_high
-    cdef double slope
-    cdef Py_ssize_t i
-    if cap != 0.0 and slopes != NULL:
-        for i in range(n):
-            shaped[i] = <real>(capped(x[i], cap, ratio, &slope, <real>0) - c)
-            slopes[i] = rounded(<real>0, slope)
-    elif cap != 0.0:
-        for i in range(n):
-            shaped[i] = <real>(capped(x[i], cap, ratio, &slope, <real>0) - c)
-    elif real is float:
+    cdef double scale = problem.scale
+    cdef double capped[CAP_BLOCK]
+    cdef Cap cap
+    cdef Py_ssize_t i, start = 0, count
+    if problem.cap == 0.0:
         for i in range(n):
             shaped[i] = <real>((<double>x[i] - c) * scale)
-    else:
-        for i in range(n):
-            shaped[i] = scaled_gap(x[i], c, scale, scale_high, scale_low)
+        return
+    cap = cap_of(problem)
+    while start < n:
+        count = min(<Py_ssize_t>CAP_BLOCK, n - start)
+        cap_values(&cap, x + start, count, capped, slopes + start if slopes != NULL else NULL)
+        for i in range(count):
+            shaped[start + i] = <real>(capped[i] - c)
+        start += CAP_BLOCK
 
 
-cdef inline double reference_of(const Problem* problem, double largest, real kind) noexcept nogil:
+cdef double capped_logit(const Problem* problem, real x, double* slope) noexcept nogil:
+    """One logit in the units of the references, and its slope."""
+    cdef Cap cap = cap_of(problem)
+    cdef double y
+    cdef real own_slope
+    cap_values(&cap, &x, 1, &y, &own_slope)
+    slope[0] = own_slope
+    return y
+
+
+cdef inline double reference_of(const Problem* problem, real largest) noexcept nogil:
     """What stands for a chunk's largest logit in `stats`: itself, or what the cap makes of it."""
     cdef double slope
-    if problem.cap == 0.0:
-        return largest
-    return capped(largest, problem.cap, problem.scale / problem.cap, &slope, kind)
+    return largest if problem.cap == 0.0 else capped_logit(problem, largest, &slope)
 
 
 cdef inline void multiply(real* values, const real* slopes, Py_ssize_t n) noexcept nogil:

@@ -49,27 +49,22 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
 cdef void shape_tile(const Problem* problem, real* tile, Py_ssize_t n, const double* reference, real* slopes) noexcept nogil:
     """shape_chunk, a tile; `slopes` may be NULL."""
     cdef double c[LANES]
-    cdef real slope[LANES]
-    cdef double scale = problem.scale, cap = problem.cap, ratio = problem.scale / problem.cap if problem.cap != 0.0 else 0.0
-    cdef double scale_high = high_half(scale)
-    cdef double scale_low = scale - scale_high
-    cdef double one
+    cdef double capped[LANES]
+    cdef double scale = problem.scale
+    cdef Cap cap
     cdef Py_ssize_t cls, row
     for row in range(LANES):
         c[row] = 0.0 if reference[row] == -INFINITY else reference[row]
-    for cls in range(n):
-        if cap != 0.0:
-            for row in range(LANES):
-                tile[cls * LANES + row] = <real>(capped(tile[cls * LANES + row], cap, ratio, &one, <real>0) - c[row])
-                slope[row] = rounded(<real>0, one)
-            if slopes != NULL:
-                memcpy(slopes + cls * LANES, slope, LANES * sizeof(real))
-        elif real is float:
+    if problem.cap == 0.0:
+        for cls in range(n):
             for row in range(LANES):
                 tile[cls * LANES + row] = <real>((<double>tile[cls * LANES + row] - c[row]) * scale)
-        else:
-            for row in range(LANES):
-                tile[cls * LANES + row] = scaled_gap(tile[cls * LANES + row], c[row], scale, scale_high, scale_low)
+        return
+    cap = cap_of(problem)
+    for cls in range(n):
+        cap_values(&cap, tile + cls * LANES, LANES, capped, slopes + cls * LANES if slopes != NULL else NULL)
+        for row in range(LANES):
+            tile[cls * LANES + row] = <real>(capped[row] - c[row])
 
 
 cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, real* mass, real* work, double* stats,
@@ -77,6 +72,8 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
     """tile[0 : n][LANES] → stats[field·stride + row]; the tile becomes e^{x − reference} where `keep`. Without masses their
     matrix has the slopes of a cap."""
     cdef bint sloped = keep and not massed and problem.cap != 0.0
+    cdef bint scaled = is_scaled(problem)
+    cdef Rate rate = rate_of(problem.scale, <real>0)
     cdef real largest[LANES]
     cdef real peaks[LANES]
     cdef real lanes[LANES]
@@ -96,7 +93,7 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
         largest[row] = 0 if largest[row] == -INFINITY else largest[row]
     if is_shaped(problem):
         for row in range(LANES):
-            reference[row] = reference_of(problem, reference[row], <real>0)
+            reference[row] = reference_of(problem, <real>reference[row])
             largest[row] = 0
         shape_tile(problem, tile, n, reference, mass if sloped else NULL)
     if massed:
@@ -105,12 +102,19 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
                 t = tile[cls * LANES + row] - largest[row]
                 work[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else mass[cls * LANES + row] * -t
         sum_tile(work, n, stats + MOMENT * stride)
+        for row in range(LANES):
+            stats[MOMENT * stride + row] *= rate.scale if scaled else 1.0
         sum_tile(mass, n, stats + MASS * stride)
     for cls in range(n):
+        if scaled:
+            for row in range(LANES):
+                lanes[row] = exp_rate(tile[cls * LANES + row] - largest[row], &rate, True)
+        else:
+            for row in range(LANES):
+                lanes[row] = exp_rate(tile[cls * LANES + row] - largest[row], &rate, False)
         for row in range(LANES):
-            t = tile[cls * LANES + row] - largest[row]
-            lanes[row] = exp_scaled(t)
             if not marked:
+                t = tile[cls * LANES + row] - largest[row]
                 peaks[row] += 1 if t == 0 else 0
                 work[cls * LANES + row] = 0 if t == 0 else lanes[row]
         if keep or marked:
@@ -287,7 +291,8 @@ cdef void remake_tile(const Problem* problem, const TileRows* rows, const double
         shape_tile(problem, tile, n, reference, slopes if problem.cap != 0.0 else NULL)
     for cls in range(n):
         for row in range(LANES):
-            tile[cls * LANES + row] = exp_scaled(tile[cls * LANES + row] - c[row])
+            tile[cls * LANES + row] -= c[row]
+    exponentials(problem, tile, n * LANES, <real>0, tile)
     if problem.cap != 0.0 and not massed:
         multiply(tile, slopes, n * LANES)
 
