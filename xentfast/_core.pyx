@@ -121,6 +121,7 @@ cdef void merge_axes(Problem* problem) noexcept nogil:
         if last >= 0 and (mergeable(&problem.logits, last, axis, problem.shape[axis])
                           and mergeable(&problem.out, last, axis, problem.shape[axis])
                           and mergeable(&problem.soft, last, axis, problem.shape[axis])
+                          and mergeable(&problem.hess, last, axis, problem.shape[axis])
                           and mergeable(&problem.where, last, axis, problem.shape[axis])):
             problem.shape[last] *= problem.shape[axis]
         else:
@@ -129,6 +130,7 @@ cdef void merge_axes(Problem* problem) noexcept nogil:
         problem.logits.strides[last] = problem.logits.strides[axis]
         problem.out.strides[last] = problem.out.strides[axis]
         problem.soft.strides[last] = problem.soft.strides[axis]
+        problem.hess.strides[last] = problem.hess.strides[axis]
         problem.where.strides[last] = problem.where.strides[axis]
     problem.n_axes = last + 1
 
@@ -180,7 +182,7 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
             sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
                        scratch + part * scratch_bytes)
         saved = xf_enter_ieee()
-        values[row - first] = kernels.settle(problem, row, stats)
+        values[row - first] = kernels.settle(problem, row, stats, scratch)
         xf_leave_ieee(saved)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
@@ -296,8 +298,9 @@ cdef object scalar(double dividend, double divisor, bint as_double):
 
 
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
-                  smoothing_mass, double smoothing, options, double divisor, out, row_values, bint stream, int n_threads):
-    """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well.
+                  smoothing_mass, double smoothing, options, double divisor, out, hess, row_values, bint stream, int n_threads):
+    """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well, and with
+    `hess` the diagonal of the Hessian, which is for problems without a scale, a cap and z_loss.
 
     `options` is None or (logit_scale, softcap or 0, z_loss, where or None).
     """
@@ -313,6 +316,8 @@ def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, 
     if out is not None:
         set_operand(&problem.out, out, axis)
         problem.again = narrow(&problem) or sloped_masses(&problem)
+    if hess is not None:
+        set_operand(&problem.hess, hess, axis)
     value = run_problem(kernels, &problem, NULL, n_threads, row_values)
     return row_values if row_values is not None else scalar(value, divisor, problem.type == FLOAT64)
 

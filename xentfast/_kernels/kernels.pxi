@@ -19,6 +19,7 @@ include "settle.pxi"
 include "load.pxi"
 include "shape.pxi"
 include "chunks.pxi"
+include "hessian.pxi"
 include "rows.pxi"
 include "tile_load.pxi"
 include "tiles.pxi"
@@ -31,9 +32,9 @@ cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexc
     """What a thread needs, for whichever kernel it runs."""
     cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
     cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
-    cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 4 * CHUNK_BYTES
+    cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 5 * CHUNK_BYTES
     cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
-    tiles += 3 * min(problem.n_classes, chunk) * LANES * itemsize
+    tiles += (4 if problem.hess.data != NULL else 3) * min(problem.n_classes, chunk) * LANES * itemsize
     if problem.stream or problem.aside:
         rows += problem.n_classes * itemsize
     return max(rows, tiles)
@@ -66,11 +67,11 @@ cdef void sweep_double(const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                        char* scratch) noexcept nogil:
     row_sweep(problem, row, first, last, stats, scratch, <double>0)
 
-cdef double settle_float(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil:
-    return row_settle(problem, row, stats, <float>0)
+cdef double settle_float(const Problem* problem, Py_ssize_t row, double* stats, char* scratch) noexcept nogil:
+    return row_settle(problem, row, stats, scratch, <float>0)
 
-cdef double settle_double(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil:
-    return row_settle(problem, row, stats, <double>0)
+cdef double settle_double(const Problem* problem, Py_ssize_t row, double* stats, char* scratch) noexcept nogil:
+    return row_settle(problem, row, stats, scratch, <double>0)
 
 cdef void scale_float(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                       char* scratch) noexcept nogil:

@@ -109,12 +109,12 @@ cdef inline void store_chunk(const Problem* problem, char* out_row, Py_ssize_t s
     write_values(buffer, n, out_row + start * problem.out.step, problem.out.step, problem.type)
 
 
-cdef void fill_chunk(const Problem* problem, char* out_row, Py_ssize_t start, Py_ssize_t n, real value,
-                            real* buffer) noexcept nogil:
+cdef void fill_chunk(const Operand* operand, ValueType type, char* row, Py_ssize_t start, Py_ssize_t n, real value,
+                     real* buffer) noexcept nogil:
     cdef Py_ssize_t cls
     for cls in range(n):
         buffer[cls] = value
-    store_chunk(problem, out_row, start, n, buffer)
+    write_values(buffer, n, row + start * operand.step, operand.step, type)
 
 
 # ---- masses: what soft targets, smoothing and class weights put on each class

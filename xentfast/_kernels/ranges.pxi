@@ -20,6 +20,7 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
         place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
         place.open = problem.where.data + rows.open[row] if problem.where.data != NULL else NULL
         place.out = problem.out.data + rows.out[row] if writes else NULL
+        place.hess = problem.hess.data + rows.hess[row] if problem.hess.data != NULL else NULL
         place.target = rows.target[row]
         place.spread = rows.spread[row]
         kept = aside if problem.stream or problem.aside else kept_in_out(problem, place.out, <real>0)
@@ -32,6 +33,8 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
                                                <real>0)
             if writes:
                 state = settle_fold(problem, fold, rows.x_target[row], rows.target_mass[row], rows.slope[row], rows.weight[row])
+                if needs_rest(problem, &state.settled):
+                    state.settled.top_rest += rest_of_row(problem, &place, kept, stats, buffer) * state.settled.probability
         if writes:
             scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer)
     if problem.classes != NULL:
@@ -49,7 +52,7 @@ cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, 
     cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks + 8)       # a cache line for the target's logit
     cdef Py_ssize_t start = first
     while start < last:
-        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, buffer + 4 * chunk_length(kind),
+        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
                      row_values + start - first, writes_classes(problem))
         start += LANES
     if problem.stream:
@@ -64,7 +67,7 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     cdef double* stats = <double*>scratch
     cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
     cdef real* mass = tile + matrix
-    cdef real* work = mass + matrix
+    cdef real* work = mass + matrix                 # and behind it room for a tile of the Hessian, where there is one
     cdef Py_ssize_t index, start, count
     for index in range((last - first + LANES - 1) // LANES):
         start = first + index * LANES

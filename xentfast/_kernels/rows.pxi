@@ -23,6 +23,7 @@ cdef struct RowPlace:               # a row's pointers, whatever the operands' s
     const char* soft
     const char* open                # its bytes of `where`, or NULL
     char* out
+    char* hess
     Py_ssize_t target               # −1 where there is none
     double spread                   # what smoothing gives to each class
 
@@ -35,6 +36,7 @@ cdef inline RowPlace place_row(const Problem* problem, Py_ssize_t row) noexcept 
     place.soft = NULL
     place.open = NULL
     place.out = NULL
+    place.hess = NULL
     place.target = -1
     if problem.soft.data != NULL:
         row_offsets(problem, &problem.soft, row, 1, &offset)
@@ -45,6 +47,9 @@ cdef inline RowPlace place_row(const Problem* problem, Py_ssize_t row) noexcept 
     if problem.out.data != NULL:
         row_offsets(problem, &problem.out, row, 1, &offset)
         place.out = problem.out.data + offset
+    if problem.hess.data != NULL:
+        row_offsets(problem, &problem.hess, row, 1, &offset)
+        place.hess = problem.hess.data + offset
     if problem.classes != NULL:
         place.target = problem.classes[row]
     place.spread = spread_of(problem, place.open)
@@ -67,7 +72,7 @@ cdef inline const real* load_row_mass(const Problem* problem, const RowPlace* pl
     return mass
 
 
-# A thread's buffers of a chunk each: logits, masses, slopes, and what the second sweep makes anew.
+# A thread's buffers of a chunk each: logits, masses, slopes, what the second sweep makes anew, and the Hessian.
 cdef inline real* mass_buffer(real* buffer) noexcept nogil:
     return buffer + chunk_length(<real>0)
 
@@ -78,6 +83,10 @@ cdef inline real* slope_buffer(real* buffer) noexcept nogil:
 
 cdef inline real* work_buffer(real* buffer) noexcept nogil:
     return buffer + 3 * chunk_length(<real>0)
+
+
+cdef inline real* hess_buffer(real* buffer) noexcept nogil:
+    return buffer + 4 * chunk_length(<real>0)
 
 
 cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept_row,
@@ -164,6 +173,44 @@ cdef inline double row_value(const Problem* problem, const RowState* state, cons
     return state.top
 
 
+cdef void store_hess(const Problem* problem, const RowState* state, const RowPlace* place, const real* source, Py_ssize_t start,
+                     Py_ssize_t n, Py_ssize_t mark, double share, real* buffer) noexcept nogil:
+    """A chunk of the Hessian from its exponentials."""
+    hess_chunk(source, n, &state.settled, share, mark, hess_buffer(buffer))
+    if place.open != NULL and mark >= 0 and place.open[place.target * problem.where.step] == 0:
+        hess_buffer(buffer)[mark] = 0
+    write_values(hess_buffer(buffer), n, place.hess + start * problem.hess.step, problem.hess.step, problem.type)
+
+
+cdef double rest_of_row(const Problem* problem, const RowPlace* place, const real* kept_row, const double* stats,
+                        real* buffer) noexcept nogil:
+    """Σ e^{x_j − c} without the target and the classes at the row's reference."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef real* work = work_buffer(buffer)
+    cdef const real* x
+    cdef real reference, top = exp_scaled(<real>0)
+    cdef double rest = 0.0, share
+    cdef Py_ssize_t k, start, n, cls
+    for k in range(n_chunks):
+        start = k * chunk_length(<real>0)
+        n = min(chunk_length(<real>0), problem.n_classes - start)
+        share = stats[SHARE * n_chunks + k]
+        if problem.again:
+            x = load_chunk(problem, place.logits, place.open, start, n, buffer)
+            reference = <real>stats[REFERENCE * n_chunks + k]
+            exponentials(problem, x, n, 0 if reference == -INFINITY else reference, work)
+        else:
+            x = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
+            memcpy(work, x, n * sizeof(real))
+        if share == 1.0:
+            for cls in range(n):
+                work[cls] = 0 if work[cls] == top else work[cls]
+        if start <= place.target < start + n:
+            work[place.target - start] = 0
+        rest += sum_chunk(work, n) * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share
+    return rest
+
+
 cdef inline void scale_row(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,
                            Py_ssize_t last, const real* kept_row, const double* stats, real* buffer, bint massed) noexcept nogil:
     """Chunks [first, last) of `out`. `kept_row` as for sweep_row."""
@@ -182,7 +229,9 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
         n = min(chunk_length(<real>0), problem.n_classes - start)
         mark = place.target - start if start <= place.target < start + n else -1
         if state.state != PLAIN:
-            fill_chunk(problem, place.out, start, n, <real>(NAN if state.state == BAD else 0), buffer)
+            fill_chunk(&problem.out, problem.type, place.out, start, n, <real>(NAN if state.state == BAD else 0), buffer)
+            if place.hess != NULL:
+                fill_chunk(&problem.hess, problem.type, place.hess, start, n, <real>(NAN if state.state == BAD else 0), buffer)
             continue
         goal = <real*>place.out + start if direct else buffer
         if problem.result == LOG_SOFTMAX:
@@ -191,10 +240,12 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
         else:
             factor = factor_of(<real>0, state.settled.scale * share[k])
             if problem.again:
-                remake_chunk(problem, state, place, start, n, mark, stats[REFERENCE * n_chunks + k], factor, target_value, goal,
-                             buffer, massed)
+                remake_chunk(problem, state, place, start, n, mark, stats[REFERENCE * n_chunks + k], share[k], factor,
+                             target_value, goal, buffer, massed)
             else:
                 source = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
+                if place.hess != NULL:
+                    store_hess(problem, state, place, source, start, n, mark, share[k], buffer)
                 if massed:
                     mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
                     scale_chunk(source, n, factor, mass, state.settled.mass_scale, mark, target_value, goal, True, stream)
@@ -207,8 +258,8 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
 
 
 cdef void remake_chunk(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t start,
-                              Py_ssize_t n, Py_ssize_t mark, double reference, Factor factor, real target_value, real* goal,
-                              real* buffer, bint massed) noexcept nogil:
+                              Py_ssize_t n, Py_ssize_t mark, double reference, double share, Factor factor, real target_value,
+                       real* goal, real* buffer, bint massed) noexcept nogil:
     """A chunk of the gradient from its logits, by the same steps that keep the exponentials: for dtypes that cannot hold these,
     and where the slopes of a cap meet masses. `goal` may be `buffer`, or the logits."""
     cdef const real* mass = NULL
@@ -220,6 +271,8 @@ cdef void remake_chunk(const Problem* problem, const RowState* state, const RowP
         shape_chunk(problem, x, n, reference, buffer, slopes if problem.cap != 0.0 else NULL)
         x = buffer
     exponentials(problem, x, n, c, work)
+    if place.hess != NULL:
+        store_hess(problem, state, place, work, start, n, mark, share, buffer)
     if massed:
         mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
         scale_chunk(work, n, factor, mass, state.settled.mass_scale, -1, target_value, goal, True, False)
@@ -276,15 +329,19 @@ cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
         sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
 
-cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, real kind) noexcept nogil:
+cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, char* scratch, real kind) noexcept nogil:
     """The row's value; its state goes behind the chunks' fields."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef RowPlace place = place_row(problem, row)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
+    cdef real* kept
     if skipped(problem, row):
         state.state = SKIPPED
         return 0.0
     state[0] = settle_row(problem, &place, row, stats, kind)
+    if needs_rest(problem, &state.settled):
+        kept = kept_in_out(problem, place.out, kind)
+        state.settled.top_rest += rest_of_row(problem, &place, kept, stats, <real*>scratch) * state.settled.probability
     return row_value(problem, state, place.logits, kind)
 
 

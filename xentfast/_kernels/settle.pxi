@@ -22,6 +22,10 @@ cdef struct Settled:
     double scale                # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
     double mass_scale
     double target               # the target's gradient
+    double probability          # p_j = probability·e^{x_j − c}
+    double curvature            # Hessian_j = curvature·p_j·(1 − p_j)
+    double target_hess          # the target's
+    double top_rest             # 1 − probability, without what the classes between share (rest_of_row adds it)
     double bad                  # 1: a nan or +inf logit, or no finite one
 
 
@@ -58,6 +62,10 @@ cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass
     settled.target = weight * fold.mass - weight * total * rest
     settled.target = settled.target if z_loss == 0.0 else settled.target + weight * z_slope * (inverse if ahead else e * inverse)
     settled.mass_scale = weight
+    settled.probability = (e if ahead else 1.0) * inverse
+    settled.curvature = weight * total
+    settled.target_hess = settled.curvature * rest * (inverse if ahead else e * inverse)
+    settled.top_rest = e * inverse
     settled.bad = 1.0 if u != u or x_target == INFINITY or fold.moment != fold.moment else 0.0
     return settled
 
@@ -80,6 +88,10 @@ cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_s
     settled.mass_scale = row_weight * gradient_scale
     settled.scale = settled.mass_scale * (fold.mass + z_slope) * inverse
     settled.target = 0.0
+    settled.probability = inverse
+    settled.curvature = settled.mass_scale * fold.mass
+    settled.target_hess = 0.0
+    settled.top_rest = u * inverse
     settled.bad = 1.0 if u != u or fold.peaks == 0.0 or fold.moment != fold.moment else 0.0
     return settled
 

@@ -44,6 +44,7 @@ cdef struct Problem:
     Operand logits
     Operand out
     Operand soft                    # soft targets; data is NULL where there are none
+    Operand hess                    # where GRADIENT puts w·p·(1 − p) as well; data is NULL where it does not
     Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1
@@ -99,7 +100,7 @@ ctypedef void (*RangeKernel)(const void* problem, Py_ssize_t first, Py_ssize_t l
 # `stats` is shared by the row's threads, `scratch` is a thread's own.
 ctypedef void (*ChunkKernel)(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last,
                              double* stats, char* scratch) noexcept nogil
-ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* stats) noexcept nogil
+ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* stats, char* scratch) noexcept nogil
 # Of n classes: how many are not `ignored`, and how many of these are in range.
 ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                              int64_t* good) noexcept nogil

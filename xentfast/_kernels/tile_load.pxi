@@ -4,6 +4,7 @@ cdef struct TileRows:                       # the rows of a tile
     Py_ssize_t count
     Py_ssize_t logits[LANES]                # byte offsets
     Py_ssize_t out[LANES]
+    Py_ssize_t hess[LANES]
     Py_ssize_t soft[LANES]
     Py_ssize_t open[LANES]
     Py_ssize_t target[LANES]                # −1 where there is none to leave out
@@ -21,6 +22,8 @@ cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
     row_offsets(problem, &problem.logits, first, count, rows.logits)
     if problem.out.data != NULL:
         row_offsets(problem, &problem.out, first, count, rows.out)
+    if problem.hess.data != NULL:
+        row_offsets(problem, &problem.hess, first, count, rows.hess)
     if problem.soft.data != NULL:
         row_offsets(problem, &problem.soft, first, count, rows.soft)
     if problem.where.data != NULL:

@@ -10,6 +10,8 @@ cdef struct TileState:
     double mass_scale[LANES]
     double target[LANES]
     double bad[LANES]
+    Settled settled[LANES]                  # for the Hessian alone, and so is
+    double rest[LANES]                      # what rest_of_row gives
     double n_special                        # rows that are skipped or bad
 
 
@@ -185,6 +187,19 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
         state.mass_scale[row] = settled.mass_scale
         state.target[row] = sloped_target(settled.target, rows.slope[row])
         state.bad[row] = settled.bad
+    if problem.hess.data != NULL:           # apart: it would hold up the loop above
+        for row in range(LANES):
+            fold.top = sums[REFERENCE * LANES + row]
+            fold.peaks = sums[PEAKS * LANES + row]
+            fold.tail = sums[TAIL * LANES + row]
+            fold.mass = sums[MASS * LANES + row]
+            fold.moment = sums[MOMENT * LANES + row]
+            if marked:
+                state.settled[row] = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row],
+                                                   gradient_scale, unit, z_loss)
+            else:
+                fold.mass += default_mass
+                state.settled[row] = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
     state.n_special = 0.0
     for row in range(rows.count):
         state.n_special += state.bad[row] + <double>rows.skip[row]
@@ -297,6 +312,48 @@ cdef void remake_tile(const Problem* problem, const TileRows* rows, const double
         multiply(tile, slopes, n * LANES)
 
 
+cdef void add_rests(const Problem* problem, const TileRows* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
+                    const double* share, TileState* state, real* work) noexcept nogil:
+    """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
+    cdef double sums[LANES]
+    cdef real top = exp_scaled(<real>0)
+    cdef Py_ssize_t row, cls
+    for cls in range(n):
+        for row in range(LANES):
+            work[cls * LANES + row] = 0 if tile[cls * LANES + row] == top and share[row] == 1.0 else tile[cls * LANES + row]
+    for row in range(rows.count):
+        if start <= rows.target[row] < start + n:
+            work[(rows.target[row] - start) * LANES + row] = 0
+    sum_tile(work, n, sums)
+    for row in range(rows.count):
+        if needs_rest(problem, &state.settled[row]):
+            sums[row] = sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
+            state.rest[row] += sums[row]
+
+
+cdef void hess_tile(const Problem* problem, const TileRows* rows, const TileState* state, const double* share, Py_ssize_t start,
+                    Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
+    """Exponentials → `hess`, by hess_chunk, → the array."""
+    cdef const char* open
+    cdef Py_ssize_t row, cls, mark
+    cdef real special
+    for row in range(rows.count):
+        for cls in range(n):
+            work[cls] = tile[cls * LANES + row]
+        mark = rows.target[row] - start if start <= rows.target[row] < start + n else -1
+        if rows.skip[row] or state.bad[row] != 0.0:
+            special = 0 if rows.skip[row] else NAN
+            for cls in range(n):
+                work[n + cls] = special
+        else:
+            hess_chunk(work, n, &state.settled[row], share[row], mark, work + n)
+            if mark >= 0 and rows.slope[row] == 0.0:
+                work[n + mark] = 0
+        for cls in range(n):
+            hess[cls * LANES + row] = work[n + cls]
+    store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)
+
+
 cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* tile,
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
@@ -305,7 +362,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef bint keep = makes_exponentials(problem) and not again
     cdef TileRows rows
     cdef TileState state
-    cdef Py_ssize_t k, start, n
+    cdef Py_ssize_t k, start, n, row
     place_tile(problem, first, count, &rows)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
@@ -323,6 +380,19 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     tile_values(problem, &rows, &state, row_values, <real>0)
     if not writes_classes(problem):
         return
+    if problem.hess.data != NULL and marked:
+        for row in range(LANES):
+            state.rest[row] = 0.0
+        for k in range(n_chunks):
+            start = k * chunk_length(<real>0)
+            n = min(chunk_length(<real>0), problem.n_classes - start)
+            if again:
+                remake_tile(problem, &rows, stats + k * LANES, start, n, tile, mass, work, massed)
+            elif n_chunks > 1:
+                load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
+            add_rests(problem, &rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &state, work)
+        for row in range(count):
+            state.settled[row].top_rest += state.rest[row] * state.settled[row].probability
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -334,6 +404,9 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
         elif n_chunks > 1:
             load_logits(problem, &rows, start, n, tile, work)
+        if problem.hess.data != NULL:
+            hess_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, start, n, tile,
+                      work + min(problem.n_classes, chunk_length(<real>0)) * LANES, work)
         if makes_exponentials(problem):
             scale_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
             if again and massed and problem.cap != 0.0:

@@ -1,0 +1,64 @@
+# The diagonal of the Hessian, w·p·(1 − p), from the exponentials of the second sweep.
+#
+# 1 − p is a difference that loses bits where p is near 1. Above ½ there is one class at most: the target, whose two parts come
+# from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' shares (`top_rest`).
+
+
+cdef inline double sum_chunk(const real* values, Py_ssize_t n) noexcept nogil:
+    """Σ values[0 : n], as sum_tile adds a row."""
+    cdef double sums[LANES]
+    cdef real strip[LANES]
+    cdef Py_ssize_t block = 0, stop, lane, blocks = (n + LANES - 1) // LANES
+    for lane in range(LANES):
+        sums[lane] = 0.0
+    while block < blocks:
+        stop = min(block + STRIP, blocks)
+        for lane in range(LANES):
+            strip[lane] = 0
+        while block < stop:
+            for lane in range(min(<Py_ssize_t>LANES, n - block * LANES)):
+                strip[lane] += values[block * LANES + lane]
+            block += 1
+        for lane in range(LANES):
+            sums[lane] += strip[lane]
+    return fold_lanes(sums)
+
+
+cdef inline bint needs_rest(const Problem* problem, const Settled* settled) noexcept nogil:
+    """Whether a class that is not the target has more than half: what lies between has to be summed without it."""
+    return problem.hess.data != NULL and problem.classes != NULL and settled.probability > 0.5
+
+
+cdef inline double top_hess(const Settled* settled, double share) noexcept nogil:
+    """The Hessian of a class at the reference, or −1 where p is small enough for 1 − p."""
+    if settled.probability <= 0.5 or share != 1.0:
+        return -1.0
+    return settled.curvature * settled.probability * settled.top_rest
+
+
+cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* settled, double share, Py_ssize_t mark,
+                            real* target) noexcept nogil:
+    """e^{x − c} → curvature·p·(1 − p); no subnormal arises."""
+    cdef double p_scale = settled.probability * share
+    cdef Factor factor = factor_of(<real>0, settled.curvature * p_scale)
+    cdef real power = <real>factor.first
+    cdef real second = <real>factor.second
+    cdef real least = <real>factor.least
+    cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
+    cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
+    cdef real top = exp_scaled(<real>0)
+    cdef double at_top = top_hess(settled, share)
+    cdef real top_value = rounded(<real>0, at_top)
+    cdef real q, e
+    cdef Py_ssize_t i
+    for i in range(n):
+        e = source[i]
+        q = e * power * second if e >= least else 0
+        q = q * (1 - e * probability)
+        target[i] = 0 if -smallest < q < smallest else q
+    if settled.probability > 0.5 and share == 1.0:
+        for i in range(n):
+            if source[i] == top:
+                target[i] = top_value
+    if mark >= 0:
+        target[mark] = rounded(<real>0, settled.target_hess)
