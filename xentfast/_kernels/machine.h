@@ -118,6 +118,16 @@ static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptr
 }
 #endif
 
+/* 1 into a flag that other threads may be raising too. */
+static inline void xf_raise_flag(int *flag)
+{
+#if defined(__GNUC__)
+    __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#else
+    *(volatile int *)flag = 1;
+#endif
+}
+
 /* Non-temporal stores are weakly ordered: make them visible before another thread is told of them. */
 static inline void xf_stream_done(void)
 {
