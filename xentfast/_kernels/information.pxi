@@ -12,7 +12,7 @@
 cdef enum:
     TERMS = 1024                # classes of a chunk
     TILE_TERMS = 16384          # classes · rows that are held at a time, at most …
-    TILE_ROWS = 256             # … and rows
+    TILE_ROWS = 64             # … and rows
     FEW_TERMS = 64              # up to so many classes, rows go side by side
 
 cdef extern from "machine.h":
@@ -260,33 +260,31 @@ cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
 
 
 cdef inline double slope_of(double p, double q, double least, double largest, double smallest) noexcept nogil:
-    """0 where p = 0 or q is clipped; nan where p or q is no probability; exactly 0 below `smallest`."""
+    """0 where p = 0 or q is clipped, and below `smallest`."""
     cdef double slope = -(p / q)
     slope = 0.0 if -smallest < slope else slope
-    slope = 0.0 if q < least else slope
-    slope = 0.0 if q > largest else slope
-    slope = 0.0 if p == 0.0 else slope                          # also where q = 0
-    return checked(checked(slope, p), q)
+    slope = 0.0 if clipped(q, least, largest) != q else slope
+    return 0.0 if p == 0.0 else slope                           # also where q = 0
 
 
 cdef inline double make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,
                                double smallest) noexcept nogil:
-    """Slopes in the place of p[0 : n], whole blocks. Returns 0, or nan where there is one."""
+    """Slopes in the place of p[0 : n], whole blocks. Returns 0, or nan where p or q is no probability."""
     cdef double lanes[LANES]
-    cdef double bad[LANES]
+    cdef double marks[LANES]
     cdef const double* p_block
     cdef const double* q_block
     cdef Py_ssize_t block, lane
     for lane in range(LANES):
-        bad[lane] = 0.0
+        marks[lane] = 0.0
     for block in range(n // LANES):
         p_block = p + block * LANES
         q_block = q + block * LANES
         for lane in range(LANES):
             lanes[lane] = slope_of(p_block[lane], q_block[lane], least, largest, smallest)
-            bad[lane] = bad[lane] if lanes[lane] <= 0.0 else NAN
+            marks[lane] += checked(checked(0.0, p_block[lane]), q_block[lane])
         memcpy(p + block * LANES, lanes, LANES * sizeof(double))
-    return fold_lanes(bad)
+    return fold_lanes(marks)
 
 
 # Chunks are counted through all rows, as in compare_chunks; `out` may be p or q. Without `out`, a look for bad numbers.
@@ -340,23 +338,23 @@ cdef inline void check_values(const double* q, Py_ssize_t n, RowCheck* check) no
     cdef double largest[LANES]
     cdef const double* block
     cdef Py_ssize_t start, lane
-    for lane in range(LANES):
-        sums[lane] = least[lane] = largest[lane] = 0.0
-    for start in range(n // LANES):
-        block = q + start * LANES
+    if n >= LANES:
         for lane in range(LANES):
-            sums[lane] += block[lane]
-            least[lane] = lower(least[lane], block[lane])
-            largest[lane] = higher(largest[lane], block[lane])
-    block = q + n // LANES * LANES
-    for lane in range(n % LANES):
-        sums[lane] += block[lane]
-        least[lane] = lower(least[lane], block[lane])
-        largest[lane] = higher(largest[lane], block[lane])
-    for lane in range(LANES):
-        check.least = lower(check.least, least[lane])
-        check.largest = higher(check.largest, largest[lane])
-    check.sum += fold_lanes(sums)
+            sums[lane] = least[lane] = largest[lane] = 0.0
+        for start in range(n // LANES):
+            block = q + start * LANES
+            for lane in range(LANES):
+                sums[lane] += block[lane]
+                least[lane] = lower(least[lane], block[lane])
+                largest[lane] = higher(largest[lane], block[lane])
+        for lane in range(LANES):
+            check.least = lower(check.least, least[lane])
+            check.largest = higher(check.largest, largest[lane])
+        check.sum += fold_lanes(sums)
+    for start in range(n // LANES * LANES, n):
+        check.sum += q[start]
+        check.least = lower(check.least, q[start])
+        check.largest = higher(check.largest, q[start])
 
 
 cdef inline const double* values_of(const Operand* operand, ValueType type, const char* place, Py_ssize_t n,
@@ -401,16 +399,6 @@ cdef inline double indicated_loss(const LogLoss* problem, Py_ssize_t row, RowChe
     return loss
 
 
-cdef inline double binary_probability(const LogLoss* problem, Py_ssize_t row, RowCheck* check) noexcept nogil:
-    """One column: the probability of label 1."""
-    cdef double q
-    read_doubles(problem.q.data + row * problem.q.strides[0], 8, problem.q_type, 1, &q)
-    check.least = lower(0.0, q)
-    check.largest = higher(0.0, q)
-    check.sum = 1.0 if q == q else q
-    return q if problem.classes[row] == 1 else 1.0 - q
-
-
 cdef inline void judge(const LogLoss* problem, const RowCheck* check) noexcept nogil:
     cdef double distance = abs(check.sum - 1.0)
     if check.least < 0.0 or check.largest > 1.0 or check.sum != check.sum:
@@ -419,35 +407,52 @@ cdef inline void judge(const LogLoss* problem, const RowCheck* check) noexcept n
         xf_raise_flag(problem.uneven)
 
 
+cdef inline void binary_probabilities(const LogLoss* problem, Py_ssize_t first, Py_ssize_t count, double* q,
+                                      double* chosen) noexcept nogil:
+    """One column, the probability of label 1 of two, for `count` rows."""
+    cdef RowCheck check
+    cdef Py_ssize_t row
+    check.sum = 1.0
+    check.least = check.largest = 0.0
+    read_doubles(problem.q.data + first * problem.q.strides[0], problem.q.strides[0], problem.q_type, count, q)
+    for row in range(count):
+        check.sum = check.sum if q[row] == q[row] else NAN
+        check.least = lower(check.least, q[row])
+        check.largest = higher(check.largest, q[row])
+        chosen[row] = q[row] if problem.classes[first + row] == 1 else 1.0 - q[row]
+    judge(problem, &check)
+
+
 # Rows of q → sample_weight·loss. Scratch: two chunks.
 cdef void log_loss_rows(const void* log_loss, Py_ssize_t first, Py_ssize_t last, char* scratch,
                         double* row_values) noexcept nogil:
     cdef const LogLoss* problem = <const LogLoss*>log_loss
     cdef double* p = <double*>scratch
     cdef double* q = p + TERMS
-    cdef double chosen[LANES]
+    cdef double values[LANES]
     cdef RowCheck check
     cdef Py_ssize_t start = first, count, row, lane
     while start < last:
         count = min(<Py_ssize_t>LANES, last - start)
-        for lane in range(LANES):
-            chosen[lane] = 1.0
-        for row in range(start, start + count):
-            check.sum = check.least = check.largest = 0.0
-            if problem.indicators.data != NULL:
-                chosen[row - start] = indicated_loss(problem, row, &check, p, q)
-            elif problem.n_classes == 1:
-                chosen[row - start] = binary_probability(problem, row, &check)
-            else:
-                chosen[row - start] = label_probability(problem, row, &check, q)
-            judge(problem, &check)
+        if problem.n_classes == 1:
+            binary_probabilities(problem, start, count, q, values)
+        else:
+            for row in range(count):
+                check.sum = check.least = check.largest = 0.0
+                if problem.indicators.data == NULL:
+                    values[row] = label_probability(problem, start + row, &check, q)
+                else:
+                    values[row] = indicated_loss(problem, start + row, &check, p, q)
+                judge(problem, &check)
         if problem.indicators.data == NULL:
+            for lane in range(count, LANES):
+                values[lane] = 1.0
             for lane in range(LANES):
-                chosen[lane] = -log_probability(clipped(chosen[lane], problem.least, problem.largest))
-        for row in range(start, start + count):
+                values[lane] = -log_probability(clipped(values[lane], problem.least, problem.largest))
+        for row in range(count):
             if problem.sample_weight != NULL:
-                chosen[row - start] *= problem.sample_weight[row]
-            row_values[row - first] = chosen[row - start]
+                values[row] *= problem.sample_weight[start + row]
+            row_values[start - first + row] = values[row]
         start += count
 
 
