@@ -63,18 +63,22 @@ LABELS = {
     "object ints": lambda y: y.astype(object), "list": lambda y: y.tolist(), "list of str": lambda y: [f"class {i}" for i in y],
     "big endian": lambda y: y.astype(">i4"), "strided": lambda y: np.repeat(y, 2)[::2],
 }
+# What scikit-learn does not take.
+THEIRS = {"bytes": str, "object ints": int}
 
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_kinds_of_labels(kind):
     y, q, weights = data(40, 2 if kind == "bool" else 4)
-    y = LABELS[kind](y)
-    want = oracle(y, q, sample_weight=weights)
+    y = np.asarray(LABELS[kind](y))
+    known = y.astype(THEIRS.get(kind, y.dtype))
+    want = oracle(known, q, sample_weight=weights)
     close(xf.log_loss(y, q, sample_weight=weights), want)
+    close(xf.log_loss(LABELS[kind](data(40, len(q[0]))[0]), q, sample_weight=weights), want)
     close(xf.log_loss(y, q, sample_weight=weights, labels=np.unique(y)), want)
-    some = np.asarray(y)[:5]
-    close(xf.log_loss(some, q[:5], labels=np.unique(y)), oracle(some, q[:5], labels=np.unique(y)))
-    close(xf.log_loss(some.tolist(), q[:5], labels=np.unique(y).tolist()), oracle(some, q[:5], labels=np.unique(y)))
+    want = oracle(known[:5], q[:5], labels=np.unique(known))
+    close(xf.log_loss(y[:5], q[:5], labels=np.unique(y)), want)
+    close(xf.log_loss(y[:5].tolist(), q[:5], labels=np.unique(y).tolist()), want)
 
 
 def test_bfloat16():
@@ -155,12 +159,12 @@ def test_rows_that_do_not_sum_to_one(level, n_classes, dtype):
     pytest.importorskip("sklearn")
     y, q, _ = data(200, n_classes, dtype)
     slack = np.sqrt(np.finfo(dtype).eps)
-    for change in (0, slack / 2, -slack / 2, 1.5 * slack, -1.5 * slack, -0.1):
+    for change in (0, slack / 2, -slack / 2, 3 * slack, -3 * slack, -0.5 / n_classes):
         row = q.copy()
         row[150] = 1 / n_classes
         row[150, 0] += dtype(change)
         hot = np.eye(n_classes, dtype=int)[y]
-        expected = [UserWarning] * (abs(change) > slack)
+        expected = [UserWarning] * int(abs(change) > slack)
         for labels in (y, hot):
             assert warned(xf.log_loss, labels, row) == warned(oracle, labels, row) == expected
     with pytest.warns(UserWarning, match="rows of y_pred do not sum to one; pass probabilities"):
@@ -189,15 +193,15 @@ CALLS = [
     ((Y, Q[None]), {}, ValueError, "y_pred has shape (1, 3, 3); expected one axis, or two: rows and classes"),
     ((Y, 0.5), {}, ValueError, "y_pred is zero-dimensional"),
     (([], []), {}, ValueError, "y_pred has shape (0,): there is nothing to average"),
-    (([0, 0, 0], Q), {}, ValueError, "y_true has one label only, np.int64(0); pass all of them as labels"),
+    (([0, 0, 0], Q), {}, ValueError, "y_true has one label only, 0; pass all of them as labels"),
     (([0, 1, 1], Q), {}, ValueError, "y_true has 2 labels and y_pred has 3 classes; pass all labels as labels"),
     (([0, 1, 2], Q[:, 0]), {}, ValueError, "y_true has 3 labels and y_pred has 2 classes"),
     ((["a", "b", "b"], Q), {}, ValueError, "y_true has 2 labels and y_pred has 3 classes"),
     ((Y, Q), {"labels": [0, 1]}, ValueError, "labels has 2 labels, and y_pred has 3 classes"),
     ((Y, Q), {"labels": [0]}, ValueError, "labels has 1 labels; expected at least two"),
     ((Y, Q), {"labels": [Y]}, ValueError, "labels has shape (1, 3); expected one axis"),
-    ((Y, Q), {"labels": [0, 1, 3]}, ValueError, "y_true[2] is np.int64(2), which is not among labels [0, 1, 3]"),
-    ((["a", "b", "q"], Q), {"labels": list("abc")}, ValueError, "y_true[2] is np.str_('q'), which is not among labels ['a', 'b', 'c']"),
+    ((Y, Q), {"labels": [0, 1, 3]}, ValueError, "y_true[2] is 2, which is not among labels [0, 1, 3]"),
+    ((["a", "b", "q"], Q), {"labels": list("abc")}, ValueError, "y_true[2] is 'q', which is not among labels ['a', 'b', 'c']"),
     ((Y, Q), {"labels": list("abc")}, (TypeError, ValueError), "y_true"),
     (([0.5, 1, 2], Q), {}, ValueError, "y_true[0] is 0.5; expected labels, of which floating ones are whole numbers"),
     (([0, 1, np.nan], Q), {}, ValueError, "y_true[2] is nan"),
@@ -205,9 +209,10 @@ CALLS = [
     ((np.ma.masked_array(Y, [0, 1, 0]), Q), {}, TypeError, "y_true is a masked array"),
     ((Y, np.ma.masked_array(Q, Q == 0)), {}, TypeError, "y_pred is a masked array"),
     ((Y, Q.astype(complex)), {}, TypeError, "y_pred has dtype complex128"),
-    ((Y, Q), {"sample_weight": [1, 1]}, ValueError, "sample_weight has shape (2,); expected (3,), a weight for each row of y_pred"),
+    ((Y, Q), {"sample_weight": [1, 1]}, ValueError,
+     "sample_weight has shape (2,); expected (3,), a weight for each row of y_pred"),
     ((Y, Q), {"sample_weight": [1, np.nan, 1]}, ValueError, "sample_weight[1] is nan; expected finite weights"),
-    ((Y, Q), {"sample_weight": [1, -1, 0]}, ZeroDivisionError, "sample_weight sums to zero"),
+    ((Y, Q), {"sample_weight": [1, -1, 0]}, ValueError, "sample_weight sums to zero"),
     ((np.eye(3)[:, :2], Q), {}, ValueError, "y_true and y_pred have a different number of classes: 2 and 3"),
     ((np.eye(3) * 2, Q), {}, ValueError, "y_true[0, 0] is 2.0; expected indicators 0 and 1"),
     ((np.eye(3), Q), {"labels": Y}, ValueError, "labels were given with a matrix of indicators"),

@@ -171,7 +171,7 @@ def label_indices(y, labels, n_classes):
         found, index = _by_search(y, declared)
     if declared is None:
         if len(found) == 1:
-            raise ValueError(f"y_true has one label only, {found[0]!r}; pass all of them as labels")
+            raise ValueError(f"y_true has one label only, {found.tolist()[0]!r}; pass all of them as labels")
         if len(found) != n_classes:
             raise ValueError(f"y_true has {len(found)} labels and y_pred has {n_classes} classes; pass all labels as labels")
     return index
@@ -239,7 +239,7 @@ def _by_search(y, declared):
         index = np.minimum(np.searchsorted(declared, y), len(declared) - 1)
         fine = declared[index] == y
     except TypeError:
-        raise TypeError(f"y_true has labels of dtype {y.dtype}, which cannot be compared with labels of {declared.dtype}") from None
+        raise TypeError(f"y_true has dtype {y.dtype}, which cannot be compared with labels of {declared.dtype}") from None
     _check_declared(np.broadcast_to(np.asarray(fine, bool), y.shape), y, declared)
     return declared, np.ascontiguousarray(index, np.int64)
 
@@ -247,7 +247,7 @@ def _by_search(y, declared):
 def _check_declared(fine, y, declared):
     if not fine.all():
         place = int(np.argmin(fine))
-        raise ValueError(f"y_true[{place}] is {y[place]!r}, which is not among labels {declared.tolist()}")
+        raise ValueError(f"y_true[{place}] is {y[place:place + 1].tolist()[0]!r}, which is not among labels {declared.tolist()}")
 
 
 def out_of_order(labels):

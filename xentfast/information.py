@@ -150,7 +150,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     .. math:: D(p \,\|\, q) = \sum_c p_c \log \frac{p_c}{q_c} = H(p, q) - H(p)
 
     (Kullback & Leibler 1951), with 0·log 0 = 0, and +inf for p > 0 on q = 0. Each logarithm is that of the ratio itself, so that
-    terms keep their digits where `p` and `q` are close. The sum is not negative but for rounding, as long as both sum to the same.
+    terms keep their digits where `p` and `q` are close. Where both sum to the same, the result is not negative but for rounding.
 
     References
     ----------
@@ -206,7 +206,7 @@ def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, 
     target = gradient_output(out, p, q)
     # Along the memory that is written: axes that lie evenly there become one.
     order = sorted(range(q.ndim), key=lambda axis: -abs(target.strides[axis]))
-    p, q, grad = (array.transpose(order) for array in (p, q, target))
+    p, q, grad = (array.transpose(order).squeeze() for array in (p, q, target))
     if out is not None and not _information.slopes(_dispatch.kernels, p, q, least, largest, None, count):
         name_bad_probability(given)
     if not _information.slopes(_dispatch.kernels, p, q, least, largest, grad, count):
@@ -243,19 +243,17 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     Raises
     ------
     ValueError
-        `y_pred` holds something else than numbers from 0 to 1; lengths differ; there are as many classes as labels not; a label is
-        not among `labels`.
+        `y_pred` holds something else than numbers from 0 to 1, the first of which is named; lengths or the numbers of labels and
+        classes differ; a label is not among `labels`; the weights to divide by sum to zero.
     TypeError
         Labels cannot be sorted, or an argument is of a type that is not described.
-    ZeroDivisionError
-        The weights sum to zero, and `normalize` is true.
 
     Notes
     -----
     .. math:: \frac{\sum_i w_i \,(-\log q_{i, y_i})}{\sum_i w_i}
 
-    with q clipped to [ε, 1 − ε], ε the distance from 1 to the next number of its dtype. Computed in float64. Rows that do not sum to
-    one within √ε are used as they are, with a UserWarning, and so are `labels` that are not sorted, which name the columns
+    with q clipped to [ε, 1 − ε], ε the distance from 1 to the next number of its dtype. Computed in float64. Rows that do not
+    sum to one within √ε are used as they are, with a UserWarning, and so are `labels` that are not sorted: they name the columns
     in sorted order all the same. The result has the same bits for any memory layout, number of threads and CPU.
 
     Examples
@@ -267,8 +265,8 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     count = thread_count(n_threads, np.size(y_pred))
     call = LogLossCall(y_true, y_pred, sample_weight, labels, count)
     eps = EPSILON[name_of(float_dtype(call.q.dtype))]
-    total, fine, even = _information.log_loss(
-        _dispatch.kernels, call.q, call.classes, call.indicators, call.sample_weight, eps, 1.0 - eps, rows_slack(call.q.dtype), count)
+    total, fine, even = _information.log_loss(_dispatch.kernels, call.q, call.classes, call.indicators, call.sample_weight,
+                                              eps, 1.0 - eps, rows_slack(call.q.dtype), count)
     if not fine:
         name_bad_probability({"y_pred": y_pred})
     if not even:
@@ -279,7 +277,7 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     if not normalize:
         return total
     if call.weight_sum == 0.0:
-        raise ZeroDivisionError("sample_weight sums to zero, by which the mean would be divided")
+        raise ValueError("sample_weight sums to zero, by which the mean would be divided")
     return total / call.weight_sum
 
 
@@ -293,7 +291,7 @@ def _compared(measure, given, axis, eps, keepdims, n_threads):
     values = np.empty(reduced_shape(p.shape, axes, keepdims), value_dtype(arrays))
     merged = [one_axis_of(array, axes) for array in arrays]
     last = axes[0] if len(axes) == 1 else merged[0].ndim - 1
-    if not _information.compare(_dispatch.kernels, measure, merged[0], merged[1] if len(merged) > 1 else None, last, least, largest,
-                                values, count):
+    q = merged[1] if len(merged) == 2 else None
+    if not _information.compare(_dispatch.kernels, measure, merged[0], q, last, least, largest, values, count):
         name_bad_probability(given)
     return values[()]
