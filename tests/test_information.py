@@ -1,7 +1,9 @@
 """Probabilities: cross-entropy, entropy, divergence and the gradient, by formula, by SciPy, to the ulp and bit for bit."""
 
+import hashlib
 import re
 import tracemalloc
+import warnings
 from itertools import product
 
 import numpy as np
@@ -285,6 +287,45 @@ def test_floats_of_every_size_agree(level):
     values = {f(p.astype(a), q.astype(b)).astype(np.float32).tobytes() for f in FUNCTIONS[:1]
               for a, b in product([np.float16, ml_dtypes.bfloat16, np.float32, np.float64], repeat=2)}
     assert len(values) == 1
+
+
+# SHA-256 of what a release gives; a change needs a line under "Numerics" in CHANGELOG.md.
+GOLDEN = "d20fb1223ad9f7869eed2eefcf771f88bca70432c09c0126f43319ed9348864c"
+
+
+def test_outputs_are_those_of_the_release(level):
+    """For any compiler and processor."""
+    digest = hashlib.sha256()
+    for dtype, (n_rows, n_classes) in product(FLOATS, ((40, 1), (70, 10), (33, 97), (9, 1000), (3, 5000))):
+        places = np.arange(1, n_rows * n_classes + 1, dtype=np.uint64)
+        p, q = (places * np.uint64(odd) % np.uint64(2**32) for odd in (2654435761, 40503))
+        p, q = ((a.astype(np.float64) / 2**32).astype(dtype).reshape(n_rows, n_classes) for a in (p, q))
+        for part in everything(p, q) + everything(p, q, eps=2.0**-8):
+            digest.update(part)
+        if n_classes > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                digest.update(np.float64(xf.log_loss(np.arange(n_rows) * 7 % n_classes, q, labels=range(n_classes))).tobytes())
+    assert digest.hexdigest() == GOLDEN
+
+
+@pytest.mark.parametrize("n_classes", [3, 97, 2049])
+def test_flush_to_zero_mode_of_the_caller(level, flush_to_zero, n_classes):
+    p, q = distributions(64, n_classes)
+    predicted, y, tiny = p.copy(), np.arange(64) % n_classes, np.full(64, 1e-300)
+    predicted[3] = 1 / n_classes                                    # a row that may hold zeros alone
+    p[:, 0], q[:, 0] = 1e-310, 5e-324                               # subnormal inputs
+
+    def run():
+        loss = xf.log_loss(y, predicted, labels=range(n_classes), sample_weight=tiny, normalize=False)
+        return everything(p, q, n_threads=2), np.float64(loss).tobytes()
+
+    want = run()
+    flush_to_zero(True)
+    assert np.float32(1e-38) * np.float32(0.01) == 0                # the mode is on
+    got = run()
+    flush_to_zero(False)
+    assert got == want
 
 
 # ---- errors

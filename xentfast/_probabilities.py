@@ -16,6 +16,7 @@ from xentfast._arguments import (
     same_elements,
     weight_array,
 )
+from xentfast._threads import thread_count
 
 # The distance from 1 to the next number of each dtype; ml_dtypes' bfloat16 has no np.finfo.
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -108,29 +109,30 @@ def first_outside(array, allowed):
 class LogLossCall:
     """The checked arguments of one call to log_loss."""
 
-    __slots__ = ("classes", "indicators", "n_rows", "q", "sample_weight", "weight_sum")
+    __slots__ = ("classes", "declared", "indicators", "n_threads", "q", "sample_weight", "weight_sum")
 
     def __init__(self, y_true, y_pred, sample_weight, labels, n_threads):
         q = self.q = _prediction(y_pred)
-        self.n_rows = len(q)
-        n_classes = max(q.shape[1], 2)
-        self.classes = self.indicators = self.sample_weight = None
-        self.weight_sum = float(self.n_rows)
+        n_rows, n_classes = len(q), max(q.shape[1], 2)
+        self.n_threads = thread_count(n_threads, q.size)
+        self.classes = self.indicators = self.declared = self.sample_weight = None
+        self.weight_sum = float(n_rows)
         y = plain_array(y_true, "y_true", advice="")
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
-        if y.ndim not in (1, 2) or len(y) != self.n_rows:
-            raise ValueError(f"y_true has shape {y.shape}; expected ({self.n_rows},), a label for each row of y_pred, "
-                             f"or {(self.n_rows, n_classes)}, an indicator for each label")
+        if y.ndim not in (1, 2) or len(y) != n_rows:
+            raise ValueError(f"y_true has shape {y.shape}; expected ({n_rows},), a label for each row of y_pred, "
+                             f"or {(n_rows, n_classes)}, an indicator for each label")
         if y.ndim == 2:
             self.indicators = _indicators(y, labels, q.shape)
         else:
-            self.classes = label_indices(y, labels, n_classes)
+            self.declared = None if labels is None else _declared(labels, n_classes)
+            self.classes = label_indices(y, self.declared, n_classes)
         if sample_weight is not None:
-            weights = self.sample_weight = weight_array(sample_weight, (self.n_rows,), "sample_weight",
+            weights = self.sample_weight = weight_array(sample_weight, (n_rows,), "sample_weight",
                                                         "a weight for each row of y_pred")
             _, first_bad, self.weight_sum = _core.scan_targets(
-                _dispatch.kernels, self.n_rows, None, weights, None, 0, 0, n_threads)
+                _dispatch.kernels, n_rows, None, weights, None, 0, 0, self.n_threads)
             check_finite(weights, first_bad, "sample_weight")
 
 
@@ -157,14 +159,16 @@ def _indicators(y, labels, shape):
     return indicators
 
 
-def label_indices(y, labels, n_classes):
-    """For each label its place among the sorted ones: int64, contiguous. There are as many labels as classes."""
+def label_indices(y, declared, n_classes):
+    """For each label its place among the sorted ones: int64, contiguous. There are as many labels as classes.
+
+    `declared` are the sorted labels that may occur; None: those that do.
+    """
     kind = y.dtype.kind
     if kind == "f" or name_of(y.dtype) == "bfloat16":
         place = first_outside(y, lambda part: part == np.trunc(part))
         if place >= 0:
             raise ValueError(f"y_true[{place}] is {y[place]}; expected labels, of which floating ones are whole numbers")
-    declared = None if labels is None else _declared(labels, n_classes)
     if kind in "iub":
         found, index = _by_table(y, declared)
     else:
@@ -182,19 +186,15 @@ def _declared(labels, n_classes):
     given = plain_array(labels, "labels", advice="")
     if given.ndim != 1:
         raise ValueError(f"labels has shape {given.shape}; expected one axis")
-    declared = _sorted_labels(given, "labels")
+    try:
+        declared = np.unique(given)
+    except TypeError:
+        raise TypeError(f"labels cannot be sorted, of dtype {given.dtype}") from None
     if len(declared) < 2:
         raise ValueError(f"labels has {len(declared)} labels; expected at least two")
     if len(declared) != n_classes:
         raise ValueError(f"labels has {len(declared)} labels, and y_pred has {n_classes} classes")
     return declared
-
-
-def _sorted_labels(labels, name):
-    try:
-        return np.unique(labels)
-    except TypeError:
-        raise TypeError(f"{name} has labels that cannot be sorted, of dtype {labels.dtype}") from None
 
 
 def _by_table(y, declared):
@@ -248,11 +248,6 @@ def _check_declared(fine, y, declared):
     if not fine.all():
         place = int(np.argmin(fine))
         raise ValueError(f"y_true[{place}] is {y[place:place + 1].tolist()[0]!r}, which is not among labels {declared.tolist()}")
-
-
-def out_of_order(labels):
-    """Whether the labels as they were given are not the sorted ones."""
-    return labels is not None and not np.array_equal(np.asarray(labels), np.unique(np.asarray(labels)))
 
 
 def rows_slack(dtype):

@@ -16,7 +16,6 @@ from xentfast._probabilities import (
     float_dtype,
     gradient_output,
     name_bad_probability,
-    out_of_order,
     probability_arrays,
     rows_slack,
     value_dtype,
@@ -262,18 +261,17 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     >>> xf.log_loss(["spam", "ham", "ham", "spam"], [[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.35, 0.65]])
     0.21616187468057912
     """
-    count = thread_count(n_threads, np.size(y_pred))
-    call = LogLossCall(y_true, y_pred, sample_weight, labels, count)
+    call = LogLossCall(y_true, y_pred, sample_weight, labels, n_threads)
     eps = EPSILON[name_of(float_dtype(call.q.dtype))]
     total, fine, even = _information.log_loss(_dispatch.kernels, call.q, call.classes, call.indicators, call.sample_weight,
-                                              eps, 1.0 - eps, rows_slack(call.q.dtype), count)
+                                              eps, 1.0 - eps, rows_slack(call.q.dtype), call.n_threads)
     if not fine:
         name_bad_probability({"y_pred": y_pred})
     if not even:
         warnings.warn("rows of y_pred do not sum to one; pass probabilities", UserWarning, stacklevel=2)
-    if out_of_order(labels):
+    if call.declared is not None and not np.array_equal(call.declared, labels):
         warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
-                      f"{np.unique(labels).tolist()}", UserWarning, stacklevel=2)
+                      f"{call.declared.tolist()}", UserWarning, stacklevel=2)
     if not normalize:
         return total
     if call.weight_sum == 0.0:

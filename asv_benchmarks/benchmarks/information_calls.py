@@ -33,7 +33,7 @@ def make_call(function, *, shape, axis, dtype, n_threads, out, eps, labels):
 
 def probabilities(rng, shape, axis, dtype):
     """Rows that sum to one as nearly as the dtype allows."""
-    numbers = np.resize(rng.uniform(0.1, 1.0, PERIOD).astype(np.float32), shape)
+    numbers = np.resize(rng.uniform(0.1, 1.0, PERIOD), shape)
     numbers /= numbers.sum(axis, keepdims=True)
     return numbers.astype(dtype)
 
