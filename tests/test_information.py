@@ -17,9 +17,7 @@ from tolerances import DIVERGENCE, ENTROPY, IDENTITY, TWIN, ulp
 import xentfast as xf
 from xentfast import _dispatch
 
-settings.register_profile("information", max_examples=40, deadline=None, derandomize=True)
-settings.load_profile("information")
-
+PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
 LEVELS = _dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 31, 32, 33, 63, 64, 65, 97, 1024, 1025, 3000]
 FLOATS = [np.float16, np.float32, np.float64]
@@ -484,6 +482,7 @@ SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 140))
 SEEDS = st.integers(0, 2**32 - 1)
 
 
+@PROPERTY
 @given(SHAPES, SEEDS)
 def test_divergence_is_not_negative(shape, seed):
     p, q = distributions(*shape, seed=seed)
@@ -492,6 +491,7 @@ def test_divergence_is_not_negative(shape, seed):
     assert np.all(xf.entropy(p) <= np.log(shape[1]) * (1 + TWIN[p.dtype]) + TWIN[p.dtype]) and np.all(xf.entropy(p) >= 0)
 
 
+@PROPERTY
 @given(SHAPES, SEEDS)
 def test_cross_entropy_is_entropy_and_divergence(shape, seed):
     p, q = distributions(*shape, seed=seed)
@@ -500,6 +500,7 @@ def test_cross_entropy_is_entropy_and_divergence(shape, seed):
     assert np.all(np.abs(joint - own - xf.kl_divergence(p, q)) <= IDENTITY * ulp(joint + own, np.float64))
 
 
+@PROPERTY
 @given(SHAPES, SEEDS)
 def test_the_gradient_is_that_of_the_value(shape, seed):
     """Linear in p: Σ grad·q = −Σ p where q > 0."""

@@ -109,6 +109,8 @@ def test_lists_integers_and_columns():
     close(xf.log_loss([0, 1, 1], [0.25, 0.5, 1]), oracle([0, 1, 1], [0.25, 0.5, 1]))
     close(xf.log_loss([[0], [1]], [0.25, 0.5]), oracle([0, 1], [0.25, 0.5]))
     close(xf.log_loss([True, False], np.array([True, False])), oracle([1, 0], [1.0, 0.0]))
+    close(xf.log_loss([True, True], [0.25, 0.5], labels=[False, True]), oracle([1, 1], [0.25, 0.5], labels=[0, 1]))
+    close(xf.log_loss([1, 1], [0.25, 0.5], labels=[0.0, 1.0]), oracle([1, 1], [0.25, 0.5], labels=[0, 1]))
     close(xf.log_loss([0, 1], [0.25, 0.5], sample_weight=[2, 1]), oracle([0, 1], [0.25, 0.5], sample_weight=[2, 1]))
     close(xf.log_loss([0, 1], [0.25, 0.5], sample_weight=[2, -1]), oracle([0, 1], [0.25, 0.5], sample_weight=[2, -1]))
 

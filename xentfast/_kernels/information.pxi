@@ -327,22 +327,23 @@ cdef inline double higher(double a, double b) noexcept nogil:
     return b if b > a else a
 
 
-cdef inline void check_values(const double* q, Py_ssize_t n, RowCheck* check) noexcept nogil:
+cdef inline void check_values(const real* q, Py_ssize_t n, RowCheck* check) noexcept nogil:
     """Sum and range of q[0 : n] join those before."""
     cdef double sums[LANES]
-    cdef double least[LANES]
-    cdef double largest[LANES]
-    cdef const double* block
+    cdef real least[LANES]
+    cdef real largest[LANES]
+    cdef const real* block
     cdef Py_ssize_t start, lane
     if n >= LANES:
         for lane in range(LANES):
-            sums[lane] = least[lane] = largest[lane] = 0.0
+            sums[lane] = 0.0
+            least[lane] = largest[lane] = 0
         for start in range(n // LANES):
             block = q + start * LANES
             for lane in range(LANES):
                 sums[lane] += block[lane]
-                least[lane] = lower(least[lane], block[lane])
-                largest[lane] = higher(largest[lane], block[lane])
+                least[lane] = block[lane] if block[lane] < least[lane] else least[lane]
+                largest[lane] = block[lane] if block[lane] > largest[lane] else largest[lane]
         for lane in range(LANES):
             check.least = lower(check.least, least[lane])
             check.largest = higher(check.largest, largest[lane])
@@ -353,28 +354,28 @@ cdef inline void check_values(const double* q, Py_ssize_t n, RowCheck* check) no
         check.largest = higher(check.largest, q[start])
 
 
-cdef inline const double* values_of(const Operand* operand, ValueType type, const char* place, Py_ssize_t n,
-                                    double* buffer) noexcept nogil:
-    """In place where they are contiguous float64."""
-    if type == FLOAT64 and operand.step == 8:
-        return <const double*>place
-    read_doubles(place, operand.step, type, n, buffer)
-    return buffer
+cdef inline double check_for_label(const real* q, Py_ssize_t n, Py_ssize_t label, RowCheck* check) noexcept nogil:
+    """q[label], or 0 where that is none of q[0 : n]."""
+    check_values(q, n, check)
+    return q[label] if 0 <= label < n else 0.0
 
 
 cdef inline double label_probability(const LogLoss* problem, Py_ssize_t row, RowCheck* check, double* q) noexcept nogil:
-    """What row `row` gives its label, as yet unclipped."""
+    """What row `row` gives its label, as yet unclipped. Contiguous float32 and float64 are read where they are."""
     cdef const char* place = problem.q.data + row * problem.q.strides[0]
     cdef Py_ssize_t label = problem.classes[row]
     cdef Py_ssize_t start = 0, n
-    cdef const double* values
     cdef double chosen = 0.0
     while start < problem.n_classes:
         n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
-        values = values_of(&problem.q, problem.q_type, place + start * problem.q.step, n, q)
-        check_values(values, n, check)
-        if start <= label < start + n:
-            chosen = values[label - start]
+        if problem.q_type == FLOAT64 and problem.q.step == 8:
+            chosen += check_for_label(<const double*>place, n, label - start, check)
+        elif problem.q_type == FLOAT32 and problem.q.step == 4:
+            chosen += check_for_label(<const float*>place, n, label - start, check)
+        else:
+            read_doubles(place, problem.q.step, problem.q_type, n, q)
+            chosen += check_for_label(<const double*>q, n, label - start, check)
+        place += n * problem.q.step
         start += n
     return chosen
 
@@ -388,7 +389,7 @@ cdef inline double indicated_loss(const LogLoss* problem, Py_ssize_t row, RowChe
         read_doubles(problem.indicators.data + row * problem.indicators.strides[0] + start * problem.indicators.step,
                      problem.indicators.step, problem.indicator_type, n, p)
         read_doubles(problem.q.data + row * problem.q.strides[0] + start * problem.q.step, problem.q.step, problem.q_type, n, q)
-        check_values(q, n, check)
+        check_values(<const double*>q, n, check)
         sum_terms(p, q, n, 1, problem.least, problem.largest, CROSS_ENTROPY)
         loss += p[0]
         start += n
