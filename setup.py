@@ -28,6 +28,9 @@ if X86_64:
     LEVELS["x86_64_v3"] = (["-march=x86-64-v3"], ["/arch:AVX2"])
     LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
 
+# Beside the kernels, which are compiled once for each level.
+MODULES = ["_core", "_checks", "_fills", "_information", "_philox"]
+
 STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
     "msvc": ["/std:c11", "/fp:precise"],
@@ -133,7 +136,7 @@ def extension(name):
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension(name) for name in ("_core", "_checks", "_fills", "_philox", *(f"_kernels.{level}" for level in LEVELS))],
+        [extension(name) for name in (*MODULES, *(f"_kernels.{level}" for level in LEVELS))],
         language_level=3,
         include_path=["."],
         compiler_directives={

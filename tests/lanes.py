@@ -3,12 +3,14 @@
     python tests/lanes.py exp_float            # every float32 from -131 to 0: some minutes
     python tests/lanes.py exp_double           # ten million values
     python tests/lanes.py log1p_double
+    python tests/lanes.py log_double
+    python tests/lanes.py log_ratio
     python tests/lanes.py normal_float         # whole variates, ten million each
     python tests/lanes.py normal_double
     python tests/lanes.py truncated_float      # cut at ±2
     python tests/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi and normal.pxi.
+The figures stand above each function in xentfast/_kernels/lanes.pxi, normal.pxi and information.pxi.
 """
 
 import sys
@@ -38,6 +40,20 @@ def exp_double_error(x):
 def log1p_double_error(x):
     exact = np.log1p(x.astype(np.longdouble))
     return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float64)
+
+
+def log_double_error(x):
+    exact = np.log(x.astype(np.longdouble))
+    return np.abs(_dispatch.kernels.log(x) - exact) / ulp(exact, np.float64)
+
+
+def log_ratio_error(pairs):
+    """Of p/q in two columns; by log1p of the exact difference where they are close."""
+    p, q = pairs.T.copy().astype(np.longdouble)
+    near = np.abs(p - q) < q / 4
+    with np.errstate(all="ignore"):
+        exact = np.where(near, np.log1p((p - q) / q), np.log(p / q))
+    return np.abs(_dispatch.kernels.log_ratio(*pairs.T) - exact) / ulp(exact, np.float64)
 
 
 def bits_of(start, n, double):
@@ -96,10 +112,28 @@ def ten_million(low, high, sign, logarithmic):
         yield sign * (10.0**x if logarithmic else x)
 
 
+def probabilities():
+    """Twenty million numbers from 5·10⁻³²⁴ to 1, half of them above ½."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        yield np.maximum(10.0 ** rng.uniform(-323.5, 0.0, 1_000_000), 5e-324)
+        yield rng.uniform(0.5, 1.0, 1_000_000)
+
+
+def pairs():
+    """As many pairs, half of them closer to each other than 10⁻³."""
+    rng = np.random.default_rng(1)
+    for p in probabilities():
+        yield np.stack([p, rng.permutation(p)], 1)
+        yield np.stack([p, np.clip(p * (1 + 10.0 ** rng.uniform(-16, -3, len(p))), 5e-324, 1)], 1)
+
+
 MEASURES = {
     "exp_float": (exp_float_error, lambda: every_float(131.0)),
     "exp_double": (exp_double_error, lambda: ten_million(0.0, 1050.0, -1, False)),
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
+    "log_double": (log_double_error, probabilities),
+    "log_ratio": (log_ratio_error, pairs),
     "normal_float": (partial(normal_error, dtype=np.float32), millions),
     "normal_double": (partial(normal_error, dtype=np.float64), millions),
     "truncated_float": (partial(truncated_error, bound=2.0), millions),
@@ -114,7 +148,7 @@ def largest_error(name):
     for x in values():
         error = measure(x)
         at = int(np.argmax(error))
-        worst = max(worst, (float(error[at]), float(x[at]) if isinstance(x, np.ndarray) else x + at))
+        worst = max(worst, (float(error[at]), x[at].tolist() if isinstance(x, np.ndarray) else x + at))
     return worst
 
 

@@ -66,3 +66,40 @@ def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, 
     if reduction == "none":
         return losses, grad
     return (losses.sum(), grad) if reduction == "sum" else (losses.sum() / total, grad / total)
+
+
+def terms(p, q, log, eps=None, dtype=np.float64):
+    """p·log(…) with 0·log 0 = 0; `log` gets p and the clipped q."""
+    p, q = np.broadcast_arrays(np.asarray(p, dtype), np.asarray(q, dtype))
+    q = q if eps is None else np.clip(q, eps, 1 - eps)
+    with np.errstate(all="ignore"):
+        return np.where(p == 0, 0, p * log(p, q))
+
+
+def probability_cross_entropy(p, q, axis=-1, eps=None, dtype=np.float64, keepdims=False):
+    return terms(p, q, lambda p, q: -np.log(q), eps, dtype).sum(axis, keepdims=keepdims)
+
+
+def entropy(p, axis=-1, dtype=np.float64, keepdims=False):
+    return probability_cross_entropy(p, p, axis, None, dtype, keepdims)
+
+
+def kl_divergence(p, q, axis=-1, eps=None, dtype=np.float64, keepdims=False):
+    return terms(p, q, lambda p, q: np.log(p / q), eps, dtype).sum(axis, keepdims=keepdims)
+
+
+def cross_entropy_grad(p, q, eps=None, dtype=np.float64):
+    p, q = np.broadcast_arrays(np.asarray(p, dtype), np.asarray(q, dtype))
+    with np.errstate(all="ignore"):
+        grad = np.where(p == 0, 0, -p / q)
+    return grad if eps is None else np.where((q < eps) | (q > 1 - eps), 0, grad)
+
+
+def log_loss(y_true, y_pred, sample_weight=None, normalize=True):
+    """Labels of any kind, all of which occur."""
+    q = np.asarray(y_pred)
+    eps = np.finfo(q.dtype).eps
+    q = np.clip(q.astype(np.float64), eps, 1 - eps)
+    losses = -np.log(q[np.arange(len(q)), np.unique(y_true, return_inverse=True)[1]])
+    weights = np.ones(len(q)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    return (losses * weights).sum() / (weights.sum() if normalize else 1)

@@ -1,4 +1,4 @@
-"""The kernels' own exp and log1p: their error bounds, their ends, and that no level rounds differently."""
+"""The kernels' own exp, log1p, log and log of a ratio: their error bounds, their ends, and that no level rounds differently."""
 
 import lanes
 import numpy as np
@@ -23,6 +23,25 @@ def test_exp_double(level):
 def test_log1p_double(level):
     u = np.concatenate([np.geomspace(1e-300, 1e300, 300_000), np.linspace(0.1, 10, 100_000)])
     assert lanes.log1p_double_error(u).max() <= tolerances.LOG1P_DOUBLE
+
+
+def test_log_double(level):
+    x = np.concatenate([np.geomspace(5e-324, 1, 200_000), np.linspace(0.5, 1, 200_001), 1 - np.geomspace(1e-16, 0.5, 100_000)])
+    assert lanes.log_double_error(x).max() <= tolerances.LOG_DOUBLE
+
+
+def test_log_ratio(level):
+    x = np.concatenate([np.geomspace(5e-324, 1, 100_000), np.linspace(0.01, 1, 100_000)])
+    order = np.random.default_rng(3).permutation(len(x))
+    for y in (x[order], x[::-1].copy(), np.minimum(x * (1 + np.geomspace(1e-16, 0.5, len(x))), 1), np.roll(x, 1)):
+        assert lanes.log_ratio_error(np.stack([x, y], 1)).max() <= tolerances.LOG_RATIO
+
+
+def test_log_ends(level):
+    x = np.array([1.0, 0.0, 5e-324, 0.5])
+    assert np.array_equal(_dispatch.kernels.log(x), [0.0, -np.inf, np.log(5e-324), np.log(0.5)])
+    x = np.array([5e-324, 1.0, 0.3, 1e-310])
+    assert np.array_equal(_dispatch.kernels.log_ratio(x, x), np.zeros(4))
 
 
 def test_the_oracle_itself():

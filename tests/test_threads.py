@@ -29,7 +29,13 @@ def weights(n_threads=None):
     return b"".join(array.tobytes() for array in params.values())
 
 
-WORK = [digest, weights]
+def probabilities(n_threads=None):
+    p = np.linspace(0, 1, 600_000).reshape(2, 300, 1000)
+    return b"".join(value.tobytes() for value in (xf.kl_divergence(*p, n_threads=n_threads), xf.cross_entropy_grad(
+        *p, n_threads=n_threads), xf.entropy(p, axis=(1, 2), n_threads=n_threads)))
+
+
+WORK = [digest, weights, probabilities]
 
 
 def fresh(code, **environment):

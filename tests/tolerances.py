@@ -27,6 +27,18 @@ TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
 # Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
 EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE = 0.977, 0.95, 0.80
 
+LOG_DOUBLE, LOG_RATIO = 0.90, 1.60          # from information.pxi
+
+# Entropy and cross-entropy, whose terms have one sign: in float64 within 4 ulp (1.5 seen: logarithm, product, and what is left
+# of a tree's roundings); in float32 the nearest number or its neighbour, since all is computed in float64.
+ENTROPY = {np.dtype(np.float32): 1.0, np.dtype(np.float64): 4.0}
+# The divergence has terms of either sign: the same, in ulp of the sum of their sizes.
+DIVERGENCE = ENTROPY
+# H(p, q) − H(p) − KL(p‖q), in ulp of H(p, q) + H(p): three such values and two additions.
+IDENTITY = 4.0 + 4.0 + 4.0 + 2.0
+# A mean of log losses in float64 against scikit-learn's, which computes in the dtype of the probabilities: relative.
+LOG_LOSS = {np.dtype(np.float16): 4e-3, np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
+
 
 def loss_bound(loss, dtype):
     """Guarantee 2 for exact losses, in ulp."""

@@ -2,6 +2,7 @@
 
 from xentfast import init, random
 from xentfast._config import __version__, show_config
+from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
 from xentfast.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
@@ -11,7 +12,12 @@ from xentfast.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "__version__",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "entropy",
     "init",
+    "kl_divergence",
+    "log_loss",
     "log_softmax",
     "logsumexp",
     "random",

@@ -108,6 +108,22 @@ def sorted_axes(axis, ndim):
     return (one_axis(axis, ndim),)
 
 
+def one_axis_of(x, axes):
+    """`x` with the given axes made one, the last; `x` itself where there is but one."""
+    if len(axes) <= 1:
+        return x
+    kept = [i for i in range(x.ndim) if i not in axes]
+    n_classes = math.prod(x.shape[i] for i in axes)
+    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [n_classes])
+
+
+def reduced_shape(shape, axes, keepdims):
+    """`shape` without the axes, or with length one for them."""
+    if keepdims:
+        return tuple(1 if i in axes else length for i, length in enumerate(shape))
+    return tuple(length for i, length in enumerate(shape) if i not in axes)
+
+
 def real_number(value, name):
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is {value!r}; expected a number")

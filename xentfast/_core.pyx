@@ -18,7 +18,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Fill, KernelTable, Operand, Problem, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Fill, KernelTable, LogLoss, Operand, Problem, RowKernels)
 
 cnp.import_array()
 
@@ -57,7 +57,8 @@ cdef class Kernels:
         self.level = level
         self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
         if (self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem)
-                or self.table.fill_bytes != sizeof(Fill)):
+                or self.table.fill_bytes != sizeof(Fill) or self.table.comparison_bytes != sizeof(Comparison)
+                or self.table.log_loss_bytes != sizeof(LogLoss)):
             raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):
@@ -90,6 +91,22 @@ cdef class Kernels:
         self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
         return result
 
+    def log(self, x):
+        """The kernels' own log (float64): for the accuracy tests."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        self.table.log_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log_ratio(self, x, y):
+        """The kernels' own log(x/y) (float64): for the accuracy tests."""
+        cdef cnp.ndarray first = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray second = cnp.PyArray_GETCONTIGUOUS(y)
+        cdef cnp.ndarray result = np.empty_like(first)
+        self.table.log_ratio(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
+                             <double*>cnp.PyArray_DATA(result), min(first.size, second.size))
+        return result
+
 
 include "_ranges.pxi"
 
@@ -97,42 +114,11 @@ include "_ranges.pxi"
 # ---- arrays to rows
 
 
-cdef void set_operand(Operand* operand, cnp.ndarray array, int axis) noexcept:
-    """Byte strides of every axis but the class axis."""
-    cdef int i, n = 0
-    operand.data = <char*>cnp.PyArray_DATA(array)
-    operand.step = cnp.PyArray_STRIDE(array, axis)
-    for i in range(cnp.PyArray_NDIM(array)):
-        if i != axis:
-            operand.strides[n] = cnp.PyArray_STRIDE(array, i)
-            n += 1
-
-
-cdef bint mergeable(const Operand* operand, int outer, int inner, Py_ssize_t length) noexcept nogil:
-    return operand.data == NULL or operand.strides[outer] == operand.strides[inner] * length
-
-
-cdef void merge_axes(Problem* problem) noexcept nogil:
-    """Row axes of length 1 go; neighbours that every operand walks evenly become one."""
-    cdef int axis, last = -1
-    for axis in range(problem.n_axes):
-        if problem.shape[axis] == 1:
-            continue
-        if last >= 0 and (mergeable(&problem.logits, last, axis, problem.shape[axis])
-                          and mergeable(&problem.out, last, axis, problem.shape[axis])
-                          and mergeable(&problem.soft, last, axis, problem.shape[axis])
-                          and mergeable(&problem.hess, last, axis, problem.shape[axis])
-                          and mergeable(&problem.where, last, axis, problem.shape[axis])):
-            problem.shape[last] *= problem.shape[axis]
-        else:
-            last += 1
-            problem.shape[last] = problem.shape[axis]
-        problem.logits.strides[last] = problem.logits.strides[axis]
-        problem.out.strides[last] = problem.out.strides[axis]
-        problem.soft.strides[last] = problem.soft.strides[axis]
-        problem.hess.strides[last] = problem.hess.strides[axis]
-        problem.where.strides[last] = problem.where.strides[axis]
-    problem.n_axes = last + 1
+cdef void merge_problem(Problem* problem) noexcept nogil:
+    cdef Operand* operands[5]
+    operands[0], operands[1], operands[2] = &problem.logits, &problem.out, &problem.soft
+    operands[3], operands[4] = &problem.hess, &problem.where
+    problem.n_axes = merge_axes(problem.n_axes, problem.shape, operands, 5)
 
 
 cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
@@ -228,7 +214,7 @@ cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, i
     cdef int axis
     for axis in range(problem.n_axes):
         n_rows *= problem.shape[axis]
-    merge_axes(problem)
+    merge_problem(problem)
     n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
         problem.stream = False

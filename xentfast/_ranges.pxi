@@ -1,4 +1,5 @@
-# Ranges of rows to threads, and their values to an array or to one number: what every module with such loops includes.
+# Arrays to rows, ranges of rows to threads, and their values to an array or to one number: what every module with such loops
+# includes.
 #
 # Row values are added over blocks of rows in one tree, and the blocks in order, with the rounding errors summed beside
 # (Neumaier 1974). The result depends on the values and their order alone.
@@ -7,7 +8,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from xentfast._kernels.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, RangeKernel, ValueType)
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, RangeKernel, ValueType)
 
 include "_kernels/bits.pxi"
 
@@ -175,3 +176,38 @@ cdef int value_type(cnp.ndarray array) except -1:
     if array.dtype.name == "bfloat16":
         return BFLOAT16
     raise TypeError(f"no kernel reads {array.dtype}")
+
+
+cdef void set_operand(Operand* operand, cnp.ndarray array, int axis) noexcept:
+    """Byte strides of every axis but the class axis."""
+    cdef int i, n = 0
+    operand.data = <char*>cnp.PyArray_DATA(array)
+    operand.step = cnp.PyArray_STRIDE(array, axis)
+    for i in range(cnp.PyArray_NDIM(array)):
+        if i != axis:
+            operand.strides[n] = cnp.PyArray_STRIDE(array, i)
+            n += 1
+
+
+cdef bint mergeable(const Operand* operand, int outer, int inner, Py_ssize_t length) noexcept nogil:
+    return operand.data == NULL or operand.strides[outer] == operand.strides[inner] * length
+
+
+cdef int merge_axes(int n_axes, Py_ssize_t* shape, Operand** operands, int n_operands) noexcept nogil:
+    """Row axes of length 1 go; neighbours that every operand walks evenly become one. How many are left."""
+    cdef int axis, i, last = -1
+    cdef bint even
+    for axis in range(n_axes):
+        if shape[axis] == 1:
+            continue
+        even = last >= 0
+        for i in range(n_operands):
+            even = even and mergeable(operands[i], last, axis, shape[axis])
+        if even:
+            shape[last] *= shape[axis]
+        else:
+            last += 1
+            shape[last] = shape[axis]
+        for i in range(n_operands):
+            operands[i].strides[last] = operands[i].strides[axis]
+    return last + 1

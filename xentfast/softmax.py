@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,10 @@ from xentfast import _core, _dispatch
 from xentfast._arguments import (
     check_output,
     float_array,
+    one_axis_of,
     output_array,
     passes_cache,
+    reduced_shape,
     reduction_axes,
 )
 from xentfast._threads import thread_count
@@ -136,9 +137,8 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, keepdims
     """
     x = float_array(x, "x")
     axes = reduction_axes(axis, x, "x")
-    rows = tuple(1 if i in axes else length for i, length in enumerate(x.shape))
-    shape = rows if keepdims else tuple(length for i, length in enumerate(x.shape) if i not in axes)
-    merged = _one_axis(x, axes)
+    shape = reduced_shape(x.shape, axes, keepdims)
+    merged = one_axis_of(x, axes)
     last = axes[0] if merged is x else merged.ndim - 1
     count = thread_count(n_threads, x.size)
     if out is not None:
@@ -157,7 +157,7 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, keepdims
 def _normalised(x, axis, out, n_threads, result):
     x = float_array(x, "x")
     axes = reduction_axes(axis, x, "x")
-    merged = _one_axis(x, axes)
+    merged = one_axis_of(x, axes)
     last = axes[0] if merged is x else merged.ndim - 1
     count = thread_count(n_threads, x.size)
     out = output_array(out, x)
@@ -168,12 +168,3 @@ def _normalised(x, axis, out, n_threads, result):
         kept = [i for i in range(x.ndim) if i not in axes]
         out.transpose(kept + list(axes))[...] = target.reshape([x.shape[i] for i in kept] + [x.shape[i] for i in axes])
     return out
-
-
-def _one_axis(x, axes):
-    """`x` with the given axes made one, the last; `x` itself where there is but one."""
-    if len(axes) <= 1:
-        return x
-    kept = [i for i in range(x.ndim) if i not in axes]
-    n_classes = math.prod(x.shape[i] for i in axes)
-    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [n_classes])

@@ -9,8 +9,9 @@
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.table cimport (
-    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32, INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES,
-    NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Fill, KernelTable, Operand, Problem, ValueType)
+    BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32,
+    INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Comparison, Fill, KernelTable,
+    LogLoss, Measure, Operand, Problem, ValueType)
 
 include "bits.pxi"
 include "lanes.pxi"
@@ -26,6 +27,7 @@ include "tiles.pxi"
 include "ranges.pxi"
 include "normal.pxi"
 include "fills.pxi"
+include "information.pxi"
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
@@ -111,6 +113,8 @@ cdef KernelTable TABLE
 TABLE.table_bytes = sizeof(KernelTable)
 TABLE.problem_bytes = sizeof(Problem)
 TABLE.fill_bytes = sizeof(Fill)
+TABLE.comparison_bytes = sizeof(Comparison)
+TABLE.log_loss_bytes = sizeof(LogLoss)
 TABLE.lanes = LANES
 TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
@@ -123,6 +127,14 @@ TABLE.of_double.tiles = tiles_double
 TABLE.of_double.sweep = sweep_double
 TABLE.of_double.settle = settle_double
 TABLE.of_double.scale = scale_double
+TABLE.of_probabilities.rows = compare_rows
+TABLE.of_probabilities.chunks = compare_chunks
+TABLE.of_probabilities.add_chunks = add_chunks
+TABLE.of_probabilities.slopes = slope_chunks
+TABLE.of_probabilities.log_loss = log_loss_rows
+TABLE.of_probabilities.rows_at_once = choose_rows
+TABLE.of_probabilities.chunk = TERMS
+TABLE.of_probabilities.scratch_bytes = 2 * TILE_TERMS * sizeof(double)
 TABLE.weigh = weigh
 TABLE.count_classes = count_classes
 TABLE.random_chunk = random_chunk
@@ -130,5 +142,7 @@ TABLE.scratch_bytes = scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double
 TABLE.log1p_double = lanes_log1p_double
+TABLE.log_double = lanes_log_double
+TABLE.log_ratio = lanes_log_ratio
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.table", NULL)

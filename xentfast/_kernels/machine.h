@@ -148,6 +148,16 @@ static inline ptrdiff_t xf_to_float16(const float *source, ptrdiff_t n, uint16_t
     return i;
 }
 
+/* 1 into a flag that other threads may be raising too. */
+static inline void xf_raise_flag(int *flag)
+{
+#if defined(__GNUC__)
+    __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#else
+    *(volatile int *)flag = 1;
+#endif
+}
+
 /* Non-temporal stores are weakly ordered: make them visible before another thread is told of them. */
 static inline void xf_stream_done(void)
 {

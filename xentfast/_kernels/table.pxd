@@ -61,6 +61,45 @@ cdef struct Problem:
     bint again                      # … or the second sweep computes them anew
     bint stream                     # `out` goes past the cache
 
+# What is added up over the classes of two probabilities p and q.
+cdef enum Measure:
+    CROSS_ENTROPY = 0       # −p·log q
+    ENTROPY = 1             # −p·log p; there is no q
+    DIVERGENCE = 2          # p·log(p/q)
+
+# A whole call on probabilities, in rows as a Problem's; or its gradient, whose rows are those of the memory.
+cdef struct Comparison:
+    Measure measure
+    int n_axes
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t n_classes
+    Py_ssize_t rows_at_once         # neighbours on the last axis that go side by side
+    Operand p
+    Operand q                       # data is NULL where there is none
+    Operand out                     # of the gradient
+    ValueType p_type
+    ValueType q_type
+    ValueType out_type
+    double least                    # q is clipped to what lies between
+    double largest
+    const double* chunk_sums        # of every chunk of every row, once they are there
+    int* bad                        # becomes 1 where p or q is no probability
+
+# A call of log_loss: rows of probabilities q, and each row's label or indicators.
+cdef struct LogLoss:
+    Py_ssize_t n_classes            # 1: q is the probability of label 1 of two
+    Operand q
+    Operand indicators              # of which labels a row has, 0 or 1 for each class; data is NULL where `classes` tells
+    ValueType q_type
+    ValueType indicator_type
+    const int64_t* classes
+    const double* sample_weight     # or NULL: 1
+    double least                    # q is clipped to what lies between
+    double largest
+    double slack                    # how far from 1 a row may sum
+    int* bad                        # becomes 1 where q is no probability …
+    int* uneven                     # … and where a row does not sum to 1
+
 cdef enum:
     GROUP = 64              # elements of a fill that are made together
     FILL_CHUNK = 1024       # at most so many at a time: words, variates and values stay in L1
@@ -108,6 +147,7 @@ ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_cla
 ctypedef void (*FillKernel)(const Fill* fill, uint64_t group, Py_ssize_t n_groups, void* values) noexcept nogil
 ctypedef void (*FloatLanes)(const float* x, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoubleLanes)(const double* x, double* y, Py_ssize_t n) noexcept nogil
+ctypedef void (*DoublePairs)(const double* x, const double* y, double* z, Py_ssize_t n) noexcept nogil
 
 cdef struct RowKernels:             # for one dtype
     RangeKernel rows                # classes along the lanes
@@ -116,14 +156,27 @@ cdef struct RowKernels:             # for one dtype
     SettleKernel settle
     ChunkKernel scale
 
+cdef struct ProbabilityKernels:
+    RangeKernel rows                # of a Comparison
+    RangeKernel chunks              # its chunks, counted through all rows …
+    RangeKernel add_chunks          # … and their sums to rows
+    RangeKernel slopes              # the gradient's chunks
+    RangeKernel log_loss            # rows of a LogLoss
+    Py_ssize_t (*rows_at_once)(const Comparison* comparison) noexcept nogil
+    Py_ssize_t chunk                # classes of a chunk
+    Py_ssize_t scratch_bytes
+
 cdef struct KernelTable:
-    Py_ssize_t table_bytes          # sizeof(KernelTable), sizeof(Problem) and sizeof(Fill) where the level was compiled
+    Py_ssize_t table_bytes          # sizeof(KernelTable) and of the calls' structs where the level was compiled
     Py_ssize_t problem_bytes
     Py_ssize_t fill_bytes
+    Py_ssize_t comparison_bytes
+    Py_ssize_t log_loss_bytes
     Py_ssize_t lanes
     Py_ssize_t chunk_bytes
     RowKernels of_float
     RowKernels of_double
+    ProbabilityKernels of_probabilities
     RangeKernel weigh
     CountKernel count_classes
     FillKernel random_chunk
@@ -131,3 +184,5 @@ cdef struct KernelTable:
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double
     DoubleLanes log1p_double
+    DoubleLanes log_double
+    DoublePairs log_ratio

@@ -1,0 +1,464 @@
+# Probabilities: cross-entropy, entropy and divergence over the classes of a row, the gradient, and log_loss.
+#
+# A term is a function of one p and one q. The terms of a chunk of TERMS classes are added in one tree, whose shape depends on
+# their places alone (a sum of 1 024 passes ten roundings, and none where all terms are equal and their number a power of two),
+# and the chunks in order, with the rounding errors summed beside (Neumaier 1974).
+#
+# Neighbouring rows may go side by side: the term of class c of row r then stands at [c·rows + r], and the same tree runs over
+# all of them. That serves few classes, and a class axis that is not the last.
+#
+# A number that is no probability makes its term nan, which nothing else does, and its row's value too.
+
+cdef enum:
+    TERMS = 1024                # classes of a chunk
+    TILE_TERMS = 16384          # classes · rows that are held at a time, at most …
+    TILE_ROWS = 64              # … and rows
+    FEW_TERMS = 64              # up to so many classes, rows go side by side
+
+cdef extern from "machine.h":
+    void xf_raise_flag(int* flag) noexcept nogil
+
+
+# log x for a finite x ≥ 0, −inf for 0. A subnormal is scaled into the normal range first. Largest error seen over 10⁷ values
+# from 5·10⁻³²⁴ to 1 and as many between ½ and 1: 0.84 ulp (python tests/lanes.py log_double).
+cdef inline double log_probability(double x) noexcept nogil:
+    cdef double f, k
+    k = log_exponent_double(x * 18014398509481984.0 if x < DBL_MIN else x, &f)          # 2⁵⁴
+    k = k - 54.0 if x < DBL_MIN else k
+    k = log_double(k, f, k * 1.9082149292705877e-10)
+    return -INFINITY if x == 0.0 else k
+
+
+# log(p/q) for finite p, q > 0, as accurate near 1 as elsewhere: both are taken apart into a power of two and a number m from 1
+# to 2; one m is halved or doubled so that m_p/m_q lies between √½ and √2; their difference is exact then (Sterbenz 1974), and
+# u = (m_p − m_q)/m_q is rounded once. Largest error seen over 2·10⁷ pairs from 5·10⁻³²⁴ to 1, and as many closer to each other
+# than 10⁻³: 1.53 ulp (python tests/lanes.py log_ratio).
+cdef inline double log_ratio(double p, double q) noexcept nogil:
+    cdef double p_part, q_part, k
+    k = exponent_of(p, &p_part) - exponent_of(q, &q_part)
+    k = k + 1.0 if p_part > 1.4142135623730951 * q_part else k
+    p_part = p_part * 0.5 if p_part > 1.4142135623730951 * q_part else p_part
+    k = k - 1.0 if q_part > 1.4142135623730951 * p_part else k
+    p_part = p_part * 2.0 if q_part > 1.4142135623730951 * p_part else p_part
+    return log_double(k, (p_part - q_part) / q_part, k * 1.9082149292705877e-10)
+
+
+cdef inline double exponent_of(double x, double* part) noexcept nogil:
+    """x = 2ᵏ·part, 1 ≤ part < 2 → k"""
+    cdef uint64_t bits = xf_bits64(x * 18014398509481984.0 if x < DBL_MIN else x)
+    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
+    part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    return k - 54.0 if x < DBL_MIN else k
+
+
+cdef inline double clipped(double q, double least, double largest) noexcept nogil:
+    q = least if q < least else q
+    return largest if q > largest else q
+
+
+cdef inline double checked(double term, double p) noexcept nogil:
+    """The term, or nan where p is no probability; nan fails both comparisons."""
+    term = term if p >= 0.0 else NAN
+    return term if p <= 1.0 else NAN
+
+
+cdef inline double term_of(double p, double q, double least, double largest, Measure measure) noexcept nogil:
+    cdef double term, c = q
+    if measure == ENTROPY:
+        term = p * -log_probability(p)
+        term = 0.0 if p == 0.0 else term
+        return checked(term, p)
+    c = clipped(q, least, largest)
+    if measure == CROSS_ENTROPY:
+        term = p * -log_probability(c)
+    else:
+        term = p * log_ratio(p, c)
+        term = INFINITY if c == 0.0 else term
+    term = 0.0 if p == 0.0 else term                # also where q = 0
+    return checked(checked(term, p), q)
+
+
+# ---- a tile: classes of one row, or of a few side by side
+
+
+cdef void read_doubles(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, double* buffer) noexcept nogil:
+    """read_values, compiled once."""
+    read_values(source, step, type, n, buffer)
+
+
+cdef inline Py_ssize_t whole_blocks(double* tile, Py_ssize_t n, double neutral) noexcept nogil:
+    """Put the neutral number behind tile[0 : n] up to the end of its last block."""
+    cdef Py_ssize_t end = (n + LANES - 1) // LANES * LANES, i
+    for i in range(n, end):
+        tile[i] = neutral
+    return end
+
+
+cdef inline void make_terms(double* p, const double* q, Py_ssize_t n, double least, double largest,
+                            Measure measure) noexcept nogil:
+    """Terms in the place of p[0 : n], whole blocks."""
+    cdef double lanes[LANES]
+    cdef const double* p_block
+    cdef const double* q_block
+    cdef Py_ssize_t block, lane
+    for block in range(n // LANES):
+        p_block = p + block * LANES
+        q_block = q + block * LANES
+        for lane in range(LANES):
+            lanes[lane] = term_of(p_block[lane], q_block[lane], least, largest, measure)
+        memcpy(p + block * LANES, lanes, LANES * sizeof(double))
+
+
+cdef inline void fold_tile(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
+    """Sums over the classes → terms[0 : rows], by one tree: class c takes class c + 512, then c + 256, …"""
+    cdef Py_ssize_t width = TERMS // 2, i
+    cdef const double* upper
+    while width > 0:
+        upper = terms + width * rows
+        for i in range((min(n_classes, 2 * width) - width) * rows):
+            terms[i] += upper[i]
+        width //= 2
+
+
+cdef void sum_terms(double* p, double* q, Py_ssize_t n_classes, Py_ssize_t rows, double least, double largest,
+                    Measure measure) noexcept nogil:
+    """Tiles of p and q → the rows' sums, in p[0 : rows]."""
+    cdef Py_ssize_t n = whole_blocks(p, n_classes * rows, 0.0)
+    if measure == ENTROPY:
+        make_terms(p, p, n, least, largest, ENTROPY)
+    else:
+        whole_blocks(q, n_classes * rows, 1.0)
+        if measure == CROSS_ENTROPY:
+            make_terms(p, q, n, least, largest, CROSS_ENTROPY)
+        else:
+            make_terms(p, q, n, least, largest, DIVERGENCE)
+    fold_tile(p, n_classes, rows)
+
+
+# ---- rows
+
+
+cdef inline Py_ssize_t place_of(const Comparison* problem, const Operand* operand, Py_ssize_t row) noexcept nogil:
+    """Bytes from the operand's start to that row."""
+    cdef Py_ssize_t offset = 0
+    cdef int axis
+    for axis in range(problem.n_axes - 1, 0, -1):
+        offset += row % problem.shape[axis] * operand.strides[axis]
+        row //= problem.shape[axis]
+    return offset + row * operand.strides[0] if problem.n_axes > 0 else 0
+
+
+cdef inline void load_probabilities(const Comparison* problem, const Operand* operand, ValueType type, Py_ssize_t row,
+                                    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t n, double* tile) noexcept nogil:
+    """Classes [start, start + n) of `rows` rows that are neighbours on the innermost axis."""
+    cdef const char* place = operand.data + place_of(problem, operand, row) + start * operand.step
+    cdef Py_ssize_t cls
+    if rows == 1:
+        read_doubles(place, operand.step, type, n, tile)
+        return
+    for cls in range(n):
+        read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, tile + cls * rows)
+
+
+cdef inline void sum_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
+                           double* q) noexcept nogil:
+    """One chunk of `rows` rows that are neighbours on the innermost axis → their sums, in p[0 : rows]."""
+    cdef Py_ssize_t start = chunk * TERMS
+    cdef Py_ssize_t n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
+    load_probabilities(problem, &problem.p, problem.p_type, row, rows, start, n, p)
+    if problem.measure != ENTROPY:
+        load_probabilities(problem, &problem.q, problem.q_type, row, rows, start, n, q)
+    sum_terms(p, q, n, rows, problem.least, problem.largest, problem.measure)
+
+
+cdef inline void add_in_order(double value, double* sum, double* error) noexcept nogil:
+    """A value below the smallest normal number counts as 0, as it does where it is stored in between."""
+    cdef double before = sum[0]
+    value = 0.0 if -DBL_MIN < value < DBL_MIN else value
+    sum[0] = before + value
+    error[0] += (before - sum[0]) + value if abs(before) >= abs(value) else (value - sum[0]) + before
+
+
+cdef inline double finished(const Comparison* problem, double sum, double error) noexcept nogil:
+    """A row's value; one canonical nan, and a flag, where it held something else than probabilities."""
+    if sum != sum:
+        xf_raise_flag(problem.bad)
+        return NAN
+    return sum if sum == INFINITY else sum + error              # an infinite sum has nan for an error
+
+
+cdef inline Py_ssize_t rows_side_by_side(const Comparison* problem, Py_ssize_t row, Py_ssize_t last) noexcept nogil:
+    cdef Py_ssize_t left
+    if problem.n_axes == 0:
+        return 1
+    left = problem.shape[problem.n_axes - 1] - row % problem.shape[problem.n_axes - 1]
+    return min(min(problem.rows_at_once, left), last - row)
+
+
+# p and q of any strides and types → a value for each row. Scratch: a tile of p, a tile of q.
+cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    cdef const Comparison* problem = <const Comparison*>comparison
+    cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
+    cdef double* p = <double*>scratch
+    cdef double sums[TILE_ROWS]
+    cdef double errors[TILE_ROWS]
+    cdef Py_ssize_t start = first, rows, row, chunk
+    while start < last:
+        rows = rows_side_by_side(problem, start, last)
+        for row in range(rows):
+            sums[row] = errors[row] = 0.0
+        for chunk in range(n_chunks):
+            sum_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
+            for row in range(rows):
+                add_in_order(p[row], sums + row, errors + row)
+        for row in range(rows):
+            row_values[start - first + row] = finished(problem, sums[row], errors[row])
+        start += rows
+
+
+# The same in two steps, for few rows of many classes: chunks are counted through all rows, then their sums are added.
+cdef void compare_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                         double* row_values) noexcept nogil:
+    cdef const Comparison* problem = <const Comparison*>comparison
+    cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
+    cdef double* p = <double*>scratch
+    cdef Py_ssize_t item
+    for item in range(first, last):
+        sum_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + TILE_TERMS)
+        row_values[item - first] = p[0]
+
+
+cdef void add_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                     double* row_values) noexcept nogil:
+    cdef const Comparison* problem = <const Comparison*>comparison
+    cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
+    cdef Py_ssize_t row, chunk
+    cdef double sum, error
+    for row in range(first, last):
+        sum = error = 0.0
+        for chunk in range(n_chunks):
+            add_in_order(problem.chunk_sums[row * n_chunks + chunk], &sum, &error)
+        row_values[row - first] = finished(problem, sum, error)
+
+
+cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
+    """How many rows go side by side: one where a row's classes are closer together than its neighbours are."""
+    cdef Py_ssize_t n = min(problem.n_classes, <Py_ssize_t>TERMS)
+    cdef Py_ssize_t along, across
+    if problem.n_axes == 0:
+        return 1
+    along, across = problem.p.step, problem.p.strides[problem.n_axes - 1]
+    if n > FEW_TERMS and along * along <= across * across:
+        return 1
+    return min(<Py_ssize_t>TILE_ROWS, TILE_TERMS // n)
+
+
+# ---- the gradient −p/q
+
+
+cdef inline double slope_of(double p, double q, double least, double largest, double smallest) noexcept nogil:
+    """0 where p = 0 or q is clipped, and below `smallest`."""
+    cdef double slope = -(p / q)
+    slope = 0.0 if -smallest < slope else slope
+    slope = 0.0 if clipped(q, least, largest) != q else slope
+    return 0.0 if p == 0.0 else slope                           # also where q = 0
+
+
+cdef inline double make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,
+                               double smallest) noexcept nogil:
+    """Slopes in the place of p[0 : n], whole blocks. Returns 0, or nan where p or q is no probability."""
+    cdef double lanes[LANES]
+    cdef double marks[LANES]
+    cdef const double* p_block
+    cdef const double* q_block
+    cdef Py_ssize_t block, lane
+    for lane in range(LANES):
+        marks[lane] = 0.0
+    for block in range(n // LANES):
+        p_block = p + block * LANES
+        q_block = q + block * LANES
+        for lane in range(LANES):
+            lanes[lane] = slope_of(p_block[lane], q_block[lane], least, largest, smallest)
+            marks[lane] += checked(checked(0.0, p_block[lane]), q_block[lane])
+        memcpy(p + block * LANES, lanes, LANES * sizeof(double))
+    return fold_lanes(marks)
+
+
+# Chunks are counted through all rows, as in compare_chunks; `out` may be p or q. Without `out`, a look for bad numbers.
+cdef void slope_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    cdef const Comparison* problem = <const Comparison*>comparison
+    cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
+    cdef double* p = <double*>scratch
+    cdef double* q = p + TERMS
+    cdef Py_ssize_t item, row, start, n
+    cdef double bad
+    cdef double smallest = DBL_MIN if problem.out_type == FLOAT64 else FLT_MIN
+    for item in range(first, last):
+        row = item // n_chunks
+        start = item % n_chunks * TERMS
+        n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
+        load_probabilities(problem, &problem.p, problem.p_type, row, 1, start, n, p)
+        load_probabilities(problem, &problem.q, problem.q_type, row, 1, start, n, q)
+        whole_blocks(q, n, 1.0)
+        bad = make_slopes(p, q, whole_blocks(p, n, 0.0), problem.least, problem.largest, smallest)
+        if bad != bad:
+            xf_raise_flag(problem.bad)
+        if problem.out.data != NULL:
+            write_values(p, n, problem.out.data + place_of(problem, &problem.out, row) + start * problem.out.step,
+                         problem.out.step, problem.out_type)
+        row_values[item - first] = 0.0
+
+
+# ---- log_loss: the probability of each row's label, and whether the row is a distribution
+
+
+cdef struct RowCheck:
+    double sum
+    double least
+    double largest
+
+
+cdef inline double lower(double a, double b) noexcept nogil:
+    return b if b < a else a
+
+cdef inline double higher(double a, double b) noexcept nogil:
+    return b if b > a else a
+
+
+cdef inline void check_values(const real* q, Py_ssize_t n, RowCheck* check) noexcept nogil:
+    """Sum and range of q[0 : n] join those before."""
+    cdef double sums[LANES]
+    cdef real least[LANES]
+    cdef real largest[LANES]
+    cdef const real* block
+    cdef Py_ssize_t start, lane
+    if n >= LANES:
+        for lane in range(LANES):
+            sums[lane] = 0.0
+            least[lane] = largest[lane] = 0
+        for start in range(n // LANES):
+            block = q + start * LANES
+            for lane in range(LANES):
+                sums[lane] += block[lane]
+                least[lane] = block[lane] if block[lane] < least[lane] else least[lane]
+                largest[lane] = block[lane] if block[lane] > largest[lane] else largest[lane]
+        for lane in range(LANES):
+            check.least = lower(check.least, least[lane])
+            check.largest = higher(check.largest, largest[lane])
+        check.sum += fold_lanes(sums)
+    for start in range(n // LANES * LANES, n):
+        check.sum += q[start]
+        check.least = lower(check.least, q[start])
+        check.largest = higher(check.largest, q[start])
+
+
+cdef inline double check_for_label(const real* q, Py_ssize_t n, Py_ssize_t label, RowCheck* check) noexcept nogil:
+    """q[label], or 0 where that is none of q[0 : n]."""
+    check_values(q, n, check)
+    return q[label] if 0 <= label < n else 0.0
+
+
+cdef inline double label_probability(const LogLoss* problem, Py_ssize_t row, RowCheck* check, double* q) noexcept nogil:
+    """What row `row` gives its label, as yet unclipped. Contiguous float32 and float64 are read where they are."""
+    cdef const char* place = problem.q.data + row * problem.q.strides[0]
+    cdef Py_ssize_t label = problem.classes[row]
+    cdef Py_ssize_t start = 0, n
+    cdef double chosen = 0.0
+    while start < problem.n_classes:
+        n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
+        if problem.q_type == FLOAT64 and problem.q.step == 8:
+            chosen += check_for_label(<const double*>place, n, label - start, check)
+        elif problem.q_type == FLOAT32 and problem.q.step == 4:
+            chosen += check_for_label(<const float*>place, n, label - start, check)
+        else:
+            read_doubles(place, problem.q.step, problem.q_type, n, q)
+            chosen += check_for_label(<const double*>q, n, label - start, check)
+        place += n * problem.q.step
+        start += n
+    return chosen
+
+
+cdef inline double indicated_loss(const LogLoss* problem, Py_ssize_t row, RowCheck* check, double* p, double* q) noexcept nogil:
+    """−Σ log q over the classes that the row's indicators name."""
+    cdef Py_ssize_t start = 0, n
+    cdef double loss = 0.0
+    while start < problem.n_classes:
+        n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
+        read_doubles(problem.indicators.data + row * problem.indicators.strides[0] + start * problem.indicators.step,
+                     problem.indicators.step, problem.indicator_type, n, p)
+        read_doubles(problem.q.data + row * problem.q.strides[0] + start * problem.q.step, problem.q.step, problem.q_type, n, q)
+        check_values(<const double*>q, n, check)
+        sum_terms(p, q, n, 1, problem.least, problem.largest, CROSS_ENTROPY)
+        loss += p[0]
+        start += n
+    return loss
+
+
+cdef inline void judge(const LogLoss* problem, const RowCheck* check) noexcept nogil:
+    cdef double distance = abs(check.sum - 1.0)
+    if check.least < 0.0 or check.largest > 1.0 or check.sum != check.sum:
+        xf_raise_flag(problem.bad)
+    elif distance > problem.slack:
+        xf_raise_flag(problem.uneven)
+
+
+cdef inline void binary_probabilities(const LogLoss* problem, Py_ssize_t first, Py_ssize_t count, double* q,
+                                      double* chosen) noexcept nogil:
+    """One column, the probability of label 1 of two, for `count` rows."""
+    cdef RowCheck check
+    cdef Py_ssize_t row
+    check.sum = 1.0
+    check.least = check.largest = 0.0
+    read_doubles(problem.q.data + first * problem.q.strides[0], problem.q.strides[0], problem.q_type, count, q)
+    for row in range(count):
+        check.sum = check.sum if q[row] == q[row] else NAN
+        check.least = lower(check.least, q[row])
+        check.largest = higher(check.largest, q[row])
+        chosen[row] = q[row] if problem.classes[first + row] == 1 else 1.0 - q[row]
+    judge(problem, &check)
+
+
+# Rows of q → sample_weight·loss. Scratch: two chunks.
+cdef void log_loss_rows(const void* log_loss, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                        double* row_values) noexcept nogil:
+    cdef const LogLoss* problem = <const LogLoss*>log_loss
+    cdef double* p = <double*>scratch
+    cdef double* q = p + TERMS
+    cdef double values[LANES]
+    cdef RowCheck check
+    cdef Py_ssize_t start = first, count, row, lane
+    while start < last:
+        count = min(<Py_ssize_t>LANES, last - start)
+        if problem.n_classes == 1:
+            binary_probabilities(problem, start, count, q, values)
+        else:
+            for row in range(count):
+                check.sum = check.least = check.largest = 0.0
+                if problem.indicators.data == NULL:
+                    values[row] = label_probability(problem, start + row, &check, q)
+                else:
+                    values[row] = indicated_loss(problem, start + row, &check, p, q)
+                judge(problem, &check)
+        if problem.indicators.data == NULL:
+            for lane in range(count, LANES):
+                values[lane] = 1.0
+            for lane in range(LANES):
+                values[lane] = -log_probability(clipped(values[lane], problem.least, problem.largest))
+        for row in range(count):
+            if problem.sample_weight != NULL:
+                values[row] *= problem.sample_weight[start + row]
+            row_values[start - first + row] = values[row]
+        start += count
+
+
+cdef void lanes_log_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log_probability(x[i])
+
+cdef void lanes_log_ratio(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log_ratio(p[i], q[i])
