@@ -7,6 +7,12 @@ from xentfast.losses import (
     softmax_cross_entropy_grad,
     softmax_cross_entropy_value_and_grad,
 )
+from xentfast.sigmoid import (
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_grad,
+    sigmoid_cross_entropy_grad_hess,
+    sigmoid_cross_entropy_value_and_grad,
+)
 from xentfast.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
@@ -16,6 +22,10 @@ __all__ = [
     "logsumexp",
     "random",
     "show_config",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "sigmoid_cross_entropy_grad_hess",
+    "sigmoid_cross_entropy_value_and_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",

@@ -10,6 +10,7 @@ from xentfast import _checks, _core, _dispatch
 from xentfast._threads import thread_count
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOAT_NAMES = ("float16", "bfloat16", "float32", "float64")
 REDUCTIONS = ("mean", "sum", "none")
 
 # Outputs of more bytes than this go past the cache, which they would not fit (asv: SoftmaxCrossEntropyValueAndGrad.time_wide).
@@ -27,6 +28,19 @@ def float_array(value, name):
     if native not in FLOATS:
         if native.kind not in "iub":
             raise TypeError(f"{name} has dtype {array.dtype}; expected float32 or float64")
+        native = np.float64
+    return np.require(array, native, "A")
+
+
+def any_float_array(value, name):
+    """`float_array` for the 16-bit floats as well."""
+    if _checks.is_plain_float(value):
+        return value
+    array = value if type(value) is np.ndarray else plain_array(value, name)
+    native = array.dtype.newbyteorder("=")
+    if name_of(native) not in FLOAT_NAMES:
+        if native.kind not in "iub":
+            raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16, float32 or float64")
         native = np.float64
     return np.require(array, native, "A")
 

@@ -18,7 +18,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Fill, KernelTable, Operand, Problem, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Elements, Fill, KernelTable, Operand, Problem, RowKernels)
 
 cnp.import_array()
 
@@ -56,7 +56,7 @@ cdef class Kernels:
         self.level = level
         self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
         if (self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem)
-                or self.table.fill_bytes != sizeof(Fill)):
+                or self.table.fill_bytes != sizeof(Fill) or self.table.elements_bytes != sizeof(Elements)):
             raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):
@@ -78,10 +78,13 @@ cdef class Kernels:
         return result
 
     def log1p(self, x):
-        """The kernels' own log1p (float64): for the accuracy tests."""
+        """The kernels' own log1p, of float32 up to 1: for the accuracy tests."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty_like(source)
-        self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
+            self.table.log1p_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
+        else:
+            self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
         return result
 
 

@@ -22,6 +22,7 @@ cdef inline uint16_t to_float16(float value) noexcept nogil:
     cdef uint32_t tiny = xf_bits32(xf_float(size) + <float>0.5) - <uint32_t>0x3f000000
     cdef uint32_t half = tiny if size < <uint32_t>0x38800000 else normal
     half = <uint32_t>0x7c00 if size >= <uint32_t>0x477ff000 else half
+    half = <uint32_t>0x7e00 if size > <uint32_t>0x7f800000 else half        # nan
     return <uint16_t>((bits >> 16 & <uint32_t>0x8000) | half)
 
 

@@ -9,8 +9,9 @@
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.table cimport (
-    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32, INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES,
-    NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Fill, KernelTable, Operand, Problem, ValueType)
+    BFLOAT16, ELEMENT_BLOCK, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32, INT64, LOG_SOFTMAX,
+    LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Elements, Fill, KernelTable, Operand, Problem, Strided,
+    ValueType)
 
 include "bits.pxi"
 include "lanes.pxi"
@@ -23,6 +24,8 @@ include "tiles.pxi"
 include "ranges.pxi"
 include "normal.pxi"
 include "fills.pxi"
+include "elements.pxi"
+include "sigmoid.pxi"
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
@@ -103,11 +106,17 @@ cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept 
     for i in range(n):
         y[i] = log1p_double(x[i])
 
+cdef void lanes_log1p_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log1p_float(x[i], x[i])
+
 
 cdef KernelTable TABLE
 TABLE.table_bytes = sizeof(KernelTable)
 TABLE.problem_bytes = sizeof(Problem)
 TABLE.fill_bytes = sizeof(Fill)
+TABLE.elements_bytes = sizeof(Elements)
 TABLE.lanes = LANES
 TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
@@ -123,9 +132,17 @@ TABLE.of_double.scale = scale_double
 TABLE.weigh = weigh
 TABLE.count_classes = count_classes
 TABLE.random_chunk = random_chunk
+TABLE.elements_of_float.plain = sigmoid_float
+TABLE.elements_of_float.scan = scan_float
+TABLE.elements_of_double.plain = sigmoid_double
+TABLE.elements_of_double.scan = scan_double
+TABLE.weighted = sigmoid_weighted
+TABLE.focal = sigmoid_focal
+TABLE.element_scratch = N_BUFFERS * PADDED_BLOCK * sizeof(double)
 TABLE.scratch_bytes = scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double
 TABLE.log1p_double = lanes_log1p_double
+TABLE.log1p_float = lanes_log1p_float
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.table", NULL)

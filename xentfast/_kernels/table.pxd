@@ -82,6 +82,36 @@ cdef struct Fill:
     double upper_start              # probability between the mean and place `middle` …
     double lower_start              # … and between the mean and the place before
 
+cdef enum:
+    ELEMENT_BLOCK = 1024    # elements whose losses are added in one tree: one "row" of an elementwise kernel
+
+# One array of an elementwise call, walked in the C order of the call's elements along axes of its own, at least one:
+# neighbours that it walks evenly are one axis.
+cdef struct Strided:
+    char* data                      # NULL where there is no such array
+    ValueType type
+    int n_axes
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t strides[MAX_AXES]    # in bytes; 0 where the array is broadcast
+
+# A whole elementwise call; sigmoid.pxi has the formulas.
+cdef struct Elements:
+    Py_ssize_t size
+    Strided logits                  # for a scan: what is scanned
+    Strided targets
+    Strided pos_weight
+    Strided sample_weight
+    Strided losses
+    Strided gradient
+    Strided hessian
+    double kept                     # smoothing ε turns targets t into kept·t + half: 1 − ε …
+    double half                     # … and ε/2
+    double gamma                    # of the focal loss; 0: none
+    double scale                    # what gradient and Hessian are multiplied by: 1 or 1/Σw
+    bint stream                     # the gradient goes past the cache
+    double lowest                   # a scan: what values may be
+    double highest
+
 # Rows [first, last) of a problem, of whichever struct the kernel is for → row_values[0 : last − first], and its outputs.
 # `scratch` belongs to the calling thread alone.
 ctypedef void (*RangeKernel)(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
@@ -106,10 +136,15 @@ cdef struct RowKernels:             # for one dtype
     SettleKernel settle
     ChunkKernel scale
 
+cdef struct ElementKernels:
+    RangeKernel plain               # neither weights nor focal loss, in the type named
+    RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`
+
 cdef struct KernelTable:
-    Py_ssize_t table_bytes          # sizeof(KernelTable), sizeof(Problem) and sizeof(Fill) where the level was compiled
+    Py_ssize_t table_bytes          # sizeof of this, Problem, Fill and Elements where the level was compiled
     Py_ssize_t problem_bytes
     Py_ssize_t fill_bytes
+    Py_ssize_t elements_bytes
     Py_ssize_t lanes
     Py_ssize_t chunk_bytes
     RowKernels of_float
@@ -117,7 +152,13 @@ cdef struct KernelTable:
     RangeKernel weigh
     CountKernel count_classes
     FillKernel random_chunk
+    ElementKernels elements_of_float
+    ElementKernels elements_of_double
+    RangeKernel weighted            # elements with weights; computed in double, like …
+    RangeKernel focal               # … the focal loss
+    Py_ssize_t element_scratch      # bytes that an elementwise kernel needs
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double
     DoubleLanes log1p_double
+    FloatLanes log1p_float
