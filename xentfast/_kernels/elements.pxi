@@ -140,6 +140,7 @@ cdef inline double scan_block(const real* x, Py_ssize_t n, real lowest, real hig
     cdef double bad = 0.0
     cdef Py_ssize_t full = n // LANES, block, lane
     cdef const real* source
+    cdef real value, flag
     for lane in range(LANES):
         sums[lane] = 0.0
         outside[lane] = 0
@@ -147,14 +148,18 @@ cdef inline double scan_block(const real* x, Py_ssize_t n, real lowest, real hig
         source = x + block * LANES
         prefetch_block(source + ELEMENT_BLOCK)
         for lane in range(LANES):
-            outside[lane] = outside[lane] if source[lane] >= lowest else 1
-            outside[lane] = outside[lane] if source[lane] <= highest else 1
-            sums[lane] += <double>source[lane]
+            value = source[lane]
+            flag = outside[lane]
+            flag = flag if value >= lowest else 1
+            outside[lane] = flag if value <= highest else 1
+            sums[lane] += <double>value
     copy_edge(x + full * LANES, n - full * LANES, edge)
     for lane in range(n - full * LANES):
-        outside[lane] = outside[lane] if edge[lane] >= lowest else 1
-        outside[lane] = outside[lane] if edge[lane] <= highest else 1
-        sums[lane] += <double>edge[lane]
+        value = edge[lane]
+        flag = outside[lane]
+        flag = flag if value >= lowest else 1
+        outside[lane] = flag if value <= highest else 1
+        sums[lane] += <double>value
     for lane in range(LANES):
         bad += <double>outside[lane]
     return NAN if bad > 0.0 else fold_lanes(sums)

@@ -31,28 +31,34 @@ cdef inline float log1p_float(float scaled, float e) noexcept nogil:
     return scaled - (<float>0.5 * square - square * (e * u))
 
 
-cdef inline real sides(real size, real* big, real* small) noexcept nogil:
-    """|x| → rest·2ˢ, big, small·2ˢ. An e too small to change 1 + e is 0 there: its square would be subnormal."""
-    cdef real scaled = exp_scaled(-size)
-    cdef real e, y
+cdef inline real enough(real scaled) noexcept nogil:
+    """e from e·2ˢ; 0 where it is too small to change 1 + e: its square would be subnormal."""
     if real is float:
-        e = <float>0.0 if scaled < <float>549755813888.0 else scaled * <float>5.421010862427522e-20         # 2³⁹, 2⁻⁶⁴
-        big[0] = <float>1.0 / (<float>1.0 + e)
-        small[0] = scaled * big[0]
+        return <float>0.0 if scaled < <float>549755813888.0 else scaled * <float>5.421010862427522e-20      # 2³⁹, 2⁻⁶⁴
+    else:
+        return 0.0 if scaled < 1.8170968107390172e+134 else scaled * 3.054936363499605e-151                 # 2⁴⁴⁶, 2⁻⁵⁰⁰
+
+
+cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
+    """rest·2ˢ"""
+    cdef double log_sum
+    if real is float:
         return log1p_float(scaled, e)
     else:
-        e = 0.0 if scaled < 1.8170968107390172e+134 else scaled * 3.054936363499605e-151                     # 2⁴⁴⁶, 2⁻⁵⁰⁰
-        y = 1.0 + e
-        big[0] = 1.0 / y
-        small[0] = scaled * big[0]
-        y = log1p_with(e, y, big[0]) * 3.273390607896142e+150                                                # 2⁵⁰⁰
-        return scaled if scaled < 1.8170968107390172e+134 else y
+        log_sum = log1p_with(e, 1.0 + e, big) * 3.273390607896142e+150                                      # 2⁵⁰⁰
+        return scaled if e == 0.0 else log_sum
 
 
 cdef inline real scaled_down(real scaled, real power, real second, real least) noexcept nogil:
     """scaled·factor (see Factor); exactly 0 below the smallest normal number."""
     cdef real size = -scaled if scaled < 0 else scaled
-    return 0 if size < least else scaled * power * second
+    scaled = scaled * power * second
+    return 0 if size < least else scaled
+
+
+cdef inline real nan_where(real value, real logit) noexcept nogil:
+    """The one nan for a nan logit, whatever the bits of that."""
+    return value if logit == logit else <real>NAN
 
 
 cdef inline double lifted(double coefficient, double scaled) noexcept nogil:
@@ -63,35 +69,80 @@ cdef inline double lifted(double coefficient, double scaled) noexcept nogil:
     return scaled * first * (3.054936363499605e-151 if tiny else 1.0)
 
 
-cdef inline double power_of(double scaled, double gamma) noexcept nogil:
-    """(scaled·2⁻⁵⁰⁰)^γ·2⁵⁰⁰ for numbers from 0 to 1"""
-    cdef double f, k = log_exponent_double(scaled, &f) - 500.0
-    cdef double exponent = gamma * log_double(k, f, k * 1.9082149292705877e-10)
-    exponent = 0.0 if exponent > 0.0 else exponent                  # rounding of the logarithm
-    exponent = exp_double(exponent)
-    return 0.0 if scaled == 0.0 else exponent
-
-
 # ---- a block
+#
+# In passes over SPREAD elements, each short enough that the processor works on many of its steps at once: one long loop over
+# everything waits for each polynomial in turn, and takes twice the time.
+
+cdef enum:
+    SPREAD = 128
 
 
-cdef inline double block_value(double* main_sums, double* rest_sums, double unit) noexcept nogil:
-    cdef double value = fold_lanes(main_sums)
-    value += fold_lanes(rest_sums) * unit
-    return NAN if value != value else value                         # one nan, whatever came together
+cdef inline void exponentials(const real* x, real* scaled) noexcept nogil:
+    """e^{−|x|}·2ˢ"""
+    cdef real logit
+    cdef Py_ssize_t i
+    for i in range(SPREAD):
+        logit = x[i]
+        logit = logit if logit < 0 else -logit
+        scaled[i] = exp_scaled(logit)
+
+
+cdef inline void shares(const real* scaled, real* big, real* small) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(SPREAD):
+        big[i] = 1 / (1 + enough(scaled[i]))
+        small[i] = scaled[i] * big[i]
+
+
+cdef inline void rests(const real* scaled, const real* big, real* rest) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(SPREAD):
+        rest[i] = rest_of(scaled[i], enough(scaled[i]), big[i])
+
+
+cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) noexcept nogil:
+    """Element i belongs to lane i mod LANES."""
+    cdef Py_ssize_t block, lane
+    if count == SPREAD:
+        for block in range(SPREAD // LANES):
+            for lane in range(LANES):
+                sums[lane] += <double>values[block * LANES + lane]
+    else:
+        for lane in range(count):
+            sums[lane % LANES] += <double>values[lane]
+
+
+cdef inline const real* whole_pass(const real* source, Py_ssize_t count, real* edge) noexcept nogil:
+    """source[0 : count], with zeros up to SPREAD if it is shorter"""
+    if count == SPREAD:
+        return source
+    memset(edge, 0, SPREAD * sizeof(real))
+    memcpy(edge, source, count * sizeof(real))
+    return edge
+
+
+cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) noexcept nogil:
+    if count == SPREAD:
+        memcpy(target, values, SPREAD * sizeof(real))
+    else:
+        memcpy(target, values, count * sizeof(real))
 
 
 cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real kept, real half, Factor factor, real* losses,
                                real* gradient, real* hessian, bint stored, bint graded, bint curved) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
     may be x; the sum of the losses. a + b is 1 here."""
-    cdef real x_edge[LANES]
-    cdef real t_edge[LANES]
-    cdef real main[LANES]
-    cdef real rest[LANES]
-    cdef real loss[LANES]
-    cdef real slope[LANES]
-    cdef real curve[LANES]
+    cdef real x_edge[SPREAD]
+    cdef real t_edge[SPREAD]
+    cdef real scaled[SPREAD]
+    cdef real big[SPREAD]
+    cdef real small[SPREAD]
+    cdef real main[SPREAD]
+    cdef real rest[SPREAD]
+    cdef real loss[SPREAD]
+    cdef real slope[SPREAD]
+    cdef real curve[SPREAD]
     cdef double main_sums[LANES]
     cdef double rest_sums[LANES]
     cdef real power = <real>factor.first
@@ -100,143 +151,172 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
     cdef real shift = <real>(1.8446744073709552e+19 if real is float else 3.273390607896142e+150)
     cdef real unit = <real>(FLOAT_UNIT if real is float else DOUBLE_UNIT)
     cdef real smallest = <real>(2.168404344971009e-19 if real is float else 7.283535870312702e-158)         # times 2ˢ
-    cdef real size, big, small, a, b, c, p, q
-    cdef Py_ssize_t start = 0, count, lane
+    cdef real logit, value, a, b, c, p, q
+    cdef double total
+    cdef Py_ssize_t start = 0, count, i
     cdef const real* xs
     cdef const real* ts
-    for lane in range(LANES):
-        main_sums[lane] = 0.0
-        rest_sums[lane] = 0.0
+    memset(main_sums, 0, sizeof(main_sums))
+    memset(rest_sums, 0, sizeof(rest_sums))
     while start < n:
-        count = min(<Py_ssize_t>LANES, n - start)
-        xs = x + start
-        ts = t + start
-        prefetch_block(xs + ELEMENT_BLOCK)
-        prefetch_block(ts + ELEMENT_BLOCK)
-        if count < LANES:
-            copy_edge(xs, count, x_edge)
-            copy_edge(ts, count, t_edge)
-            xs = x_edge
-            ts = t_edge
-        for lane in range(LANES):
-            size = -xs[lane] if xs[lane] < 0 else xs[lane]
-            rest[lane] = sides(size, &big, &small)
-            a = kept * ts[lane] + half
+        count = min(<Py_ssize_t>SPREAD, n - start)
+        xs = whole_pass(x + start, count, x_edge)
+        ts = whole_pass(t + start, count, t_edge)
+        for i in range(SPREAD // LANES):
+            prefetch_block(x + start + i * LANES + ELEMENT_BLOCK)
+            prefetch_block(t + start + i * LANES + ELEMENT_BLOCK)
+        exponentials(xs, scaled)
+        shares(scaled, big, small)
+        rests(scaled, big, rest)
+        for i in range(SPREAD):
+            logit = xs[i]
+            a = kept * ts[i] + half
             b = 1 - a
-            c = b if xs[lane] >= 0 else a
-            main[lane] = 0 if c == 0 else c * size
+            c = b if logit >= 0 else a
+            value = c * (-logit if logit < 0 else logit)
+            value = 0 if c == 0 else value
+            main[i] = value
             if stored:
-                loss[lane] = main[lane] + (0 if rest[lane] < smallest else rest[lane] * unit)
-                loss[lane] = loss[lane] if xs[lane] == xs[lane] else NAN
-                loss[lane] = 0 if loss[lane] < smallest * unit else loss[lane]
+                c = rest[i]
+                c = 0 if c < smallest else c
+                value += c * unit
+                value = 0 if value < smallest * unit else value
+                loss[i] = nan_where(value, logit)
             if graded:
-                p = big * shift if xs[lane] >= 0 else small
-                q = small if xs[lane] >= 0 else big * shift
-                slope[lane] = scaled_down(b * p - a * q, power, second, least)
-                slope[lane] = slope[lane] if xs[lane] == xs[lane] else NAN
+                q = big[i] * shift
+                c = small[i]
+                p = q if logit >= 0 else c
+                q = c if logit >= 0 else q
+                slope[i] = nan_where(scaled_down(b * p - a * q, power, second, least), logit)
             if curved:
-                curve[lane] = scaled_down(big * small, power, second, least)
-                curve[lane] = curve[lane] if xs[lane] == xs[lane] else NAN
-        if count == LANES:
-            for lane in range(LANES):
-                main_sums[lane] += main[lane]
-                rest_sums[lane] += rest[lane]
-            if stored:
-                memcpy(losses + start, loss, LANES * sizeof(real))
-            if graded:
-                memcpy(gradient + start, slope, LANES * sizeof(real))
-            if curved:
-                memcpy(hessian + start, curve, LANES * sizeof(real))
-        else:
-            for lane in range(count):
-                main_sums[lane] += main[lane]
-                rest_sums[lane] += rest[lane]
-            if stored:
-                memcpy(losses + start, loss, count * sizeof(real))
-            if graded:
-                memcpy(gradient + start, slope, count * sizeof(real))
-            if curved:
-                memcpy(hessian + start, curve, count * sizeof(real))
-        start += LANES
-    return block_value(main_sums, rest_sums, FLOAT_UNIT if real is float else DOUBLE_UNIT)
+                curve[i] = nan_where(scaled_down(big[i] * small[i], power, second, least), logit)
+        add_lanes(main, count, main_sums)
+        add_lanes(rest, count, rest_sums)
+        if stored:
+            store_pass(loss, count, losses + start)
+        if graded:
+            store_pass(slope, count, gradient + start)
+        if curved:
+            store_pass(curve, count, hessian + start)
+        start += SPREAD
+    total = fold_lanes(main_sums)
+    total += fold_lanes(rest_sums) * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
+    return nan_where(total, total)
 
 
-cdef inline double kept_value(double value, double weight, double x, double smallest) noexcept nogil:
+cdef inline double kept_value(double value, double weight, double logit, double smallest) noexcept nogil:
     """The value of an element: 0 without a weight or below `smallest`, the one nan for a nan."""
     cdef double size = -value if value < 0.0 else value
-    value = 0.0 if size < smallest else value
-    value = NAN if x != x else value
+    value = nan_where(0.0 if size < smallest else value, logit)
     return 0.0 if weight == 0.0 else value
+
+
+cdef inline double product(double x, double y) noexcept nogil:
+    """x·y, where 0 times infinity is 0"""
+    cdef double value = x * y
+    value = 0.0 if y == 0.0 else value
+    return 0.0 if x == 0.0 else value
+
+
+cdef inline void focal_factors(const double* t, const double* x, const double* big, const double* small, double kept, double half,
+                               double gamma, double* factor, double* ratio) noexcept nogil:
+    """F·2⁵⁰⁰ and r"""
+    cdef double target, m, p, q, k, f
+    cdef double logs[SPREAD]
+    cdef Py_ssize_t i
+    for i in range(SPREAD):
+        target = kept * t[i] + half
+        q = big[i] * 3.273390607896142e+150
+        k = small[i]
+        p = q if x[i] >= 0.0 else k
+        q = k if x[i] >= 0.0 else q
+        m = target * q + (1.0 - target) * p
+        factor[i] = m
+        m = 1.0 if m == 0.0 else m                          # F is 0 there
+        ratio[i] = big[i] * (k / m)                         # what it loses to underflow is not seen
+    for i in range(SPREAD):
+        k = log_exponent_double(factor[i], &f) - 500.0
+        m = gamma * log_double(k, f, k * 1.9082149292705877e-10)
+        logs[i] = 0.0 if m > 0.0 else m                     # rounding of the logarithm
+    for i in range(SPREAD):
+        m = factor[i]
+        k = exp_double(logs[i])
+        factor[i] = 0.0 if m == 0.0 else k
 
 
 cdef inline double weighted_block(const double* x, const double* t, const double* pos_weight, const double* weight,
                                   Py_ssize_t n, const Elements* problem, double smallest, double* losses, double* gradient,
                                   double* hessian, bint graded, bint curved, bint focal) noexcept nogil:
-    """The same with weights, and with the focal loss. All buffers have whole blocks of LANES."""
+    """The same with weights, and with the focal loss. All buffers have whole passes."""
+    cdef double scaled[SPREAD]
+    cdef double big[SPREAD]
+    cdef double small[SPREAD]
+    cdef double rest[SPREAD]
+    cdef double factor[SPREAD]
+    cdef double ratio[SPREAD]
+    cdef double whole[SPREAD]
+    cdef double loss[SPREAD]
+    cdef double slope[SPREAD]
+    cdef double curve[SPREAD]
     cdef double sums[LANES]
-    cdef double whole[LANES]
-    cdef double loss[LANES]
-    cdef double slope[LANES]
-    cdef double curve[LANES]
     cdef double kept = problem.kept
     cdef double half = problem.half
     cdef double gamma = problem.gamma
     cdef double scale = problem.scale
-    cdef double size, big, small, rest, target, a, b, c, d, p, q, w, main, r, lr, ratio, slope_part, value
-    cdef Py_ssize_t start = 0, count, lane
-    for lane in range(LANES):
-        sums[lane] = 0.0
+    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, tail, r, lr, plain_slope, value
+    cdef Py_ssize_t start = 0, i
+    memset(sums, 0, sizeof(sums))
     while start < n:
-        count = min(<Py_ssize_t>LANES, n - start)
-        for lane in range(LANES):
-            size = -x[start + lane] if x[start + lane] < 0.0 else x[start + lane]
-            rest = sides(size, &big, &small)
-            target = kept * t[start + lane] + half
-            a = pos_weight[start + lane] * target
+        exponentials(x + start, scaled)
+        shares(scaled, big, small)
+        rests(scaled, big, rest)
+        if focal:
+            focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
+        for i in range(SPREAD):
+            logit = x[start + i]
+            own_weight = weight[start + i]
+            w = own_weight
+            target = kept * t[start + i] + half
+            a = pos_weight[start + i] * target
             b = 1.0 - target
-            c = b if x[start + lane] >= 0.0 else a
-            main = 0.0 if c == 0.0 else c * size
-            p = big * 3.273390607896142e+150 if x[start + lane] >= 0.0 else small
-            q = small if x[start + lane] >= 0.0 else big * 3.273390607896142e+150
-            w = weight[start + lane]
+            c = b if logit >= 0.0 else a
             if focal:
-                d = b - target
-                value = target * q + b * p                          # m
-                ratio = small / (value if value > 0.0 else 1.0)     # at most 1; what it loses to underflow is not seen
-                r = big * ratio
-                w = lifted(w, power_of(value, gamma))
-            loss[lane] = lifted(w * (a + b), rest) + (0.0 if main == 0.0 or w == 0.0 else w * main)
-            whole[lane] = kept_value(loss[lane], weight[start + lane], x[start + lane], 0.0)
-            loss[lane] = kept_value(loss[lane], weight[start + lane], x[start + lane], smallest)
+                w = lifted(w, factor[i])
+                r = ratio[i]
+            main = product(w, product(c, -logit if logit < 0.0 else logit))
+            tail = lifted(w * (a + b), rest[i])
+            value = tail + main
+            whole[i] = kept_value(value, own_weight, logit, 0.0)
+            loss[i] = kept_value(value, own_weight, logit, smallest)
             if graded:
+                q = big[i] * 3.273390607896142e+150
+                c = small[i]
+                p = q if logit >= 0.0 else c
+                q = c if logit >= 0.0 else q
                 w *= scale
-                slope_part = lifted(w * b, p) - lifted(w * a, q)
-                value = slope_part
+                plain_slope = lifted(w * b, p) - lifted(w * a, q)
+                value = plain_slope
                 if focal:
-                    lr = r * lifted(w * (a + b), rest) + (0.0 if r == 0.0 or w == 0.0 else w * main * r)
+                    d = b - target
+                    lr = r * lifted(w * (a + b), rest[i]) + product(r, main * scale)
                     value += gamma * d * lr
-                slope[lane] = kept_value(value, weight[start + lane], x[start + lane], smallest)
+                slope[i] = kept_value(value, own_weight, logit, smallest)
             if curved:
-                value = lifted(w * (a + b), big * small)
+                value = lifted(w * (a + b), big[i] * small[i])
                 if focal:
-                    ratio = big - small * 3.054936363499605e-151
-                    ratio = -ratio if x[start + lane] >= 0.0 else ratio                 # q − p
-                    value += gamma * d * (2.0 * r * slope_part + lr * ((gamma - 1.0) * d * r + ratio))
-                curve[lane] = kept_value(value, weight[start + lane], x[start + lane], smallest)
-        memcpy(losses + start, loss, LANES * sizeof(double))
+                    q = small[i] * 3.054936363499605e-151 - big[i]      # q − p for x ≥ 0
+                    q = q if logit >= 0.0 else -q
+                    value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
+                curve[i] = kept_value(value, own_weight, logit, smallest)
+        add_lanes(whole, min(<Py_ssize_t>SPREAD, n - start), sums)
+        memcpy(losses + start, loss, sizeof(loss))
         if graded:
-            memcpy(gradient + start, slope, LANES * sizeof(double))
+            memcpy(gradient + start, slope, sizeof(slope))
         if curved:
-            memcpy(hessian + start, curve, LANES * sizeof(double))
-        if count == LANES:
-            for lane in range(LANES):
-                sums[lane] += whole[lane]
-        else:
-            for lane in range(count):
-                sums[lane] += whole[lane]
-        start += LANES
+            memcpy(hessian + start, curve, sizeof(curve))
+        start += SPREAD
     value = fold_lanes(sums)
-    return NAN if value != value else value
+    return nan_where(value, value)
 
 
 # ---- blocks
@@ -281,14 +361,14 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
 
 
 cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t n, double* buffer) noexcept nogil:
-    """Elements → buffer, and zeros to the end of the block of LANES; ones without an array."""
+    """Elements → buffer, and zeros to the end of the pass; ones without an array."""
     cdef Py_ssize_t i
     if array.data != NULL:
         gather(array, first, n, buffer)
     else:
         for i in range(n):
             buffer[i] = 1.0
-    for i in range(n, (n + LANES - 1) // LANES * LANES):
+    for i in range(n, (n + SPREAD - 1) // SPREAD * SPREAD):
         buffer[i] = 0.0
 
 
