@@ -12,7 +12,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._core cimport Kernels
-from xentfast._kernels.table cimport ELEMENT_BLOCK, MAX_AXES, Elements, Strided
+from xentfast._kernels.table cimport ELEMENT_BLOCK, MAX_AXES, ElementKernels, Elements, Strided
 
 cnp.import_array()
 
@@ -61,8 +61,9 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     """Losses, gradient and Hessian of the elements, into those arrays that are not None; the sum of the losses over
     `divisor`, as the others but the losses are."""
     cdef Elements problem
-    cdef RangeKernel kernel
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
+    cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
+    cdef RangeKernel kernel = own.plain
     cdef double value
     cdef xf_mode saved
     memset(&problem, 0, sizeof(Elements))
@@ -79,11 +80,10 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     problem.gamma = gamma
     problem.scale = 1.0 / divisor
     problem.stream = stream
-    kernel = kernels.table.elements_of_double.plain if as_double else kernels.table.elements_of_float.plain
     if gamma != 0.0:
-        kernel = kernels.table.focal
+        kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:
-        kernel = kernels.table.weighted
+        kernel = own.weighted
     value = run_elements(kernels, kernel, &problem, n_threads)
     saved = xf_enter_ieee()
     value = flushed(value / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)

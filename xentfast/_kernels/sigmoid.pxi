@@ -91,7 +91,7 @@ cdef inline void exponentials(const real* x, real* scaled) noexcept nogil:
 cdef inline void shares(const real* scaled, real* big, real* small) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(SPREAD):
-        big[i] = 1 / (1 + enough(scaled[i]))
+        big[i] = <real>1 / (<real>1 + enough(scaled[i]))        # Cython divides a plain 1 in double
         small[i] = scaled[i] * big[i]
 
 
@@ -244,14 +244,14 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
         factor[i] = 0.0 if m == 0.0 else k
 
 
-cdef inline double weighted_block(const double* x, const double* t, const double* pos_weight, const double* weight,
+cdef inline double weighted_block(const real* x, const double* t, const double* pos_weight, const double* weight,
                                   Py_ssize_t n, const Elements* problem, double smallest, double* losses, double* gradient,
                                   double* hessian, bint graded, bint curved, bint focal) noexcept nogil:
-    """The same with weights, and with the focal loss. All buffers have whole passes."""
-    cdef double scaled[SPREAD]
-    cdef double big[SPREAD]
-    cdef double small[SPREAD]
-    cdef double rest[SPREAD]
+    """The same with weights, and with the focal loss, which come together in double. All buffers have whole passes."""
+    cdef real scaled[SPREAD]
+    cdef real big[SPREAD]
+    cdef real small[SPREAD]
+    cdef real rest[SPREAD]
     cdef double factor[SPREAD]
     cdef double ratio[SPREAD]
     cdef double whole[SPREAD]
@@ -263,15 +263,17 @@ cdef inline double weighted_block(const double* x, const double* t, const double
     cdef double half = problem.half
     cdef double gamma = problem.gamma
     cdef double scale = problem.scale
-    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, tail, r, lr, plain_slope, value
+    cdef double shift = 1.7745086042373215e+131 if real is float else 1.0                               # 2⁴³⁶, to 2⁵⁰⁰
+    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, tail, r, lr, plain_slope, value, larger, lesser
     cdef Py_ssize_t start = 0, i
     memset(sums, 0, sizeof(sums))
     while start < n:
         exponentials(x + start, scaled)
         shares(scaled, big, small)
         rests(scaled, big, rest)
-        if focal:
-            focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
+        if real is double:                  # the focal loss comes with no other
+            if focal:
+                focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
         for i in range(SPREAD):
             logit = x[start + i]
             own_weight = weight[start + i]
@@ -284,27 +286,28 @@ cdef inline double weighted_block(const double* x, const double* t, const double
                 w = lifted(w, factor[i])
                 r = ratio[i]
             main = product(w, product(c, -logit if logit < 0.0 else logit))
-            tail = lifted(w * (a + b), rest[i])
+            tail = lifted(w * (a + b), <double>rest[i] * shift)
             value = tail + main
             whole[i] = kept_value(value, own_weight, logit, 0.0)
             loss[i] = kept_value(value, own_weight, logit, smallest)
             if graded:
-                q = big[i] * 3.273390607896142e+150
-                c = small[i]
-                p = q if logit >= 0.0 else c
-                q = c if logit >= 0.0 else q
+                larger = big[i]
+                lesser = <double>small[i] * shift
+                q = larger * 3.273390607896142e+150
+                p = q if logit >= 0.0 else lesser
+                q = lesser if logit >= 0.0 else q
                 w *= scale
                 plain_slope = lifted(w * b, p) - lifted(w * a, q)
                 value = plain_slope
                 if focal:
                     d = b - target
-                    lr = r * lifted(w * (a + b), rest[i]) + product(r, main * scale)
+                    lr = r * lifted(w * (a + b), <double>rest[i] * shift) + product(r, main * scale)
                     value += gamma * d * lr
                 slope[i] = kept_value(value, own_weight, logit, smallest)
             if curved:
-                value = lifted(w * (a + b), big[i] * small[i])
+                value = lifted(w * (a + b), larger * lesser)
                 if focal:
-                    q = small[i] * 3.054936363499605e-151 - big[i]      # q − p for x ≥ 0
+                    q = lesser * 3.054936363499605e-151 - larger        # q − p for x ≥ 0
                     q = q if logit >= 0.0 else -q
                     value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
                 curve[i] = kept_value(value, own_weight, logit, smallest)
@@ -360,7 +363,7 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
         xf_stream_done()
 
 
-cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t n, double* buffer) noexcept nogil:
+cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t n, real* buffer) noexcept nogil:
     """Elements → buffer, and zeros to the end of the pass; ones without an array."""
     cdef Py_ssize_t i
     if array.data != NULL:
@@ -373,8 +376,8 @@ cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t 
 
 
 cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                                double* row_values, bint graded, bint curved, bint focal) noexcept nogil:
-    cdef double* x = buffer_of(scratch, LOGITS, <double>0)
+                                double* row_values, real kind, bint graded, bint curved, bint focal) noexcept nogil:
+    cdef real* x = <real*>buffer_of(scratch, LOGITS, <double>0)
     cdef double* t = buffer_of(scratch, TARGETS, <double>0)
     cdef double* pos_weight = buffer_of(scratch, POS_WEIGHT, <double>0)
     cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
@@ -411,13 +414,13 @@ cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t
 
 
 cdef inline void weighted_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                              bint focal) noexcept nogil:
+                              real kind, bint focal) noexcept nogil:
     if problem.hessian.data != NULL:
-        weighted_range(problem, first, last, scratch, row_values, True, True, focal)
+        weighted_range(problem, first, last, scratch, row_values, kind, True, True, focal)
     elif problem.gradient.data != NULL:
-        weighted_range(problem, first, last, scratch, row_values, True, False, focal)
+        weighted_range(problem, first, last, scratch, row_values, kind, True, False, focal)
     else:
-        weighted_range(problem, first, last, scratch, row_values, False, False, focal)
+        weighted_range(problem, first, last, scratch, row_values, kind, False, False, focal)
 
 
 cdef void sigmoid_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
@@ -428,10 +431,14 @@ cdef void sigmoid_double(const void* problem, Py_ssize_t first, Py_ssize_t last,
                          double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0)
 
-cdef void sigmoid_weighted(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                           double* row_values) noexcept nogil:
-    weighted_any(<const Elements*>problem, first, last, scratch, row_values, False)
+cdef void weighted_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                         double* row_values) noexcept nogil:
+    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, False)
 
-cdef void sigmoid_focal(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                        double* row_values) noexcept nogil:
-    weighted_any(<const Elements*>problem, first, last, scratch, row_values, True)
+cdef void weighted_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                          double* row_values) noexcept nogil:
+    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, False)
+
+cdef void focal_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, True)

@@ -137,7 +137,9 @@ cdef struct RowKernels:             # for one dtype
     ChunkKernel scale
 
 cdef struct ElementKernels:
-    RangeKernel plain               # neither weights nor focal loss, in the type named
+    RangeKernel plain               # neither weights nor focal loss
+    RangeKernel weighted
+    RangeKernel focal               # with or without weights, in double
     RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`
 
 cdef struct KernelTable:
@@ -154,8 +156,6 @@ cdef struct KernelTable:
     FillKernel random_chunk
     ElementKernels elements_of_float
     ElementKernels elements_of_double
-    RangeKernel weighted            # elements with weights; computed in double, like …
-    RangeKernel focal               # … the focal loss
     Py_ssize_t element_scratch      # bytes that an elementwise kernel needs
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
