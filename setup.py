@@ -133,7 +133,8 @@ def extension(name):
 setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=cythonize(
-        [extension(name) for name in ("_core", "_checks", "_elements", "_fills", "_philox", *(f"_kernels.{level}" for level in LEVELS))],
+        [extension(name) for name in ("_core", "_checks", "_elements", "_fills", "_philox",
+                                      *(f"_kernels.{level}" for level in LEVELS))],
         language_level=3,
         include_path=["."],
         compiler_directives={

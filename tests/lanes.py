@@ -3,12 +3,13 @@
     python tests/lanes.py exp_float            # every float32 from -131 to 0: some minutes
     python tests/lanes.py exp_double           # ten million values
     python tests/lanes.py log1p_double
+    python tests/lanes.py log1p_float          # every float32 from 2**-30 to 1
     python tests/lanes.py normal_float         # whole variates, ten million each
     python tests/lanes.py normal_double
     python tests/lanes.py truncated_float      # cut at ±2
     python tests/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi and normal.pxi.
+The figures stand above each function in xentfast/_kernels/lanes.pxi, normal.pxi and sigmoid.pxi.
 """
 
 import sys
@@ -38,6 +39,11 @@ def exp_double_error(x):
 def log1p_double_error(x):
     exact = np.log1p(x.astype(np.longdouble))
     return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float64)
+
+
+def log1p_float_error(x):
+    exact = np.log1p(x.astype(np.longdouble))
+    return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float32)
 
 
 def bits_of(start, n, double):
@@ -100,6 +106,7 @@ MEASURES = {
     "exp_float": (exp_float_error, lambda: every_float(131.0)),
     "exp_double": (exp_double_error, lambda: ten_million(0.0, 1050.0, -1, False)),
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
+    "log1p_float": (log1p_float_error, lambda: (-x for x in every_float(1.0))),
     "normal_float": (partial(normal_error, dtype=np.float32), millions),
     "normal_double": (partial(normal_error, dtype=np.float64), millions),
     "truncated_float": (partial(truncated_error, bound=2.0), millions),

@@ -35,8 +35,8 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, weights, suite = load("losses"), load("weights"), load("suite")
-FUNCTIONS = losses.FUNCTIONS | weights.FUNCTIONS
+losses, elements, weights, suite = load("losses"), load("elements"), load("weights"), load("suite")
+FUNCTIONS = losses.FUNCTIONS | elements.FUNCTIONS | weights.FUNCTIONS
 EXEMPT = losses.EXEMPT | weights.ALIASES
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]

@@ -15,7 +15,8 @@ from xentfast import _build
 PACKAGE = Path(xentfast.__file__).parent
 KERNELS = [next((PACKAGE / "_kernels").glob(f"{level}.*.so"), None) or next((PACKAGE / "_kernels").glob(f"{level}.*.pyd"), None)
            for level in _build.LEVELS]
-MODULES = [*KERNELS, *(next(PACKAGE.glob(f"{name}.*.so"), None) for name in ("_core", "_checks", "_elements", "_fills", "_philox"))]
+MODULES = [*KERNELS, *(next(PACKAGE.glob(f"{name}.*.so"), None)
+                       for name in ("_core", "_checks", "_elements", "_fills", "_philox"))]
 LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
 
 needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),

@@ -12,7 +12,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._core cimport Kernels
-from xentfast._kernels.table cimport ELEMENT_BLOCK, MAX_AXES, ElementKernels, Elements, Strided
+from xentfast._kernels.table cimport ELEMENT_BLOCK, ElementKernels, Elements, Strided
 
 cnp.import_array()
 
@@ -87,6 +87,7 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     value = run_elements(kernels, kernel, &problem, n_threads)
     saved = xf_enter_ieee()
     value = flushed(value / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
+    value = value if as_double else <double><float>value        # NumPy would warn of an overflow
     xf_leave_ieee(saved)
     value = NAN if value != value else value
     return np.float64(value) if as_double else np.float32(value)

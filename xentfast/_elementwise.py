@@ -5,7 +5,16 @@ import math
 import numpy as np
 
 from xentfast import _arguments, _checks, _dispatch, _elements
-from xentfast._arguments import FLOAT_NAMES, REDUCTIONS, any_float_array, name_of, output_array, plain_array, position, real_number
+from xentfast._arguments import (
+    FLOAT_NAMES,
+    REDUCTIONS,
+    any_float_array,
+    name_of,
+    output_array,
+    plain_array,
+    position,
+    real_number,
+)
 from xentfast._threads import thread_count
 
 # Elements that are looked at together for the first bad one, once it is known that there is one.
@@ -83,7 +92,8 @@ def broadcast_array(value, shape, name):
     array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
     native = array.dtype.newbyteorder("=")
     if native.kind not in "iub" and name_of(native) not in FLOAT_NAMES:
-        raise TypeError(f"{name} {verb(name)} dtype {array.dtype}; expected bool, integers, float16, bfloat16, float32 or float64")
+        raise TypeError(f"{name} {verb(name)} dtype {array.dtype}; "
+                        "expected bool, integers, float16, bfloat16, float32 or float64")
     lead = len(shape) - array.ndim
     if lead < 0 or any(length not in (1, whole) for length, whole in zip(array.shape, shape[lead:], strict=True)):
         raise ValueError(f"{name} {verb(name)} shape {array.shape}; expected one that broadcasts to that of logits, {shape}")
@@ -96,11 +106,11 @@ def verb(name):
 
 def first_outside(array, lowest, highest):
     """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`."""
-    for start in range(0, array.size, SEARCH):
-        values = array.flat[start:start + SEARCH].astype(np.float64)
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):                     # signalling nans
+        for start in range(0, array.size, SEARCH):
+            values = array.flat[start:start + SEARCH].astype(np.float64)
             good = (values >= lowest) & (values <= highest) & np.isfinite(values)
-        if not good.all():
-            flat = start + int(np.argmin(good))
-            return position(flat, array.shape), array[np.unravel_index(flat, array.shape)]
+            if not good.all():
+                flat = start + int(np.argmin(good))
+                return position(flat, array.shape), array[np.unravel_index(flat, array.shape)]
     raise AssertionError("every value is within the bounds")

@@ -73,7 +73,8 @@ def sigmoid_cross_entropy(
     -----
     With t the (smoothed) target, p = 1/(1 + e^{−x}), v the positive weight and w the sample weight, an element's loss is
 
-    .. math:: w\,\bigl(v\,t\,\log(1 + e^{-x}) + (1 - t)\,\log(1 + e^{x})\bigr)\,m^\gamma, \qquad m = 1 - p_t = t\,(1 - p) + (1 - t)\,p
+    .. math:: w\,\bigl(v\,t\,\log(1 + e^{-x}) + (1 - t)\,\log(1 + e^{x})\bigr)\,m^\gamma,
+        \qquad m = 1 - p_t = t\,(1 - p) + (1 - t)\,p
 
     without a difference that cancels, so that losses of confident logits keep all their digits. The arithmetic is float32
     for logits of at most 32 bits, and float64 with weights or γ; sums are float64. A term whose coefficient is 0 counts 0:
@@ -94,7 +95,7 @@ def sigmoid_cross_entropy(
     >>> xf.sigmoid_cross_entropy(logits, [[1, 0], [0, 1]])
     np.float32(0.28333415)
     >>> xf.sigmoid_cross_entropy(logits, [[1, 0], [0, 1]], reduction="none")
-    array([[1.2692801e-01, 3.1326169e-01],
+    array([[1.2692800e-01, 3.1326169e-01],
            [6.9314718e-01, 1.8048513e-35]], dtype=float32)
     """
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)

@@ -1,7 +1,8 @@
-"""Benchmarks for airspeed velocity, all generated from two tables; one class for each public function.
+"""Benchmarks for airspeed velocity, all generated from three tables; one class for each public function.
 
-losses.py, weights.py               the tables: functions, shapes, parameters
-loss_calls.py, weight_calls.py      a case of the table → arrays in memory and a call on them
+losses.py, elements.py, weights.py  the tables: functions, shapes, parameters
+loss_calls.py, element_calls.py, weight_calls.py
+                                    a case of the table → arrays in memory and a call on them
 suite.py                            table × measure → the classes that asv looks for
 speed.py                            time of a call
 memory.py                           peak memory of a process, and what a call allocates beyond its outputs
