@@ -94,7 +94,7 @@ def check_same_rotations(ours, theirs):
     check_same_distribution(np.trace(ours, axis1=1, axis2=2), np.trace(theirs, axis1=1, axis2=2))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ELEMENTS)
 @pytest.mark.parametrize(("theirs", "their_options", "ours", "options"), [
     ("uniform_", {"a": -0.3, "b": 0.7}, "uniform", {"low": -0.3, "high": 0.7}),
     ("normal_", {"mean": 0.1, "std": 0.02}, "normal", {"mean": 0.1, "std": 0.02}),
@@ -219,7 +219,7 @@ def test_jax_rotations(shape):
 # ---- sigmoid cross-entropy
 
 
-SHAPES = [(), (7,), (33, 100), (4, 5, 6)]
+ELEMENTS = [(), (7,), (33, 100), (4, 5, 6)]
 
 
 def yes_or_no(shape, dtype=np.float32):
@@ -227,7 +227,7 @@ def yes_or_no(shape, dtype=np.float32):
     return (rng.standard_normal(shape) * 5).astype(dtype), rng.integers(0, 2, shape), rng
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ELEMENTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_torch_binary(shape, dtype):
     torch = pytest.importorskip("torch")
@@ -245,7 +245,7 @@ def test_torch_binary(shape, dtype):
         assert near(got, losses.detach().numpy(), dtype) and near(grad, logits.grad.numpy(), dtype)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ELEMENTS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("gamma", [1.0, 2.0])
 def test_optax_focal(shape, gamma):

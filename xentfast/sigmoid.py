@@ -93,7 +93,7 @@ def sigmoid_cross_entropy(
     >>> import xentfast as xf
     >>> logits = np.array([[2.0, -1.0], [0.0, 80.0]], np.float32)
     >>> xf.sigmoid_cross_entropy(logits, [[1, 0], [0, 1]])
-    np.float32(0.28333415)
+    np.float32(0.28333423)
     >>> xf.sigmoid_cross_entropy(logits, [[1, 0], [0, 1]], reduction="none")
     array([[1.2692800e-01, 3.1326169e-01],
            [6.9314718e-01, 1.8048513e-35]], dtype=float32)
