@@ -94,7 +94,7 @@ def check_same_rotations(ours, theirs):
     check_same_distribution(np.trace(ours, axis1=1, axis2=2), np.trace(theirs, axis1=1, axis2=2))
 
 
-@pytest.mark.parametrize("shape", ELEMENTS)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("theirs", "their_options", "ours", "options"), [
     ("uniform_", {"a": -0.3, "b": 0.7}, "uniform", {"low": -0.3, "high": 0.7}),
     ("normal_", {"mean": 0.1, "std": 0.02}, "normal", {"mean": 0.1, "std": 0.02}),

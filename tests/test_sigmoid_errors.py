@@ -138,7 +138,8 @@ def test_overlaps():
 def test_outputs_stay_untouched():
     out = np.full((3, 10), 7, np.float32)
     bad = [{"targets": put(3, (2, 9))}, {"targets": T, "sample_weight": put(np.nan, (2, 9))},
-           {"targets": T, "pos_weight": [1, 2]}, {"targets": T, "reduction": 1}, {"targets": T, "n_threads": 0}, {"targets": T, "label_smoothing": 2}]
+           {"targets": T, "pos_weight": [1, 2]}, {"targets": T, "reduction": 1}, {"targets": T, "n_threads": 0},
+           {"targets": T, "label_smoothing": 2}]
     for given in bad:
         x = np.ones((3, 10), np.float32)
         with pytest.raises(ValueError):
