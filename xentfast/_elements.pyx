@@ -57,17 +57,24 @@ cdef double run_elements(Kernels kernels, RangeKernel kernel, Elements* problem,
 
 
 def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_weight, double smoothing, double gamma,
-            double divisor, losses, gradient, hessian, bint stream, int n_threads):
-    """Losses, gradient and Hessian of the elements, into those arrays that are not None; the sum of the losses over
-    `divisor`, as the others but the losses are."""
+            double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads):
+    """Losses, gradient and Hessian of the elements, into those arrays that are not None. Gradient and Hessian are over
+    `divisor`, and so is the sum of the losses, which is returned where they are `valued`."""
     cdef Elements problem
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
     cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
     cdef RangeKernel kernel = own.plain
     cdef double value
-    cdef xf_mode saved
+    cdef xf_mode saved = xf_enter_ieee()
     memset(&problem, 0, sizeof(Elements))
     problem.size = cnp.PyArray_SIZE(logits)
+    problem.kept = 1.0 - smoothing
+    problem.half = 0.5 * smoothing
+    problem.scale = 1.0 / divisor
+    problem.gamma = gamma
+    problem.valued = valued
+    problem.stream = stream
+    xf_leave_ieee(saved)
     set_array(&problem.logits, logits, logits)
     set_array(&problem.targets, targets, logits)
     set_array(&problem.pos_weight, pos_weight, logits)
@@ -75,11 +82,6 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     set_array(&problem.losses, losses, logits)
     set_array(&problem.gradient, gradient, logits)
     set_array(&problem.hessian, hessian, logits)
-    problem.kept = 1.0 - smoothing
-    problem.half = 0.5 * smoothing
-    problem.gamma = gamma
-    problem.scale = 1.0 / divisor
-    problem.stream = stream
     if gamma != 0.0:
         kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:

@@ -32,10 +32,10 @@ class SigmoidCall:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
         self.reduction = reduction
-        self.smoothing = real_number(label_smoothing, "label_smoothing")
+        self.smoothing = label_smoothing if type(label_smoothing) is float else real_number(label_smoothing, "label_smoothing")
         if not 0.0 <= self.smoothing <= 1.0:
             raise ValueError(f"label_smoothing is {self.smoothing}; expected a number from 0 to 1")
-        self.gamma = real_number(focal_gamma, "focal_gamma")
+        self.gamma = focal_gamma if type(focal_gamma) is float else real_number(focal_gamma, "focal_gamma")
         if not 0.0 <= self.gamma < math.inf:
             raise ValueError(f"focal_gamma is {self.gamma}; expected a finite number of at least 0")
         self.targets = broadcast_array(targets, logits.shape, "targets")
@@ -89,6 +89,8 @@ class SigmoidCall:
 
 def broadcast_array(value, shape, name):
     """An aligned array of real numbers, of its own shape, which broadcasts to `shape`. A copy only where it must be."""
+    if _checks.is_plain_float(value) and value.shape == shape:
+        return value                                    # the common case
     array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
     native = array.dtype.newbyteorder("=")
     if native.kind not in "iub" and name_of(native) not in FLOAT_NAMES:

@@ -99,7 +99,7 @@ def sigmoid_cross_entropy(
            [6.9314718e-01, 1.8048513e-35]], dtype=float32)
     """
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    return _run(call, None, None, empty)
+    return _run(call, None, None, empty=empty)
 
 
 def sigmoid_cross_entropy_grad(
@@ -153,8 +153,7 @@ def sigmoid_cross_entropy_grad(
     """
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
     out = call.output(out)
-    call.reduction = "sum" if call.reduction == "none" else call.reduction      # the losses themselves are not asked for
-    _run(call, out, None, 0.0)
+    _run(call, out, None, valued=False)
     return out
 
 
@@ -204,7 +203,7 @@ def sigmoid_cross_entropy_value_and_grad(
     """
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
     out = call.output(out)
-    loss = _run(call, out, None, empty)
+    loss = _run(call, out, None, empty=empty)
     return loss, out
 
 
@@ -264,13 +263,12 @@ def sigmoid_cross_entropy_grad_hess(
     """
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
     gradient, hessian = call.outputs(out)
-    call.reduction = "sum" if call.reduction == "none" else call.reduction
-    _run(call, gradient, hessian, 0.0)
+    _run(call, gradient, hessian, valued=False)
     return gradient, hessian
 
 
-def _run(call, gradient, hessian, empty):
-    """The loss; gradient and Hessian go to these arrays unless they are None."""
+def _run(call, gradient, hessian, valued=True, empty=0.0):
+    """The loss, where it is asked for; gradient and Hessian go to these arrays unless they are None."""
     logits = call.logits
     loss_type = np.float64 if logits.dtype == np.float64 else np.float32
     empty = empty if type(empty) is float else real_number(empty, "empty")
@@ -282,9 +280,9 @@ def _run(call, gradient, hessian, empty):
                 if result is not None:
                     result[...] = 0
             return loss_type(empty)
-    elif call.reduction == "none":
+    elif call.reduction == "none" and valued:
         losses = np.empty(logits.shape, loss_type)
     loss = _elements.sigmoid(
         _dispatch.kernels, logits, call.targets, call.pos_weight, call.sample_weight, call.smoothing, call.gamma, divisor,
-        losses, gradient, hessian, call.passes_cache(gradient), call.n_threads)
+        valued, losses, gradient, hessian, call.passes_cache(gradient), call.n_threads)
     return loss if losses is None else losses[()]

@@ -49,10 +49,10 @@ cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
         return scaled if e == 0.0 else log_sum
 
 
-cdef inline real scaled_down(real scaled, real power, real second, real least) noexcept nogil:
-    """scaled·factor (see Factor); exactly 0 below the smallest normal number."""
+cdef inline real scaled_down(real scaled, real second, real least) noexcept nogil:
+    """scaled·factor (see Factor), a factor from 2⁻⁶⁰ to 1; exactly 0 below the smallest normal number."""
     cdef real size = -scaled if scaled < 0 else scaled
-    scaled = scaled * power * second
+    scaled = scaled * second
     return 0 if size < least else scaled
 
 
@@ -88,17 +88,21 @@ cdef inline void exponentials(const real* x, real* scaled) noexcept nogil:
         scaled[i] = exp_scaled(logit)
 
 
-cdef inline void shares(const real* scaled, real* big, real* small) noexcept nogil:
+cdef inline void shares(const real* scaled, real* big, real* small, real* rest, bint rested) noexcept nogil:
+    """small and rest, which is made where `rested`, are times 2ˢ."""
+    cdef real e
     cdef Py_ssize_t i
     for i in range(SPREAD):
-        big[i] = <real>1 / (<real>1 + enough(scaled[i]))        # Cython divides a plain 1 in double
+        e = enough(scaled[i])
+        big[i] = <real>1 / (<real>1 + e)                        # Cython divides a plain 1 in double
         small[i] = scaled[i] * big[i]
-
-
-cdef inline void rests(const real* scaled, const real* big, real* rest) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(SPREAD):
-        rest[i] = rest_of(scaled[i], enough(scaled[i]), big[i])
+        if real is float:
+            if rested:
+                rest[i] = rest_of(scaled[i], e, big[i])
+    if real is double:                                          # a chain so long that it has a pass of its own
+        if rested:
+            for i in range(SPREAD):
+                rest[i] = rest_of(scaled[i], enough(scaled[i]), big[i])
 
 
 cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) noexcept nogil:
@@ -130,9 +134,10 @@ cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) 
 
 
 cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real kept, real half, Factor factor, real* losses,
-                               real* gradient, real* hessian, bint stored, bint graded, bint curved) noexcept nogil:
+                               real* gradient, real* hessian, bint valued, bint stored, bint graded,
+                               bint curved) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
-    may be x; the sum of the losses. a + b is 1 here."""
+    may be x; the sum of the losses where `valued`. a + b is 1 here."""
     cdef real x_edge[SPREAD]
     cdef real t_edge[SPREAD]
     cdef real scaled[SPREAD]
@@ -145,7 +150,6 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
     cdef real curve[SPREAD]
     cdef double main_sums[LANES]
     cdef double rest_sums[LANES]
-    cdef real power = <real>factor.first
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
     cdef real shift = <real>(1.8446744073709552e+19 if real is float else 3.273390607896142e+150)
@@ -162,20 +166,17 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
         count = min(<Py_ssize_t>SPREAD, n - start)
         xs = whole_pass(x + start, count, x_edge)
         ts = whole_pass(t + start, count, t_edge)
-        for i in range(SPREAD // LANES):
-            prefetch_block(x + start + i * LANES + ELEMENT_BLOCK)
-            prefetch_block(t + start + i * LANES + ELEMENT_BLOCK)
         exponentials(xs, scaled)
-        shares(scaled, big, small)
-        rests(scaled, big, rest)
+        shares(scaled, big, small, rest, valued)
         for i in range(SPREAD):
             logit = xs[i]
             a = kept * ts[i] + half
             b = 1 - a
-            c = b if logit >= 0 else a
-            value = c * (-logit if logit < 0 else logit)
-            value = 0 if c == 0 else value
-            main[i] = value
+            if valued:
+                c = b if logit >= 0 else a
+                value = c * (-logit if logit < 0 else logit)
+                value = 0 if c == 0 else value
+                main[i] = value
             if stored:
                 c = rest[i]
                 c = 0 if c < smallest else c
@@ -187,11 +188,12 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
                 c = small[i]
                 p = q if logit >= 0 else c
                 q = c if logit >= 0 else q
-                slope[i] = nan_where(scaled_down(b * p - a * q, power, second, least), logit)
+                slope[i] = nan_where(scaled_down(b * p - a * q, second, least), logit)
             if curved:
-                curve[i] = nan_where(scaled_down(big[i] * small[i], power, second, least), logit)
-        add_lanes(main, count, main_sums)
-        add_lanes(rest, count, rest_sums)
+                curve[i] = nan_where(scaled_down(big[i] * small[i], second, least), logit)
+        if valued:
+            add_lanes(main, count, main_sums)
+            add_lanes(rest, count, rest_sums)
         if stored:
             store_pass(loss, count, losses + start)
         if graded:
@@ -246,7 +248,7 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
 
 cdef inline double weighted_block(const real* x, const double* t, const double* pos_weight, const double* weight,
                                   Py_ssize_t n, const Elements* problem, double smallest, double* losses, double* gradient,
-                                  double* hessian, bint graded, bint curved, bint focal) noexcept nogil:
+                                  double* hessian, bint valued, bint graded, bint curved, bint focal) noexcept nogil:
     """The same with weights, and with the focal loss, which come together in double. All buffers have whole passes."""
     cdef real scaled[SPREAD]
     cdef real big[SPREAD]
@@ -264,13 +266,12 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
     cdef double gamma = problem.gamma
     cdef double scale = problem.scale
     cdef double shift = 1.7745086042373215e+131 if real is float else 1.0                               # 2⁴³⁶, to 2⁵⁰⁰
-    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, tail, r, lr, plain_slope, value, larger, lesser
+    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, r, lr, plain_slope, value, larger, lesser
     cdef Py_ssize_t start = 0, i
     memset(sums, 0, sizeof(sums))
     while start < n:
         exponentials(x + start, scaled)
-        shares(scaled, big, small)
-        rests(scaled, big, rest)
+        shares(scaled, big, small, rest, valued or focal)
         if real is double:                  # the focal loss comes with no other
             if focal:
                 focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
@@ -285,11 +286,12 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
             if focal:
                 w = lifted(w, factor[i])
                 r = ratio[i]
-            main = product(w, product(c, -logit if logit < 0.0 else logit))
-            tail = lifted(w * (a + b), <double>rest[i] * shift)
-            value = tail + main
-            whole[i] = kept_value(value, own_weight, logit, 0.0)
-            loss[i] = kept_value(value, own_weight, logit, smallest)
+            if valued or focal:
+                main = product(w, product(c, -logit if logit < 0.0 else logit))
+            if valued:
+                value = main + lifted(w * (a + b), <double>rest[i] * shift)
+                whole[i] = kept_value(value, own_weight, logit, 0.0)
+                loss[i] = kept_value(value, own_weight, logit, smallest)
             if graded:
                 larger = big[i]
                 lesser = <double>small[i] * shift
@@ -311,8 +313,9 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
                     q = q if logit >= 0.0 else -q
                     value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
                 curve[i] = kept_value(value, own_weight, logit, smallest)
-        add_lanes(whole, min(<Py_ssize_t>SPREAD, n - start), sums)
-        memcpy(losses + start, loss, sizeof(loss))
+        if valued:
+            add_lanes(whole, min(<Py_ssize_t>SPREAD, n - start), sums)
+            memcpy(losses + start, loss, sizeof(loss))
         if graded:
             memcpy(gradient + start, slope, sizeof(slope))
         if curved:
@@ -326,9 +329,9 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
 
 
 cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                             real kind, bint graded, bint curved) noexcept nogil:
+                             real kind, bint valued, bint graded, bint curved) noexcept nogil:
     cdef Factor factor = factor_of(kind, problem.scale)
-    cdef bint stored = problem.losses.data != NULL
+    cdef bint stored = valued and problem.losses.data != NULL
     cdef bint stream = graded and problem.stream and lies_plain(&problem.gradient, kind)
     cdef real* results = buffer_of(scratch, GRADIENTS, kind)
     cdef real* gradient = results
@@ -347,11 +350,11 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
         gradient = results + waiting if stream else place_of(&problem.gradient, start, results)
         if stored:
             row_values[block - first] = plain_block(x, t, n, <real>problem.kept, <real>problem.half, factor, losses, gradient,
-                                                    hessian, True, graded, curved)
+                                                    hessian, valued, True, graded, curved)
             store_elements(&problem.losses, start, n, losses)
         else:
             row_values[block - first] = plain_block(x, t, n, <real>problem.kept, <real>problem.half, factor, losses, gradient,
-                                                    hessian, False, graded, curved)
+                                                    hessian, valued, False, graded, curved)
         if stream:
             waiting = stream_numbers(results, waiting + n, <real*>problem.gradient.data + start - waiting)
         elif graded:
@@ -376,7 +379,7 @@ cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t 
 
 
 cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                                double* row_values, real kind, bint graded, bint curved, bint focal) noexcept nogil:
+                                double* row_values, real kind, bint valued, bint graded, bint curved, bint focal) noexcept nogil:
     cdef real* x = <real*>buffer_of(scratch, LOGITS, <double>0)
     cdef double* t = buffer_of(scratch, TARGETS, <double>0)
     cdef double* pos_weight = buffer_of(scratch, POS_WEIGHT, <double>0)
@@ -394,8 +397,8 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
         padded_load(&problem.pos_weight, start, n, pos_weight)
         padded_load(&problem.sample_weight, start, n, weight)
         row_values[block - first] = weighted_block(x, t, pos_weight, weight, n, problem, smallest, losses, gradient, hessian,
-                                                   graded, curved, focal)
-        if problem.losses.data != NULL:
+                                                   valued, graded, curved, focal)
+        if valued and problem.losses.data != NULL:
             scatter(&problem.losses, start, n, losses)
         if graded:
             scatter(&problem.gradient, start, n, gradient)
@@ -406,21 +409,25 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
 cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                            real kind) noexcept nogil:
     if problem.hessian.data != NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, True, True)
-    elif problem.gradient.data != NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, True, False)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, True)
+    elif problem.gradient.data == NULL:
+        plain_range(problem, first, last, scratch, row_values, kind, True, False, False)
+    elif problem.valued:
+        plain_range(problem, first, last, scratch, row_values, kind, True, True, False)
     else:
-        plain_range(problem, first, last, scratch, row_values, kind, False, False)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, False)
 
 
 cdef inline void weighted_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                               real kind, bint focal) noexcept nogil:
     if problem.hessian.data != NULL:
-        weighted_range(problem, first, last, scratch, row_values, kind, True, True, focal)
-    elif problem.gradient.data != NULL:
-        weighted_range(problem, first, last, scratch, row_values, kind, True, False, focal)
+        weighted_range(problem, first, last, scratch, row_values, kind, False, True, True, focal)
+    elif problem.gradient.data == NULL:
+        weighted_range(problem, first, last, scratch, row_values, kind, True, False, False, focal)
+    elif problem.valued:
+        weighted_range(problem, first, last, scratch, row_values, kind, True, True, False, focal)
     else:
-        weighted_range(problem, first, last, scratch, row_values, kind, False, False, focal)
+        weighted_range(problem, first, last, scratch, row_values, kind, False, True, False, focal)
 
 
 cdef void sigmoid_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,

@@ -108,6 +108,7 @@ cdef struct Elements:
     double half                     # … and ε/2
     double gamma                    # of the focal loss; 0: none
     double scale                    # what gradient and Hessian are multiplied by: 1 or 1/Σw
+    bint valued                     # losses are asked for beside a gradient; beside a Hessian they never are
     bint stream                     # the gradient goes past the cache
     double lowest                   # a scan: what values may be
     double highest

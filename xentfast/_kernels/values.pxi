@@ -13,14 +13,22 @@ ctypedef fused number:
     double
 
 
+cdef inline real as_real(number value, real kind) noexcept nogil:
+    """To the nearest. Unsigned numbers of 32 bits go by halves, as in xf_unsigned_to_float: GCC 12 would fuse them."""
+    if number is uint32_t:
+        return <real><int32_t>(value >> 16) * <real>65536.0 + <real><int32_t>(value & <uint32_t>0xffff)
+    else:
+        return <real>value
+
+
 cdef inline void read_numbers(const char* source, Py_ssize_t step, Py_ssize_t n, real* buffer, number kind) noexcept nogil:
     cdef Py_ssize_t i
     if step == <Py_ssize_t>sizeof(number):              # a loop that can be spread over lanes
         for i in range(n):
-            buffer[i] = <real>(<const number*>source)[i]
+            buffer[i] = as_real((<const number*>source)[i], <real>0)
     else:
         for i in range(n):
-            buffer[i] = <real>(<const number*>(source + i * step))[0]
+            buffer[i] = as_real((<const number*>(source + i * step))[0], <real>0)
 
 
 cdef inline void read_halves(const char* source, Py_ssize_t step, Py_ssize_t n, real* buffer, bint brain) noexcept nogil:
