@@ -5,12 +5,13 @@
     python tests/lanes.py log1p_double
     python tests/lanes.py log_double
     python tests/lanes.py log_ratio
+    python tests/lanes.py log1p_float          # every float32 from 2**-30 to 1
     python tests/lanes.py normal_float         # whole variates, ten million each
     python tests/lanes.py normal_double
     python tests/lanes.py truncated_float      # cut at ±2
     python tests/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi, normal.pxi and information.pxi.
+The figures stand above each function in xentfast/_kernels/lanes.pxi, normal.pxi, sigmoid.pxi and information.pxi.
 """
 
 import sys
@@ -54,6 +55,11 @@ def log_ratio_error(pairs):
     with np.errstate(all="ignore"):
         exact = np.where(near, np.log1p((p - q) / q), np.log(p / q))
     return np.abs(_dispatch.kernels.log_ratio(*pairs.T) - exact) / ulp(exact, np.float64)
+
+
+def log1p_float_error(x):
+    exact = np.log1p(x.astype(np.longdouble))
+    return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float32)
 
 
 def bits_of(start, n, double):
@@ -134,6 +140,7 @@ MEASURES = {
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
     "log_double": (log_double_error, probabilities),
     "log_ratio": (log_ratio_error, pairs),
+    "log1p_float": (log1p_float_error, lambda: (-x for x in every_float(1.0))),
     "normal_float": (partial(normal_error, dtype=np.float32), millions),
     "normal_double": (partial(normal_error, dtype=np.float64), millions),
     "truncated_float": (partial(truncated_error, bound=2.0), millions),

@@ -103,3 +103,20 @@ def log_loss(y_true, y_pred, sample_weight=None, normalize=True):
     losses = -np.log(q[np.arange(len(q)), np.unique(y_true, return_inverse=True)[1]])
     weights = np.ones(len(q)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     return (losses * weights).sum() / (weights.sum() if normalize else 1)
+
+
+def sigmoid_cross_entropy(logits, targets, *, pos_weight=1.0, sample_weight=1.0, label_smoothing=0.0, focal_gamma=0.0,
+                          reduction="mean", dtype=np.float64):
+    """(loss, gradient, Hessian's diagonal) for finite logits."""
+    x, w = np.asarray(logits, dtype), np.broadcast_to(np.asarray(sample_weight, dtype), np.shape(logits))
+    t = np.asarray(targets, dtype) * (1 - dtype(label_smoothing)) + dtype(label_smoothing) / 2
+    a, b, d = np.asarray(pos_weight, dtype) * t, 1 - t, 1 - 2 * t
+    p, q = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
+    loss, slope, m = a * np.logaddexp(0, -x) + b * np.logaddexp(0, x), b * p - a * q, t * q + b * p
+    factor, r = w * m ** dtype(focal_gamma), focal_gamma * d * p * q / m
+    curve = (a + b) * p * q + 2 * slope * r + loss * r * (r - d * p * q / m + q - p)
+    losses, grad, hess = factor * loss, factor * (slope + loss * r), factor * curve
+    if reduction == "none":
+        return losses, grad, hess
+    total = w.sum() if reduction == "mean" else 1
+    return losses.sum() / total, grad / total, hess / total

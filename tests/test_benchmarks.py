@@ -35,8 +35,8 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, information, weights, suite = load("losses"), load("information"), load("weights"), load("suite")
-FUNCTIONS = losses.FUNCTIONS | information.FUNCTIONS | weights.FUNCTIONS
+losses, elements, information, weights, suite = map(load, ("losses", "elements", "information", "weights", "suite"))
+FUNCTIONS = losses.FUNCTIONS | elements.FUNCTIONS | information.FUNCTIONS | weights.FUNCTIONS
 EXEMPT = losses.EXEMPT | weights.ALIASES
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]

@@ -217,14 +217,16 @@ def test_flush_to_zero_mode_of_the_caller(level, flush_to_zero, n_classes):
     rng = np.random.default_rng(3)
     logits = (rng.standard_normal((64, n_classes)) * 45).astype(np.float32)
     logits[0] = 1e-40 * np.arange(n_classes)                        # subnormal logits
-    targets = logits.argmax(1)
+    targets, hard = logits.argmax(1), logits > 0
     weights = np.full(64, 1e-310)                                   # subnormal weights that must not become 0
     weights[32:] = 1e-300
 
     def run():
         return [by_every_route(logits, targets, reduction="none"),
                 by_every_route(logits, targets, sample_weight=weights, n_threads=2),
-                everything(logits, 2)]
+                everything(logits, 2),
+                *(part.tobytes() for given in ({}, {"sample_weight": weights[:, None]}, {"focal_gamma": 1.5})
+                  for part in xf.sigmoid_cross_entropy_value_and_grad(logits, hard, **given))]
 
     want = run()
     flush_to_zero(True)

@@ -44,6 +44,11 @@ def test_log_ends(level):
     assert np.array_equal(_dispatch.kernels.log_ratio(x, x), np.zeros(4))
 
 
+def test_log1p_float(level):
+    e = np.concatenate([np.geomspace(1e-30, 1, 400_000), np.linspace(0, 1, 400_000)]).astype(np.float32)
+    assert lanes.log1p_float_error(e).max() <= tolerances.LOG1P_FLOAT
+
+
 def test_the_oracle_itself():
     """Long double agrees with mpmath where the bounds are measured."""
     mp.dps = 40

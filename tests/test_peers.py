@@ -214,3 +214,61 @@ def test_jax_rotations(shape):
     initialiser = jax.nn.initializers.orthogonal()
     theirs = jax.vmap(lambda key: initialiser(key, shape))(jax.random.split(jax.random.key(1), 4096))
     check_same_rotations(our_rotations(4096, shape), np.asarray(theirs))
+
+
+# ---- sigmoid cross-entropy
+
+
+ELEMENTS = [(), (7,), (33, 100), (4, 5, 6)]
+
+
+def yes_or_no(shape, dtype=np.float32):
+    rng = np.random.default_rng(3)
+    return (rng.standard_normal(shape) * 5).astype(dtype), rng.integers(0, 2, shape), rng
+
+
+@pytest.mark.parametrize("shape", ELEMENTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_torch_binary(shape, dtype):
+    torch = pytest.importorskip("torch")
+    x, t, rng = yes_or_no(shape, dtype)
+    x = np.asarray(x, dtype)
+    given = {"pos_weight": rng.random(shape[-1:]).astype(dtype) * 3, "sample_weight": rng.random(shape).astype(dtype)
+             if shape else dtype(0.5)}
+    for targets in (t, rng.random(shape)):
+        logits = torch.tensor(x, requires_grad=True)
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, torch.tensor(np.asarray(targets, dtype)), torch.tensor(given["sample_weight"]),
+            pos_weight=torch.tensor(given["pos_weight"].reshape(shape[-1:])), reduction="none")
+        losses.sum().backward()
+        got, grad = xf.sigmoid_cross_entropy_value_and_grad(x, targets, reduction="none", **given)
+        assert near(got, losses.detach().numpy(), dtype) and near(grad, logits.grad.numpy(), dtype)
+
+
+@pytest.mark.parametrize("shape", ELEMENTS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("gamma", [1.0, 2.0])
+def test_optax_focal(shape, gamma):
+    optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
+    x, t, rng = yes_or_no(shape)
+    x = np.asarray(x, np.float32)
+
+    def total(logits):
+        return optax.losses.sigmoid_focal_loss(logits, jax.numpy.asarray(t, np.float32), gamma=gamma).sum()
+
+    loss, grad = jax.value_and_grad(total)(jax.numpy.asarray(x))
+    got, got_grad = xf.sigmoid_cross_entropy_value_and_grad(x, t, focal_gamma=gamma, reduction="sum")
+    assert near(got, float(loss)) and near(got_grad, np.asarray(grad))
+
+
+@pytest.mark.parametrize("shape", [(7,), (3000,)])
+def test_scikit_learn_binary(shape):
+    losses = pytest.importorskip("sklearn._loss.loss")
+    x, t, rng = yes_or_no(shape, np.float64)
+    sample_weight = rng.random(shape)
+    peer = losses.HalfBinomialLoss()
+    loss, grad = peer.loss_gradient(t.astype(float), x, sample_weight)
+    assert near(xf.sigmoid_cross_entropy(x, t, sample_weight=sample_weight, reduction="none"), loss, np.float64)
+    grad, hess = peer.gradient_hessian(t.astype(float), x, sample_weight)
+    got, got_hess = xf.sigmoid_cross_entropy_grad_hess(x, t, sample_weight=sample_weight)
+    assert near(got, grad, np.float64) and near(got_hess, hess, np.float64)

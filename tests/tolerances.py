@@ -25,7 +25,15 @@ CONTRIVED = ("one ahead", "equal", "offset 1e8")
 TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
 
 # Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
-EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE = 0.977, 0.95, 0.80
+EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE, LOG1P_FLOAT = 0.977, 0.95, 0.80, 1.25
+
+# Results in 16 bits that are the neighbour of the exact value rounded: those of float32, 2 ulp off, that lie on the other side
+# of a boundary between two; of bfloat16, with 16 bits fewer, 2 in 65 536, of float16, with 13, 2 in 8192.
+NEIGHBOURS = 1e-3
+
+# The focal loss in float64 against fifty digits, relative: γ times the rounding of a logarithm of up to 40, and terms that
+# cancel where the Hessian changes its sign.
+FOCAL = 1e-12
 
 LOG_DOUBLE, LOG_RATIO = 0.90, 1.60          # from information.pxi
 

@@ -1,12 +1,20 @@
-"""Softmax cross-entropy for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
+"""Cross-entropy and weights for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
 
 from xentfast import init, random
 from xentfast._config import __version__, show_config
 from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
 from xentfast.losses import (
+    perplexity,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
+    softmax_cross_entropy_grad_hess,
     softmax_cross_entropy_value_and_grad,
+)
+from xentfast.sigmoid import (
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_grad,
+    sigmoid_cross_entropy_grad_hess,
+    sigmoid_cross_entropy_value_and_grad,
 )
 from xentfast.softmax import log_softmax, logsumexp, softmax
 
@@ -20,10 +28,16 @@ __all__ = [
     "log_loss",
     "log_softmax",
     "logsumexp",
+    "perplexity",
     "random",
     "show_config",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "sigmoid_cross_entropy_grad_hess",
+    "sigmoid_cross_entropy_value_and_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "softmax_cross_entropy_grad_hess",
     "softmax_cross_entropy_value_and_grad",
 ]

@@ -12,6 +12,9 @@ from xentfast._threads import thread_count
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 REDUCTIONS = ("mean", "sum", "none")
 
+# Elements that are looked through at a time for the one to name in an error.
+LOOK = 65536
+
 # Outputs of more bytes than this go past the cache, which they would not fit (asv: SoftmaxCrossEntropyValueAndGrad.time_wide).
 STREAM_BYTES = 16 * 2**20
 # A thread's row of exponentials waits in cache meanwhile, if it is no longer than this.
@@ -151,6 +154,15 @@ def check_finite(weights, first_bad, name):
         raise ValueError(f"{name}{position(first_bad, weights.shape)} is {weights.flat[first_bad]}; expected finite weights")
 
 
+def first_outside(array, allowed):
+    """The place, in C order, of the first element that is not allowed, or −1; without a copy of the whole."""
+    for start in range(0, array.size, LOOK):
+        fine = allowed(array.flat[start:start + LOOK])
+        if not fine.all():
+            return start + int(np.argmin(fine))
+    return -1
+
+
 def position(flat, shape):
     """'[3, 17]' for a place in an array of `shape`; nothing for a scalar."""
     index = np.unravel_index(flat, shape)
@@ -173,6 +185,20 @@ def output_array(out, like, inputs=()):
         if array is not None and np.may_share_memory(out, array) and overlap(out, array):
             raise ValueError("out overlaps the targets or the weights, which are read while it is written")
     return out
+
+
+def output_pair(out, like, inputs):
+    """(gradient, Hessian): two such outputs, apart from each other, the second apart from `like` as well."""
+    if out is None:
+        return output_array(None, like), output_array(None, like)
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(f"out is of type {type(out).__name__}; expected a tuple of two arrays, for gradient and Hessian")
+    gradient, hessian = (output_array(array, like, inputs) for array in out)
+    if np.may_share_memory(hessian, like) and overlap(hessian, like):
+        raise ValueError("out[1] overlaps the logits, which are read while it is written; pass another array for the Hessian")
+    if np.may_share_memory(hessian, gradient) and overlap(hessian, gradient):
+        raise ValueError("out[0] and out[1] overlap; pass two separate arrays")
+    return gradient, hessian
 
 
 def check_output(out, shape, dtype):
@@ -342,7 +368,15 @@ class CrossEntropyCall:
             self.weight_sum = _core.soft_weight_sum(
                 _dispatch.kernels, self.logits, self.axis, targets, self.sample_weight, self.class_weight, self.n_threads)
 
+    @property
+    def _inputs(self):
+        where = None if self.options is None else self.options[3]
+        return self.soft, self.classes, self.sample_weight, self.class_weight, where
+
     def output(self, out):
         """The array for the gradient: `out`, checked, or a new one."""
-        where = None if self.options is None else self.options[3]
-        return output_array(out, self.logits, inputs=(self.soft, self.classes, self.sample_weight, self.class_weight, where))
+        return output_array(out, self.logits, self._inputs)
+
+    def outputs(self, out):
+        """The same for gradient and Hessian."""
+        return output_pair(out, self.logits, self._inputs)

@@ -18,7 +18,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Fill, KernelTable, LogLoss, Operand, Problem, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Elements, Fill, KernelTable, LogLoss, Operand, Problem, RowKernels)
 
 cnp.import_array()
 
@@ -58,7 +58,7 @@ cdef class Kernels:
         self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
         if (self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem)
                 or self.table.fill_bytes != sizeof(Fill) or self.table.comparison_bytes != sizeof(Comparison)
-                or self.table.log_loss_bytes != sizeof(LogLoss)):
+                or self.table.log_loss_bytes != sizeof(LogLoss) or self.table.elements_bytes != sizeof(Elements)):
             raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):
@@ -85,10 +85,13 @@ cdef class Kernels:
         return result
 
     def log1p(self, x):
-        """The kernels' own log1p (float64): for the accuracy tests."""
+        """The kernels' own log1p, of float32 up to 1: for the accuracy tests."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty_like(source)
-        self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
+            self.table.log1p_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
+        else:
+            self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
         return result
 
     def log(self, x):
@@ -275,18 +278,24 @@ cdef void set_options(Problem* problem, int axis, options) except *:
         set_operand(&problem.where, where, axis)
 
 
-cdef object scalar(double dividend, double divisor, bint as_double):
-    """dividend/divisor as a NumPy scalar; exactly 0 below its type's smallest normal number."""
+cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
+    """dividend/divisor, or e^ of it by a level's kernel, as a NumPy scalar; exactly 0 below its type's smallest normal number."""
     cdef xf_mode saved = xf_enter_ieee()
-    cdef double value = flushed(dividend / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
+    cdef double value = dividend / divisor, power
+    if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
+        power = -abs(value)
+        exponential.exp_double(&power, &power, 1)
+        value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
+    value = flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
     xf_leave_ieee(saved)
     return np.float64(value) if as_double else np.float32(value)
 
 
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
-                  smoothing_mass, double smoothing, options, double divisor, out, hess, row_values, bint stream, int n_threads):
+                  smoothing_mass, double smoothing, options, double divisor, out, hess, row_values, bint exponential, bint stream,
+                  int n_threads):
     """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well, and with
-    `hess` the diagonal of the Hessian, which is for problems without a scale, a cap and z_loss.
+    `hess` the diagonal of the Hessian, which is for problems without a scale, a cap and z_loss. `exponential`: e^ of the sum.
 
     `options` is None or (logit_scale, softcap or 0, z_loss, where or None).
     """
@@ -305,7 +314,9 @@ def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, 
     if hess is not None:
         set_operand(&problem.hess, hess, axis)
     value = run_problem(kernels, &problem, NULL, n_threads, row_values)
-    return row_values if row_values is not None else scalar(value, divisor, problem.type == FLOAT64)
+    if row_values is not None:
+        return row_values
+    return scalar(value, divisor, kernels.table if exponential else NULL, problem.type == FLOAT64)
 
 
 def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_weight, class_weight, int n_threads):

@@ -8,6 +8,7 @@ from xentfast import _core, _dispatch
 from xentfast._arguments import (
     check_finite,
     check_output,
+    first_outside,
     name_of,
     overlap,
     plain_array,
@@ -22,8 +23,6 @@ from xentfast._threads import thread_count
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 FLOAT64 = np.dtype(np.float64)
 
-# Elements that are looked through at a time for the one to name in an error.
-LOOK = 65536
 # A table of labels may have so many entries, or as many as there are labels.
 TABLE = 65536
 
@@ -92,15 +91,6 @@ def name_bad_probability(given):
         if place >= 0:
             where = np.unravel_index(place, array.shape)
             raise ValueError(f"{name}{position(place, array.shape)} is {array[where]}; expected a probability from 0 to 1")
-
-
-def first_outside(array, allowed):
-    """The place, in C order, of the first element that is not allowed, or −1; without a copy of the whole."""
-    for start in range(0, array.size, LOOK):
-        fine = allowed(array.flat[start:start + LOOK])
-        if not fine.all():
-            return start + int(np.argmin(fine))
-    return -1
 
 
 # ---- log_loss

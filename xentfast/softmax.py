@@ -32,7 +32,7 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: NDArr
 
     Parameters
     ----------
-    x : array_like of float32 or float64
+    x : array_like of float16, bfloat16, float32 or float64
         Any shape with at least one axis, any strides. Integers become float64.
     axis : int, tuple of ints or None, default -1
         The axis or axes to normalise over; None for all. More than one may need a copy of `x`.
@@ -44,7 +44,7 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: NDArr
     Returns
     -------
     ndarray
-        Of the shape of `x` and its dtype (float64 for integers).
+        Of the shape of `x` and its dtype (float64 for integers); 16 bits are computed in float32.
 
     Raises
     ------

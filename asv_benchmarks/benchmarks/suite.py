@@ -6,14 +6,15 @@ from operator import attrgetter
 
 import xentfast
 
-from . import information, information_calls, loss_calls, losses, weight_calls, weights
+from . import element_calls, elements, information, information_calls, loss_calls, losses, weight_calls, weights
 
 try:
     import ml_dtypes  # NumPy's "bfloat16"
 except ImportError:
     ml_dtypes = None
 
-TABLES = [(losses, loss_calls.make_call), (information, information_calls.make_call), (weights, weight_calls.make_call)]
+TABLES = [(losses, loss_calls.make_call), (elements, element_calls.make_call), (information, information_calls.make_call),
+          (weights, weight_calls.make_call)]
 
 
 def benchmark_classes(measures, kind):

@@ -160,7 +160,7 @@ cdef inline void load_probabilities(const Comparison* problem, const Operand* op
         read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, tile + cls * rows)
 
 
-cdef inline void sum_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
+cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
                            double* q) noexcept nogil:
     """One chunk of `rows` rows that are neighbours on the innermost axis → their sums, in p[0 : rows]."""
     cdef Py_ssize_t start = chunk * TERMS
@@ -209,7 +209,7 @@ cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last
         for row in range(rows):
             sums[row] = errors[row] = 0.0
         for chunk in range(n_chunks):
-            sum_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
+            sum_of_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
             for row in range(rows):
                 add_in_order(p[row], sums + row, errors + row)
         for row in range(rows):
@@ -225,7 +225,7 @@ cdef void compare_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t la
     cdef double* p = <double*>scratch
     cdef Py_ssize_t item
     for item in range(first, last):
-        sum_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + TILE_TERMS)
+        sum_of_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + TILE_TERMS)
         row_values[item - first] = p[0]
 
 

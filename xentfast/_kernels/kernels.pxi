@@ -9,9 +9,9 @@
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.table cimport (
-    BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16, INT32,
-    INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Comparison, Fill, KernelTable,
-    LogLoss, Measure, Operand, Problem, ValueType)
+    BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ELEMENT_BLOCK, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16,
+    INT32, INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Comparison, Elements, Fill,
+    KernelTable, LogLoss, Measure, Operand, Problem, Strided, ValueType)
 
 include "bits.pxi"
 include "lanes.pxi"
@@ -28,6 +28,8 @@ include "ranges.pxi"
 include "normal.pxi"
 include "fills.pxi"
 include "information.pxi"
+include "elements.pxi"
+include "sigmoid.pxi"
 
 
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
@@ -108,6 +110,11 @@ cdef void lanes_log1p_double(const double* x, double* y, Py_ssize_t n) noexcept 
     for i in range(n):
         y[i] = log1p_double(x[i])
 
+cdef void lanes_log1p_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log1p_float(x[i], x[i])
+
 
 cdef KernelTable TABLE
 TABLE.table_bytes = sizeof(KernelTable)
@@ -115,6 +122,7 @@ TABLE.problem_bytes = sizeof(Problem)
 TABLE.fill_bytes = sizeof(Fill)
 TABLE.comparison_bytes = sizeof(Comparison)
 TABLE.log_loss_bytes = sizeof(LogLoss)
+TABLE.elements_bytes = sizeof(Elements)
 TABLE.lanes = LANES
 TABLE.chunk_bytes = CHUNK_BYTES
 TABLE.of_float.rows = rows_float
@@ -138,11 +146,21 @@ TABLE.of_probabilities.scratch_bytes = 2 * TILE_TERMS * sizeof(double)
 TABLE.weigh = weigh
 TABLE.count_classes = count_classes
 TABLE.random_chunk = random_chunk
+TABLE.elements_of_float.plain = sigmoid_float
+TABLE.elements_of_float.scan = scan_float
+TABLE.elements_of_float.weighted = weighted_float
+TABLE.elements_of_float.focal = focal_double
+TABLE.elements_of_double.plain = sigmoid_double
+TABLE.elements_of_double.weighted = weighted_double
+TABLE.elements_of_double.focal = focal_double
+TABLE.elements_of_double.scan = scan_double
+TABLE.element_scratch = N_BUFFERS * PADDED_BLOCK * sizeof(double)
 TABLE.scratch_bytes = scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double
 TABLE.log1p_double = lanes_log1p_double
 TABLE.log_double = lanes_log_double
 TABLE.log_ratio = lanes_log_ratio
+TABLE.log1p_float = lanes_log1p_float
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.table", NULL)

@@ -131,6 +131,37 @@ cdef struct Fill:
     double upper_start              # probability between the mean and place `middle` …
     double lower_start              # … and between the mean and the place before
 
+cdef enum:
+    ELEMENT_BLOCK = 1024    # elements whose losses are added in one tree: one "row" of an elementwise kernel
+
+# One array of an elementwise call, walked in the C order of the call's elements along axes of its own, at least one:
+# neighbours that it walks evenly are one axis.
+cdef struct Strided:
+    char* data                      # NULL where there is no such array
+    ValueType type
+    int n_axes
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t strides[MAX_AXES]    # in bytes; 0 where the array is broadcast
+
+# A whole elementwise call; sigmoid.pxi has the formulas.
+cdef struct Elements:
+    Py_ssize_t size
+    Strided logits                  # for a scan: what is scanned
+    Strided targets
+    Strided pos_weight
+    Strided sample_weight
+    Strided losses
+    Strided gradient
+    Strided hessian
+    double kept                     # smoothing ε turns targets t into kept·t + half: 1 − ε …
+    double half                     # … and ε/2
+    double gamma                    # of the focal loss; 0: none
+    double scale                    # what gradient and Hessian are multiplied by: 1 or 1/Σw
+    bint valued                     # losses are asked for beside a gradient; beside a Hessian they never are
+    bint stream                     # the gradient goes past the cache
+    double lowest                   # a scan: what values may be
+    double highest
+
 # Rows [first, last) of a problem, of whichever struct the kernel is for → row_values[0 : last − first], and its outputs.
 # `scratch` belongs to the calling thread alone.
 ctypedef void (*RangeKernel)(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
@@ -166,12 +197,19 @@ cdef struct ProbabilityKernels:
     Py_ssize_t chunk                # classes of a chunk
     Py_ssize_t scratch_bytes
 
+cdef struct ElementKernels:
+    RangeKernel plain               # neither weights nor focal loss
+    RangeKernel weighted
+    RangeKernel focal               # with or without weights, in double
+    RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`
+
 cdef struct KernelTable:
     Py_ssize_t table_bytes          # sizeof(KernelTable) and of the calls' structs where the level was compiled
     Py_ssize_t problem_bytes
     Py_ssize_t fill_bytes
     Py_ssize_t comparison_bytes
     Py_ssize_t log_loss_bytes
+    Py_ssize_t elements_bytes
     Py_ssize_t lanes
     Py_ssize_t chunk_bytes
     RowKernels of_float
@@ -180,9 +218,13 @@ cdef struct KernelTable:
     RangeKernel weigh
     CountKernel count_classes
     FillKernel random_chunk
+    ElementKernels elements_of_float
+    ElementKernels elements_of_double
+    Py_ssize_t element_scratch      # bytes that an elementwise kernel needs
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double
     DoubleLanes log1p_double
     DoubleLanes log_double
     DoublePairs log_ratio
+    FloatLanes log1p_float

@@ -15,7 +15,7 @@ ctypedef fused number:
 
 cdef inline void read_numbers(const char* source, Py_ssize_t step, Py_ssize_t n, real* buffer, number kind) noexcept nogil:
     cdef Py_ssize_t i
-    if number is uint32_t:                              # by int64: see xf_unsigned_to_float
+    if number is uint32_t:                              # by int64: GCC 12 makes a fused multiply-add otherwise
         for i in range(n):
             buffer[i] = <real><int64_t>(<const number*>(source + i * step))[0]
     elif step == <Py_ssize_t>sizeof(number):            # a loop that can be spread over lanes

@@ -1,0 +1,108 @@
+"""Elementwise losses: arrays to blocks of elements, blocks to threads. No policy and no arithmetic, as in _core.pyx.
+
+(a) Elements count in C order of the logits' shape. A block of 1024 is what a row is elsewhere: its value is the sum of its
+    losses, blocks are cut over threads and their values added in order (_ranges.pxi).
+(b) Each array walks the logits' shape by strides of its own, 0 where it is broadcast, its axes merged where they can be.
+    Contiguous arrays of the type of the arithmetic are used in place (elements.pxi).
+"""
+from libc.string cimport memset
+
+import numpy as np
+
+cimport numpy as cnp
+
+from xentfast._core cimport Kernels
+from xentfast._kernels.table cimport ELEMENT_BLOCK, ElementKernels, Elements, Strided
+
+cnp.import_array()
+
+include "_ranges.pxi"
+
+cdef extern from *:
+    double NAN
+
+
+cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
+    """`array`, broadcast to the shape of `like`; None leaves the operand empty."""
+    cdef cnp.ndarray own
+    cdef int axis, last = -1, lead
+    cdef Py_ssize_t length, stride
+    if array is None:
+        return
+    own = array
+    operand.data = <char*>data_or_null(own)
+    operand.type = <ValueType>value_type(own)
+    lead = cnp.PyArray_NDIM(like) - cnp.PyArray_NDIM(own)
+    for axis in range(cnp.PyArray_NDIM(like)):
+        length = cnp.PyArray_DIM(like, axis)
+        if length == 1:
+            continue
+        stride = 0 if axis < lead or cnp.PyArray_DIM(own, axis - lead) == 1 else cnp.PyArray_STRIDE(own, axis - lead)
+        if last >= 0 and operand.strides[last] == stride * length:
+            operand.shape[last] *= length
+        else:
+            last += 1
+            operand.shape[last] = length
+        operand.strides[last] = stride
+    if last < 0:                                        # a single element
+        last = 0
+        operand.shape[0] = 1
+        operand.strides[0] = cnp.PyArray_ITEMSIZE(own)
+    operand.n_axes = last + 1
+
+
+cdef double run_elements(Kernels kernels, RangeKernel kernel, Elements* problem, int n_threads) except? -1.0:
+    cdef Py_ssize_t n_blocks = (problem.size + ELEMENT_BLOCK - 1) // ELEMENT_BLOCK
+    return run_ranges(kernel, problem, n_blocks, 1, n_threads, kernels.table.element_scratch, NULL, FLOAT64)
+
+
+def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_weight, double smoothing, double gamma,
+            double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads):
+    """Losses, gradient and Hessian of the elements, into those arrays that are not None. Gradient and Hessian are over
+    `divisor`, and so is the sum of the losses, which is returned where they are `valued`."""
+    cdef Elements problem
+    cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
+    cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
+    cdef RangeKernel kernel = own.plain
+    cdef double value
+    cdef xf_mode saved = xf_enter_ieee()
+    memset(&problem, 0, sizeof(Elements))
+    problem.size = cnp.PyArray_SIZE(logits)
+    problem.kept = 1.0 - smoothing
+    problem.half = 0.5 * smoothing
+    problem.scale = 1.0 / divisor
+    problem.gamma = gamma
+    problem.valued = valued
+    problem.stream = stream
+    xf_leave_ieee(saved)
+    set_array(&problem.logits, logits, logits)
+    set_array(&problem.targets, targets, logits)
+    set_array(&problem.pos_weight, pos_weight, logits)
+    set_array(&problem.sample_weight, sample_weight, logits)
+    set_array(&problem.losses, losses, logits)
+    set_array(&problem.gradient, gradient, logits)
+    set_array(&problem.hessian, hessian, logits)
+    if gamma != 0.0:
+        kernel = own.focal
+    elif pos_weight is not None or sample_weight is not None:
+        kernel = own.weighted
+    value = run_elements(kernels, kernel, &problem, n_threads)
+    saved = xf_enter_ieee()
+    value = flushed(value / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
+    value = value if as_double else <double><float>value        # NumPy would warn of an overflow
+    xf_leave_ieee(saved)
+    value = NAN if value != value else value
+    return np.float64(value) if as_double else np.float32(value)
+
+
+def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highest, int n_threads):
+    """The sum of all values; nan where one of them is nan or not from `lowest` to `highest`, or infinite."""
+    cdef Elements problem
+    cdef bint as_float = cnp.PyArray_ITEMSIZE(array) <= 2 or cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
+    memset(&problem, 0, sizeof(Elements))
+    problem.size = cnp.PyArray_SIZE(array)
+    problem.lowest = lowest
+    problem.highest = highest
+    set_array(&problem.logits, array, array)
+    return run_elements(kernels, kernels.table.elements_of_float.scan if as_float else kernels.table.elements_of_double.scan,
+                        &problem, n_threads)
