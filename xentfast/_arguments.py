@@ -262,7 +262,8 @@ def logit_options(logits, z_loss, logit_scale, softcap, where):
         try:
             where = np.broadcast_to(array, logits.shape)
         except ValueError:
-            raise ValueError(f"where has shape {array.shape}, which does not broadcast to that of logits, {logits.shape}") from None
+            raise ValueError(
+                f"where has shape {array.shape}, which does not broadcast to that of logits, {logits.shape}") from None
     return logit_scale, softcap or 0.0, z_loss, where
 
 

@@ -25,7 +25,8 @@ def max_threads() -> int: ...
 def cross_entropy(
     kernels: Kernels, logits: NDArray[Any], axis: int, classes: NDArray[np.int64] | None, soft: NDArray[Any] | None,
     sample_weight: NDArray[np.float64] | None, class_weight: NDArray[np.float64] | None,
-    smoothing_mass: NDArray[Any] | None, smoothing: float, options: tuple[float, float, float, NDArray[np.bool_] | None] | None, divisor: float, out: NDArray[Any] | None,
+    smoothing_mass: NDArray[Any] | None, smoothing: float,
+    options: tuple[float, float, float, NDArray[np.bool_] | None] | None, divisor: float, out: NDArray[Any] | None,
     hess: NDArray[Any] | None, row_values: NDArray[Any] | None, exponential: bool, stream: bool, n_threads: int,
 ) -> Any: ...
 def soft_weight_sum(

@@ -18,7 +18,8 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Elements, Fill, KernelTable, LogLoss, Operand, Problem, RowKernels)
+    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Elements, Fill, KernelTable, LogLoss, Operand, Problem,
+    RowKernels)
 
 cnp.import_array()
 

@@ -95,11 +95,12 @@ def softmax_cross_entropy(
     .. math:: w_i\,\Bigl(\log \sum_c e^{x_{ic}} - x_{i,t_i}\Bigr),
         \qquad \text{soft targets:}\quad \sum_c w_{ic}\,t_{ic}\,\Bigl(\log \sum_k e^{x_{ik}} - x_{ic}\Bigr)
 
-    plus :math:`\lambda\,\mathrm{sample\_weight}_i\,(\log \sum_k e^{x_{ik}})^2` (Shannon 1948), by a log-sum-exp that leaves the target out of the sum it might swamp and adds it back in double
-    precision, so that confident rows keep all their digits. Inside a chunk (2 048 classes of float32, 1 024 of
-    float64), 16 numbers at a time are added in the logits' type; all other sums are in float64. A logit of −inf
-    excludes its class, whatever `logit_scale` and `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan. The result has the
-    same bits for any memory layout, number of threads and CPU.
+    plus :math:`\lambda\,\mathrm{sample\_weight}_i\,(\log \sum_k e^{x_{ik}})^2` (Shannon 1948), by a log-sum-exp that leaves
+    the target out of the sum it might swamp and adds it back in double precision, so that confident rows keep all their
+    digits. Inside a chunk (2 048 classes of float32, 1 024 of float64), 16 numbers at a time are added in the logits' type
+    (float32 for 16 bits); all other sums are in float64. A logit of −inf excludes its class, whatever `logit_scale` and
+    `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan. The result has the same bits for
+    any memory layout, number of threads and CPU.
 
     References
     ----------
@@ -353,8 +354,8 @@ def perplexity(
     --------
     >>> import numpy as np
     >>> import xentfast as xf
-    >>> xf.perplexity(np.zeros((3, 50)), [1, 2, -100])
-    np.float64(50.0)
+    >>> xf.perplexity(np.zeros((3, 50), np.float32), [1, 2, -100])
+    np.float32(50.0)
     """
     call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, 0.0, 0.0, logit_scale, softcap, where,
                             "mean", n_threads)

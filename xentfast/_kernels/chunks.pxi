@@ -55,7 +55,8 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
                              const Rate* rate, bint marked, bint massed, bint keep, bint scaled) noexcept nogil:
     """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
     `kept` may be x, and so may `shaped`, where a shaped chunk goes, its slopes to `slopes`, which may be NULL. `ahead` is what
-    will be read later, as far from x as it pays to prefetch. Without a mark, logits equal to the reference are counted as peaks and left out of the tail."""
+    will be read later, as far from x as it pays to prefetch. Without a mark, logits equal to the reference are counted as peaks
+    and left out of the tail."""
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
     cdef real lanes[LANES]

@@ -161,7 +161,7 @@ cdef inline void load_probabilities(const Comparison* problem, const Operand* op
 
 
 cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
-                           double* q) noexcept nogil:
+                              double* q) noexcept nogil:
     """One chunk of `rows` rows that are neighbours on the innermost axis → their sums, in p[0 : rows]."""
     cdef Py_ssize_t start = chunk * TERMS
     cdef Py_ssize_t n = min(<Py_ssize_t>TERMS, problem.n_classes - start)

@@ -9,9 +9,9 @@
 # (c) + − × ÷, comparisons and bits alone, without contraction (lanes.pxi).
 from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.table cimport (
-    BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ELEMENT_BLOCK, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP, INT8, INT16,
-    INT32, INT64, LOG_SOFTMAX, LOGSUMEXP, MAX_AXES, NORMAL, SOFTMAX, UINT8, UINT16, UINT32, UNIFORM, Comparison, Elements, Fill,
-    KernelTable, LogLoss, Measure, Operand, Problem, Strided, ValueType)
+    BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ELEMENT_BLOCK, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP,
+    INT16, INT32, INT64, INT8, LOGSUMEXP, LOG_SOFTMAX, MAX_AXES, NORMAL, SOFTMAX, UINT16, UINT32, UINT8, UNIFORM, Comparison,
+    Elements, Fill, KernelTable, LogLoss, Measure, Operand, Problem, Strided, ValueType)
 
 include "bits.pxi"
 include "lanes.pxi"

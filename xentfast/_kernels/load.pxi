@@ -140,7 +140,7 @@ cdef inline double spread_of(const Problem* problem, const char* open_row) noexc
 
 
 cdef void load_mass(const Problem* problem, const char* soft_row, const char* open_row, double spread,
-                           Py_ssize_t start, Py_ssize_t n, bint in_sums, real* mass) noexcept nogil:
+                    Py_ssize_t start, Py_ssize_t n, bint in_sums, real* mass) noexcept nogil:
     """weight_c·((1 − ε)·t_c + spread) of classes [start, start + n); with integer targets, weight_c·spread alone. Classes that
     `where` excludes have no spread, and their targets count in the sums, not in the gradient."""
     cdef double targets[LANES]

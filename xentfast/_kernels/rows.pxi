@@ -258,7 +258,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
 
 
 cdef void remake_chunk(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t start,
-                              Py_ssize_t n, Py_ssize_t mark, double reference, double share, Factor factor, real target_value,
+                       Py_ssize_t n, Py_ssize_t mark, double reference, double share, Factor factor, real target_value,
                        real* goal, real* buffer, bint massed) noexcept nogil:
     """A chunk of the gradient from its logits, by the same steps that keep the exponentials: for dtypes that cannot hold these,
     and where the slopes of a cap meet masses. `goal` may be `buffer`, or the logits."""

@@ -115,7 +115,8 @@ cdef inline void cap_values(const Cap* cap, const real* x, Py_ssize_t n, double*
         cap_doubles(cap, x, n, capped, slopes)
 
 
-cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double reference, real* shaped, real* slopes) noexcept nogil:
+cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double reference, real* shaped,
+                      real* slopes) noexcept nogil:
     """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
     cdef double c = 0.0 if reference == -INFINITY else reference
     cdef double scale = problem.scale

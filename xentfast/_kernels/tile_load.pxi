@@ -76,7 +76,7 @@ cdef inline const real* tile_row(const char* source, Py_ssize_t step, ValueType 
 
 
 cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
-                           Py_ssize_t n, real* tile, real* work) noexcept nogil:
+                    Py_ssize_t n, real* tile, real* work) noexcept nogil:
     """tile[0 : n][0 : LANES]; zeros where the tile is short of rows. `work` has room for four rows."""
     cdef const char* source = operand.data + start * operand.step
     cdef const real* x
@@ -105,7 +105,7 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
 
 
 cdef void load_logits(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
-                             real* work) noexcept nogil:
+                      real* work) noexcept nogil:
     """As load_chunk, a tile."""
     cdef const char* open = problem.where.data + start * problem.where.step
     cdef Py_ssize_t row, cls
@@ -121,7 +121,7 @@ cdef void load_logits(const Problem* problem, const TileRows* rows, Py_ssize_t s
 
 
 cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
-                            Py_ssize_t n, const real* tile, real* work) noexcept nogil:
+                     Py_ssize_t n, const real* tile, real* work) noexcept nogil:
     cdef char* target = operand.data + start * operand.step
     cdef bint direct = plain_classes(operand, type, <real>0)
     cdef Py_ssize_t row, cls, i, first = 0
@@ -149,7 +149,7 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
 
 
 cdef void load_tile_mass(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n,
-                                bint without_target, bint in_sums, real* mass, real* work) noexcept nogil:
+                         bint without_target, bint in_sums, real* mass, real* work) noexcept nogil:
     """As load_row_mass, a tile."""
     cdef const char* soft = NULL
     cdef const char* open = NULL

@@ -295,7 +295,7 @@ cdef inline void shape_targets(const Problem* problem, TileRows* rows, real kind
 
 
 cdef void remake_tile(const Problem* problem, const TileRows* rows, const double* reference, Py_ssize_t start,
-                             Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
+                      Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
     """As remake_chunk, a tile of exponentials."""
     cdef real c[LANES]
     cdef Py_ssize_t cls, row
