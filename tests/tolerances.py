@@ -24,6 +24,13 @@ CONTRIVED = ("one ahead", "equal", "offset 1e8")
 # The twins in float64 against float32 results: the twin's own error is far below one ulp of float32.
 TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
 
+# One rounding to 16 bits, relative, or of the smallest subnormal number.
+SIXTEEN_BIT = {"float16": (2.0**-11, 2.0**-25), "bfloat16": (2.0**-8, 2.0**-134)}
+
+# Central differences of a float64 loss with steps of 1e-5: a third derivative of some hundreds at most, and the loss's own
+# rounding over the step.
+STEP, DIFFERENCES = 1e-5, 1e-7
+
 # Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
 EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE = 0.977, 0.95, 0.80
 
@@ -41,6 +48,13 @@ def gradient_bound(q, dtype):
     """Guarantee 2 for exact gradient elements, in ulp."""
     log_q = np.abs(np.log(np.maximum(np.abs(np.asarray(q, np.float64)), np.finfo(dtype).tiny)))
     return GRADIENT_FLOAT32 + log_q if dtype == np.float32 else FLOAT64_BASE + FLOAT64_SLOPE * log_q
+
+
+def twin_bound(want, dtype):
+    """How far a result may be from the twin's, in a dtype of 16 bits too."""
+    base = np.dtype(dtype if np.dtype(dtype).name.startswith("float") and np.dtype(dtype).itemsize > 2 else np.float32)
+    relative, absolute = SIXTEEN_BIT.get(np.dtype(dtype).name, (0.0, 0.0))
+    return TWIN[base] * np.maximum(np.abs(want), 1.0) + relative * np.abs(want) + absolute
 
 
 def largest_term_bound(case, n_classes, dtype):
