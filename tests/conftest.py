@@ -1,4 +1,8 @@
-"""Fixtures: every kernel level of this machine, in one process."""
+"""Fixtures: every kernel level of this machine, in one process; the caller's floating-point mode."""
+
+import ctypes
+import mmap
+import platform
 
 import pytest
 
@@ -22,3 +26,16 @@ def level(request, use_level):
     """Run the test once on each level that this machine has."""
     use_level(request.param)
     return request.param
+
+
+@pytest.fixture
+def flush_to_zero():
+    """The caller's thread with subnormals off (FTZ and DAZ), as a library built with -ffast-math leaves it."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("the mode is set by an x86 instruction")
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(b"\x0f\xae\x17\xc3")                                 # ldmxcsr [rdi]; ret
+    anchor = ctypes.c_char.from_buffer(code)
+    load = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint32))(ctypes.addressof(anchor))
+    yield lambda on: load(ctypes.byref(ctypes.c_uint32(0x9fc0 if on else 0x1f80)))
+    load(ctypes.byref(ctypes.c_uint32(0x1f80)))

@@ -1,9 +1,6 @@
 """Guarantee 1: the same bits on every level, for any number of threads, any memory layout, by every route."""
 
-import ctypes
 import hashlib
-import mmap
-import platform
 
 import numpy as np
 import pytest
@@ -213,19 +210,6 @@ def test_outputs_are_those_of_the_release(level, dtype):
         for part in everything(x, None):
             digest.update(part)
     assert digest.hexdigest() == GOLDEN[dtype]
-
-
-@pytest.fixture
-def flush_to_zero():
-    """The caller's thread with subnormals off (FTZ and DAZ), as a library built with -ffast-math leaves it."""
-    if platform.machine() not in ("x86_64", "AMD64"):
-        pytest.skip("the mode is set by an x86 instruction")
-    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    code.write(b"\x0f\xae\x17\xc3")                                 # ldmxcsr [rdi]; ret
-    anchor = ctypes.c_char.from_buffer(code)
-    load = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint32))(ctypes.addressof(anchor))
-    yield lambda on: load(ctypes.byref(ctypes.c_uint32(0x9fc0 if on else 0x1f80)))
-    load(ctypes.byref(ctypes.c_uint32(0x1f80)))
 
 
 @pytest.mark.parametrize("n_classes", [3, 97, 2049])

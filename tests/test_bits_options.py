@@ -213,3 +213,38 @@ def test_other_byte_orders_and_alignments():
     assert not shifted.flags.aligned and want == swapped == (loss.tobytes(), grad.tobytes())
     loss, grad = xf.softmax_cross_entropy_value_and_grad(shifted, soft, reduction="none")
     assert want == (loss.tobytes(), grad.tobytes())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_flush_to_zero_mode_of_the_caller(flush_to_zero, dtype):
+    """Subnormal logits of 16 bits, soft targets and weights are read as they are; those that come of it are written so."""
+    rng = np.random.default_rng(3)
+    logits = (rng.standard_normal((64, 300)) * 20).astype(dtype)
+    logits[0] = np.ldexp(np.arange(300.0), -24 if dtype == np.float16 else -133)
+    soft = (rng.random(logits.shape) * 1e-5).astype(np.float16)
+    given = options("scale and softcap", 64, 300, {"label_smoothing": 0.1})
+    weights = np.repeat([1e-310, 1e-300], 32)
+
+    def run():
+        return [by_every_route(logits, soft, reduction="none", **given), by_every_route(logits, logits.argmax(1), n_threads=2),
+                by_every_route(logits, logits.argmax(1), sample_weight=weights, logit_scale=0.5),
+                everything(logits, 2)]
+
+    want = run()
+    flush_to_zero(True)
+    got = run()
+    flush_to_zero(False)
+    assert got == want
+
+
+@pytest.mark.parametrize("given", [{"sample_weight": [1e-310]}, {"softcap": 1e-310}, {"logit_scale": 1e-310}, {"z_loss": 1e-310}])
+def test_subnormal_options_in_that_mode(flush_to_zero, given):
+    """Are not taken for 0."""
+    x = np.array([[0.0, 1.0, 2.0]])
+    want = by_every_route(x, [0], **given)
+    flush_to_zero(True)
+    try:
+        got = by_every_route(x, [0], **given)
+    finally:
+        flush_to_zero(False)
+    assert got == want
