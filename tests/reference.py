@@ -30,17 +30,15 @@ def soft_targets(shape, targets, axis=-1, dtype=np.float64):
 
 
 def shaped(logits, logit_scale=1.0, softcap=None, where=None, dtype=np.float64):
-    """(logits as the softmax takes them, their derivatives); −inf is excluded whatever comes of it."""
+    """(logits as the softmax takes them, their derivatives); −inf is excluded whatever comes of it, and not capped."""
     x = np.asarray(logits, dtype)
-    y, slope = logit_scale * x, np.full(x.shape, dtype(logit_scale))
+    open_ = np.broadcast_to(True if where is None else where, x.shape)
+    excluded = np.isneginf(x) | ~open_
+    y = logit_scale * np.where(excluded, 0, x)
+    slope = np.where(open_, dtype(logit_scale), 0)
     if softcap is not None:
-        tanh = np.tanh(y / softcap)
-        y, slope = softcap * tanh, slope / np.cosh(x * dtype(logit_scale) / softcap) ** 2
-    excluded = np.isneginf(x)
-    if where is not None:
-        excluded = excluded | ~np.broadcast_to(where, x.shape)
-        slope = np.where(np.broadcast_to(where, x.shape), slope, 0)
-    slope = np.where(np.isneginf(x), np.where(slope == 0, 0, logit_scale), slope)
+        with np.errstate(over="ignore"):
+            y, slope = softcap * np.tanh(y / softcap), slope / np.cosh(y / softcap) ** 2
     return np.where(excluded, -np.inf, y), slope
 
 

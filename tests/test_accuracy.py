@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from reference import cross_entropy, logsumexp, softmax
-from tolerances import gradient_bound, largest_term_bound, loss_bound, ulp
+from reference import cross_entropy, logsumexp, shaped, softmax
+from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss_bound, ulp
 
 import xentfast as xf
 
@@ -77,6 +77,62 @@ def test_integer_targets(level, case, dtype):
     error = np.abs(grad - exact) - gradient_bound(exact, dtype) * ulp(exact, dtype)
     assert np.all(at_the_edge | (error <= 0))
     assert not np.any((grad != 0) & (np.abs(grad) < np.finfo(dtype).tiny))
+
+
+def check_flushed(got, exact, bound, dtype):
+    """`got` is within `bound` ulp; near the smallest normal number it is that or 0."""
+    at_the_edge = np.abs(np.abs(exact) / np.finfo(dtype).tiny - 1) < 1e-3
+    exact = flushed(exact, dtype)
+    assert np.all(at_the_edge | (np.abs(got - exact) <= bound * ulp(exact, dtype)))
+    assert not np.any((got != 0) & (np.abs(got) < np.finfo(dtype).tiny))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("scale", [0.7, -1.3, 3.0])
+def test_logit_scale(scale, case, dtype):
+    """As if the products were exact: neither they nor a common offset cost anything."""
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, logit_scale=scale, reduction="none")
+    y = np.longdouble(scale) * (x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble))
+    exact = exact_loss(y, targets)
+    check_flushed(loss, exact, loss_bound(flushed(exact, dtype), dtype), dtype)
+    exact = exact_grad(y, targets)
+    check_flushed(grad, exact * scale, gradient_bound(exact, dtype), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+@pytest.mark.parametrize("cap", [0.5, 5.0, 30.0, 200.0])
+def test_softcap(cap, scale, case, dtype):
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, softcap=cap, logit_scale=scale, reduction="none")
+    y, slope = shaped(x, scale, cap, dtype=np.longdouble)
+    rounding = SOFTCAP_FLOAT64 * cap if dtype == np.float64 else 0.0
+    exact = exact_loss(y, targets)
+    check_flushed(loss, exact, loss_bound(flushed(exact, dtype), dtype) + rounding, dtype)
+    exact = exact_grad(y, targets) * slope
+    check_flushed(grad, exact, gradient_bound(flushed(exact, dtype), dtype) + rounding, dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("z_loss", [0.01, 1.0])
+def test_z_loss(z_loss, case, dtype):
+    """In ulp of the largest term of the sum. A factor moves a probability to where an ulp may be half as large, and leaves it
+    its relative error."""
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, z_loss=z_loss, reduction="none")
+    p, lse = softmax(x, dtype=np.longdouble), logsumexp(x, dtype=np.longdouble, keepdims=True)
+    plain, squares = exact_loss(x, targets), np.longdouble(z_loss) * lse[:, 0] ** 2
+    bound = largest_term_bound(case, x.shape[1], dtype)
+    assert np.all(np.abs(loss - (plain + squares)) <= bound * ulp(np.maximum(plain, squares), dtype))
+    plain, slopes = exact_grad(x, targets), 2 * np.longdouble(z_loss) * lse * p
+    at_the_edge = np.abs(plain + slopes) < np.finfo(dtype).tiny * 1.001
+    bound = gradient_bound(p, dtype) * np.maximum((np.abs(plain) + np.abs(slopes)) * np.finfo(dtype).eps, ulp(0, dtype))
+    error = np.abs(grad - (plain + slopes)) - bound
+    assert np.all(at_the_edge & (grad == 0) | (error <= 0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,6 +2,7 @@
 
 import re
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -20,7 +21,8 @@ def array(shape, dtype=np.float32):
 CALLS = [
     ((np.float32(1), 0), {}, ValueError, "logits is zero-dimensional"),
     ((array((3, 0)), T), {}, ValueError, "logits has no classes: its shape is (3, 0) and axis is 1"),
-    ((array((3, 10), complex), T), {}, TypeError, "logits has dtype complex128; expected float16, bfloat16 (of ml_dtypes), float32"),
+    ((array((3, 10), complex), T), {}, TypeError,
+     "logits has dtype complex128; expected float16, bfloat16 (of ml_dtypes), float32"),
     ((array((3, 10), object), T), {}, TypeError, "logits has dtype object"),
     ((array((3, 10), np.longdouble), T), {}, TypeError, "logits has dtype float128"),
     ((array((3, 10), "m8[s]"), T), {}, TypeError, "logits has dtype timedelta64[s]"),
@@ -59,6 +61,29 @@ CALLS = [
     ((array(10), 10), {}, IndexError, "targets is 10, but"),
     ((X, [0, -100, 0]), {"ignore_index": -1}, IndexError, "targets[1] is -100"),
     ((X, array(3, int)), {"weight": X}, ValueError, "weight has shape (3, 10)"),
+    ((X, T), {"softcap": 0}, ValueError, "softcap is 0.0; expected a number above 0, or None"),
+    ((X, T), {"softcap": -1.5}, ValueError, "softcap is -1.5; expected a number above 0, or None"),
+    ((X, T), {"softcap": np.nan}, ValueError, "softcap is nan; expected a finite number"),
+    ((X, T), {"softcap": np.inf}, ValueError, "softcap is inf; expected a finite number"),
+    ((X, T), {"softcap": "a"}, TypeError, "softcap is 'a'; expected a number"),
+    ((X, T), {"softcap": array(2)}, TypeError, "softcap is array([0., 0.], dtype=float32); expected a number"),
+    ((X, T), {"logit_scale": np.nan}, ValueError, "logit_scale is nan; expected a finite number"),
+    ((X, T), {"logit_scale": -np.inf}, ValueError, "logit_scale is -inf; expected a finite number"),
+    ((X, T), {"logit_scale": "a"}, TypeError, "logit_scale is 'a'; expected a number"),
+    ((X, T), {"logit_scale": None}, TypeError, "logit_scale is None; expected a number"),
+    ((X, T), {"logit_scale": array(2)}, TypeError, "logit_scale is array([0., 0.], dtype=float32); expected a number"),
+    ((X, T), {"z_loss": np.nan}, ValueError, "z_loss is nan; expected a finite number"),
+    ((X, T), {"z_loss": np.inf}, ValueError, "z_loss is inf; expected a finite number"),
+    ((X, T), {"z_loss": "a"}, TypeError, "z_loss is 'a'; expected a number"),
+    ((X, T), {"z_loss": 10**400}, ValueError, "expected a number within the range of float64"),
+    ((X, T), {"z_loss": array(2)}, TypeError, "z_loss is array([0., 0.], dtype=float32); expected a number"),
+    ((X, T), {"where": array((3, 10), int)}, TypeError, "where has dtype int64; expected booleans"),
+    ((X, T), {"where": 1.0}, TypeError, "where has dtype float64; expected booleans"),
+    ((X, T), {"where": np.ones(3, bool)}, ValueError,
+     "where has shape (3,), which does not broadcast to that of logits, (3, 10)"),
+    ((X, T), {"where": np.ones((2, 3, 10), bool)}, ValueError, "where has shape (2, 3, 10), which does not broadcast"),
+    ((X, T), {"where": [[True], [True, False]]}, ValueError, "where is not an array"),
+    ((X, T), {"where": np.ma.masked_array(X == 0, X == 0)}, TypeError, "where is a masked array"),
 ]
 
 
@@ -104,11 +129,40 @@ def test_partial_overlap():
         xf.logsumexp(memory, out=memory[:, 0])
 
 
+def test_out_overlaps_where():
+    out = np.ones((3, 10), np.float32)
+    for where in (out.view(bool)[:, :10], out.view(bool)[:1, 5:6], out.view(bool).reshape(3, 10, 4)[..., 1]):
+        for call in (BOTH, xf.softmax_cross_entropy_grad):
+            with pytest.raises(ValueError, match="out overlaps"):
+                call(X, T, where=where, out=out)
+    assert np.all(out == 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_outputs_of_sixteen_bit_inputs(dtype):
+    """Have their dtype, not that of the arithmetic, nor the other of 16 bits."""
+    name = np.dtype(dtype).name
+    for other in (np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.uint16):
+        if other == dtype:
+            continue
+        out, sums = np.full((3, 10), 7, other), np.full(3, 7, other)
+        for call in (lambda out=out: BOTH(X.astype(dtype), T, out=out), lambda out=out: xf.softmax(X.astype(dtype), out=out),
+                     lambda out=out: xf.log_softmax(X.astype(dtype), out=out),
+                     lambda out=sums: xf.logsumexp(X.astype(dtype), out=out)):
+            with pytest.raises(TypeError, match=f"out has dtype {np.dtype(other).name}; expected {name}"):
+                call()
+        with pytest.raises(TypeError, match=f"out has dtype {name}; expected float32"):
+            BOTH(X, T, out=np.full((3, 10), 7, dtype))
+        assert np.all(out == 7) and np.all(sums == 7)
+
+
 def test_outputs_stay_untouched():
     x = np.ones((3, 10), np.float32)
     out = np.full((3, 10), 7, np.float32)
     for given in ({"targets": [0, 1, 10]}, {"targets": T, "weight": [1]}, {"targets": T, "n_threads": 0},
-                  {"targets": T, "sample_weight": [1, 1, np.inf]}, {"targets": T, "reduction": 1}):
+                  {"targets": T, "sample_weight": [1, 1, np.inf]}, {"targets": T, "reduction": 1},
+                  {"targets": T, "softcap": 0}, {"targets": T, "logit_scale": np.inf}, {"targets": T, "z_loss": np.nan},
+                  {"targets": T, "where": [True] * 3}, {"targets": [0, 1, 10], "where": True, "softcap": 3.0}):
         with pytest.raises((IndexError, ValueError)):
             BOTH(x, out=out, **given)
         with pytest.raises((IndexError, ValueError)):

@@ -205,6 +205,8 @@ def test_memory_beyond_the_outputs():
         soft = np.ones_like(x)
         t = np.zeros(len(x), np.int32)
         weights = np.ones(len(x), np.float32)
+        half, wide_half = np.ones(x.shape, np.float16), np.ones((40, 1_000_000), np.float16)
+        mask = np.broadcast_to(np.arange(256) % 5 < 4, half.shape)
         for warm in (x[:2000], wide[:1, :10_000]):
             xf.softmax_cross_entropy_value_and_grad(warm, np.zeros(len(warm), int), n_threads=2)
             xf.init.sparse(warm.shape, sparsity=0.5, rng=1, out=warm, n_threads=2)
@@ -215,6 +217,11 @@ def test_memory_beyond_the_outputs():
                      lambda: xf.softmax_cross_entropy(moved, t.reshape(200, 1000), axis=1, n_threads=2),
                      lambda: xf.softmax_cross_entropy_value_and_grad(wide, t[:40], out=wide, n_threads=2),
                      lambda: xf.softmax_cross_entropy(wide[:, ::2], t[:40], n_threads=2),
+                     lambda: xf.softmax_cross_entropy(half, t, where=mask, logit_scale=2, z_loss=0.1, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(half, t, out=half, softcap=3.0, label_smoothing=0.1,
+                                                                     where=mask, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(wide_half, t[:40], out=wide_half, softcap=3.0, n_threads=2),
+                     lambda: xf.log_softmax(wide_half, out=wide_half, n_threads=2),
                      lambda: xf.init.normal(x.shape, rng=1, out=x, n_threads=2),
                      lambda: xf.init.uniform(moved.shape, rng=1, out=moved, n_threads=2),
                      lambda: xf.init.sparse(x.shape, sparsity=0.5, rng=1, out=x, n_threads=2),

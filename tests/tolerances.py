@@ -21,8 +21,19 @@ FLOAT64_BASE, FLOAT64_SLOPE = 8.0, 1.1      # the sums are in the same type: no 
 LARGEST_TERM = {np.float32: 3.0, np.float64: 16.0}
 CONTRIVED = ("one ahead", "equal", "offset 1e8")
 
+# A capped float64 logit carries tanh's 2.5 ulp and the product's rounding, and so does the largest: that many ulp of each
+# probability for each unit of the cap. 2.7 seen. Those of float32 are computed in double, and add nothing.
+SOFTCAP_FLOAT64 = 3.0
+
 # The twins in float64 against float32 results: the twin's own error is far below one ulp of float32.
 TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
+
+# One rounding to 16 bits, relative, or of the smallest subnormal number.
+SIXTEEN_BIT = {"float16": (2.0**-11, 2.0**-25), "bfloat16": (2.0**-8, 2.0**-134)}
+
+# Central differences of a float64 loss with steps of 1e-5: a third derivative of some hundreds at most, and the loss's own
+# rounding over the step.
+STEP, DIFFERENCES = 1e-5, 1e-7
 
 # Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
 EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE, LOG1P_FLOAT = 0.977, 0.95, 0.80, 1.25
@@ -61,6 +72,13 @@ def gradient_bound(q, dtype):
     """Guarantee 2 for exact gradient elements, in ulp."""
     log_q = np.abs(np.log(np.maximum(np.abs(np.asarray(q, np.float64)), np.finfo(dtype).tiny)))
     return GRADIENT_FLOAT32 + log_q if dtype == np.float32 else FLOAT64_BASE + FLOAT64_SLOPE * log_q
+
+
+def twin_bound(want, dtype):
+    """How far a result may be from the twin's, in a dtype of 16 bits too."""
+    base = np.dtype(dtype if np.dtype(dtype).name.startswith("float") and np.dtype(dtype).itemsize > 2 else np.float32)
+    relative, absolute = SIXTEEN_BIT.get(np.dtype(dtype).name, (0.0, 0.0))
+    return TWIN[base] * np.maximum(np.abs(want), 1.0) + relative * np.abs(want) + absolute
 
 
 def largest_term_bound(case, n_classes, dtype):
@@ -109,3 +127,8 @@ UNIT_COLUMNS = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-14}
 # Products of two columns of such a matrix, in float32, less 0 or gain²: of 300 rows and a gain of 1.5, 2e-6 seen for
 # PyTorch's matrices, JAX's and these, most of it by the product that checks them.
 ORTHONORMAL = 1e-5
+
+
+# 16-bit results: the exact value rounded, or the neighbour where float32's error moves it over the edge between two. That
+# is a few of 2¹³ values of float16, less of bfloat16; the seeds are fixed.
+NEIGHBOURS = 1e-3
