@@ -123,7 +123,7 @@ def test_partial_overlap():
             with pytest.raises(ValueError, match="out overlaps the input without being the same elements"):
                 call()
     soft = np.ones((3, 10), np.float32)
-    with pytest.raises(ValueError, match="out overlaps the targets or the weights"):
+    with pytest.raises(ValueError, match="out overlaps the targets, the weights or where"):
         BOTH(X, soft, out=soft)
     with pytest.raises(ValueError, match="out overlaps x"):
         xf.logsumexp(memory, out=memory[:, 0])

@@ -26,7 +26,7 @@ def put(value, place, dtype=np.float32):
 
 # (arguments, options, error, what its message says)
 CALLS = [
-    ((array(3, complex), 0), {}, TypeError, "logits has dtype complex128; expected float16, bfloat16, float32 or float64"),
+    ((array(3, complex), 0), {}, TypeError, "logits has dtype complex128; expected float16, bfloat16 (of ml_dtypes), float32 or float64"),
     ((array(3, np.longdouble), 0), {}, TypeError, f"logits has dtype {np.dtype(np.longdouble)}"),
     ((array(3, object), 0), {}, TypeError, "logits has dtype object"),
     ((array(3, ml_dtypes.float8_e5m2), 0), {}, TypeError, "logits has dtype float8_e5m2"),
@@ -129,9 +129,9 @@ def test_overlaps():
     targets = np.ones((3, 10), np.float32)
     for options in ({"targets": targets}, {"targets": 0, "pos_weight": targets[1]},
                     {"targets": 0, "sample_weight": targets[:, :1]}):
-        with pytest.raises(ValueError, match="out overlaps the targets or the weights"):
+        with pytest.raises(ValueError, match="out overlaps the targets, the weights or where"):
             BOTH(X, **options, out=targets)
-    with pytest.raises(ValueError, match="out overlaps the targets or the weights"):
+    with pytest.raises(ValueError, match="out overlaps the targets, the weights or where"):
         BOTH(targets, targets, out=targets)
 
 

@@ -11,6 +11,8 @@ from xentfast._threads import thread_count
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 REDUCTIONS = ("mean", "sum", "none")
+# The smallest normal number: below it a number is 0 or not by the caller's floating-point mode.
+SMALLEST = 2.2250738585072014e-308
 
 # Elements that are looked through at a time for the one to name in an error.
 LOOK = 65536
@@ -183,7 +185,7 @@ def output_array(out, like, inputs=()):
         raise ValueError("out overlaps the input without being the same elements; pass the input itself, or another array")
     for array in inputs:
         if array is not None and np.may_share_memory(out, array) and overlap(out, array):
-            raise ValueError("out overlaps the targets or the weights, which are read while it is written")
+            raise ValueError("out overlaps the targets, the weights or where, which are read while it is written")
     return out
 
 
@@ -247,13 +249,13 @@ def passes_cache(out, like, axis):
 
 def logit_options(logits, z_loss, logit_scale, softcap, where):
     """None where none of them is used, else (logit_scale, softcap or 0, z_loss, where as an array of the logits' shape, or None)."""
-    if z_loss == 0.0 and logit_scale == 1.0 and softcap is None and where is None:
-        return None
+    if softcap is None and where is None and type(z_loss) is type(logit_scale) is float and z_loss == 0.0 and logit_scale == 1.0:
+        return None                                     # the common case
     z_loss = finite_number(z_loss, "z_loss")
     logit_scale = finite_number(logit_scale, "logit_scale")
     if softcap is not None:
         softcap = finite_number(softcap, "softcap")
-        if softcap <= 0.0:
+        if softcap < SMALLEST:
             raise ValueError(f"softcap is {softcap}; expected a number above 0, or None")
     if where is not None:
         array = where if type(where) is np.ndarray else plain_array(where, "where")

@@ -289,7 +289,7 @@ cdef object scalar(double dividend, double divisor, const KernelTable* exponenti
         value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
     value = flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
     xf_leave_ieee(saved)
-    return np.float64(value) if as_double else np.float32(value)
+    return np.float64(value) if as_double else np.float32(<float>value)
 
 
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,

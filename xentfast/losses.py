@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _core, _dispatch
-from xentfast._arguments import CrossEntropyCall, passes_cache, real_number, result_type
+from xentfast._arguments import SMALLEST, CrossEntropyCall, passes_cache, real_number, result_type
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -123,7 +123,7 @@ def softmax_cross_entropy(
     As language models have it, over the first two classes alone:
 
     >>> xf.softmax_cross_entropy(logits, [0, 1], softcap=30.0, z_loss=1e-4, where=[True, True, False])
-    np.float32(0.12561308)
+    np.float32(0.12620708)
     """
     call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
                             softcap, where, reduction, n_threads)
@@ -151,9 +151,10 @@ def softmax_cross_entropy_grad(
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where, \
-reduction, n_threads
-        As for `softmax_cross_entropy`. With "none" the result is the gradient of the sum: row i is that of loss i.
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
+        As for `softmax_cross_entropy`.
+    z_loss, logit_scale, softcap, where, reduction, n_threads
+        As there. With "none" the result is the gradient of the sum: row i is that of loss i.
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
         `out` saves the page faults of a fresh array, which cost more than the arithmetic.
@@ -188,7 +189,7 @@ reduction, n_threads
 
     >>> half, S = np.zeros((1, 60_000), np.float16), 1024.0
     >>> xf.softmax_cross_entropy_grad(half, [2], sample_weight=[S], reduction="sum")[0, :3]
-    array([ 1.707e-02,  1.707e-02, -1.024e+03], dtype=float16)
+    array([ 1.706e-02,  1.706e-02, -1.024e+03], dtype=float16)
     """
     call = CrossEntropyCall(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
                             softcap, where, reduction, n_threads)
@@ -220,9 +221,10 @@ def softmax_cross_entropy_value_and_grad(
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where, \
-reduction, empty, n_threads
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
         As for `softmax_cross_entropy`.
+    z_loss, logit_scale, softcap, where, reduction, empty, n_threads
+        As there.
     out : ndarray, optional
         Where to put the gradient, as for `softmax_cross_entropy_grad`. ``out=logits`` works in place.
 
@@ -369,7 +371,7 @@ def _run(call, out, empty, hess=None, exponential=False):
     empty = empty if type(empty) is float else real_number(empty, "empty")
     if call.reduction == "mean":
         divisor = call.weight_sum
-        if divisor == 0.0:
+        if abs(divisor) < SMALLEST:
             for result in (out, hess):
                 if result is not None:
                     result[...] = 0

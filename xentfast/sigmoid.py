@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _dispatch, _elements
-from xentfast._arguments import real_number
+from xentfast._arguments import SMALLEST, real_number
 from xentfast._elementwise import SigmoidCall
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _run(call, gradient, hessian, valued=True, empty=0.0):
     divisor, losses = 1.0, None
     if call.reduction == "mean":
         divisor = call.weight_sum
-        if divisor == 0.0:
+        if abs(divisor) < SMALLEST:
             for result in (gradient, hessian):
                 if result is not None:
                     result[...] = 0

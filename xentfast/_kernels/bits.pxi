@@ -45,3 +45,19 @@ cdef inline float from_float16(uint16_t half) noexcept nogil:
 
 cdef inline float from_bfloat16(uint16_t bits) noexcept nogil:
     return xf_float(<uint32_t>bits << 16)
+
+
+cdef inline bint is_special(real x) noexcept nogil:
+    """nan or infinite"""
+    if real is float:
+        return (xf_bits32(x) & <uint32_t>0x7f800000) == <uint32_t>0x7f800000
+    else:
+        return (xf_bits64(x) & <uint64_t>0x7ff0000000000000) == <uint64_t>0x7ff0000000000000
+
+
+cdef inline real flipped(real x) noexcept nogil:
+    """−x, but for the infinities, which stay as they are."""
+    if real is float:
+        return xf_float(xf_bits32(x) ^ (0 if is_special(x) else <uint32_t>0x80000000))
+    else:
+        return xf_double(xf_bits64(x) ^ (0 if is_special(x) else <uint64_t>0x8000000000000000))

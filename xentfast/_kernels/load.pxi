@@ -86,7 +86,7 @@ cdef inline const real* load_chunk(const Problem* problem, const char* row, cons
         x = buffer
     if problem.negate:
         for cls in range(n):
-            buffer[cls] = -x[cls]
+            buffer[cls] = flipped(x[cls])
         x = buffer
     if open_row != NULL:
         exclude(open_row + start * problem.where.step, problem.where.step, n, x, buffer)
@@ -173,9 +173,11 @@ cdef void load_mass(const Problem* problem, const char* soft_row, const char* op
         first += LANES
 
 
-cdef inline double target_mass_of(const Problem* problem, Py_ssize_t cls, double spread) noexcept nogil:
-    """weight_t·((1 − ε) + spread), the mass that the target keeps"""
+cdef inline double target_mass_of(const Problem* problem, const char* open_row, Py_ssize_t cls, double spread) noexcept nogil:
+    """weight_t·((1 − ε) + spread), the mass that the target keeps; no spread where it is excluded"""
     cdef double mass = 1.0
+    if open_row != NULL and open_row[cls * problem.where.step] == 0:
+        spread = 0.0
     if problem.smoothing != 0.0:
         mass = (1.0 - problem.smoothing) + spread
     if problem.class_weight != NULL:

@@ -131,12 +131,17 @@ cdef inline double shaped_target(const Problem* problem, double x, const char* o
     return x
 
 
+cdef inline double gap_error_of(const Problem* problem, double x_target, double top) noexcept nogil:
+    """What (x_target − top)·unit loses to rounding, where that counts: in float64."""
+    return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
+
+
 cdef inline RowState settle_fold(const Problem* problem, Fold fold, double x_target, double target_mass, double slope,
                                  double row_weight) noexcept nogil:
     cdef RowState state
     if problem.classes != NULL:
-        state.settled = settle_marked(fold, x_target, target_mass, row_weight, problem.gradient_scale, problem.unit,
-                                      problem.z_loss)
+        state.settled = settle_marked(fold, x_target, gap_error_of(problem, x_target, fold.top), target_mass, row_weight,
+                                      problem.gradient_scale, problem.unit, problem.z_loss)
         state.settled.target = sloped_target(state.settled.target, slope)
     else:
         if problem.soft.data == NULL:
@@ -154,7 +159,7 @@ cdef inline RowState settle_row(const Problem* problem, const RowPlace* place, P
     cdef double target_mass = 0.0, slope
     cdef double x_target = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &slope, kind)
     if problem.classes != NULL:
-        target_mass = target_mass_of(problem, place.target, place.spread)
+        target_mass = target_mass_of(problem, place.open, place.target, place.spread)
     return settle_fold(problem, fold_chunks(stats, n_chunks, 1, problem.unit), x_target, target_mass, slope,
                        sample_weight_of(problem, row))
 

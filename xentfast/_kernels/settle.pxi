@@ -35,10 +35,29 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
     return 0.0 if z_loss == 0.0 else 2.0 * z_loss * log_sum_exp
 
 
-cdef inline Settled settle_marked(Fold fold, double x_target, double target_mass, double row_weight,
+cdef inline double high_half(double x) noexcept nogil:
+    """The first 26 bits: products of halves are exact."""
+    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
+
+
+cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
+    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product); 0 where it overflows."""
+    cdef double d = x - c
+    cdef double z = d - x
+    cdef double d_error = (x - (d - z)) - (c + z)
+    cdef double d_high = high_half(d)
+    cdef double d_low = d - d_high
+    cdef double scale_high = high_half(scale)
+    cdef double scale_low = scale - scale_high
+    cdef double error = ((d_high * scale_high - d * scale) + d_high * scale_low + d_low * scale_high) + d_low * scale_low
+    error = error + d_error * scale
+    return error if error - error == 0.0 else 0.0
+
+
+cdef inline Settled settle_marked(Fold fold, double x_target, double d_error, double target_mass, double row_weight,
                                   double gradient_scale, double unit, double z_loss) noexcept nogil:
     cdef Settled settled
-    cdef double d = (x_target - fold.top) * unit
+    cdef double d = (x_target - fold.top) * unit + d_error
     cdef bint ahead = d >= 0.0
     cdef double scaled = exp_double(-d if ahead else d)                     # 2⁵⁰⁰·E
     cdef double weight = row_weight * gradient_scale

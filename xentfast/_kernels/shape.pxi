@@ -15,15 +15,13 @@ cdef struct Cap:
     double cap
     double ratio
     double turns                # of the exponential, for each 1 of a logit
-    double largest              # more than this is 2⁻¹⁰⁰⁰ from the cap: the same
 
 
 cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
     cdef Cap cap
     cap.cap = problem.cap
-    cap.ratio = problem.scale / problem.cap
+    cap.ratio = min(problem.scale / problem.cap, 6e307)         # times 0 must stay 0
     cap.turns = 2.0 * 1.4426950408889634 * cap.ratio
-    cap.largest = 1000.0 / cap.turns if cap.turns > 3e-36 else 3.4028234663852886e38
     return cap
 
 
@@ -35,14 +33,14 @@ cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double
     cdef double power[CAP_BLOCK]
     cdef double g[CAP_BLOCK]
     cdef float inverse[CAP_BLOCK]
-    cdef float largest = <float>cap.largest, size
+    cdef float size
     cdef double turns = cap.turns, height = cap.cap, shifted, f, f2, tail, grown, exact
     cdef Py_ssize_t i
     for i in range(n):
-        size = xf_float(xf_bits32(x[i]) & <uint32_t>0x7fffffff)
-        size = largest if size > largest else size
-        shifted = size * -turns + 6755399441056767.0                # 1.5·2⁵² + 1023
-        rest[i] = size * -turns - (shifted - 6755399441056767.0)
+        exact = <double>xf_float(xf_bits32(x[i]) & <uint32_t>0x7fffffff) * -turns
+        exact = -1000.0 if exact < -1000.0 else exact               # 2⁻¹⁰⁰⁰ from the cap, and no nearer
+        shifted = exact + 6755399441056767.0                        # 1.5·2⁵² + 1023
+        rest[i] = exact - (shifted - 6755399441056767.0)
         power[i] = xf_double(xf_bits64(shifted) << 52)
     for i in range(n):
         f = rest[i]

@@ -53,7 +53,9 @@ cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
     if problem.classes != NULL and (problem.smoothing != 0.0 or problem.class_weight != NULL):
         for row in range(count):
             if not rows.skip[row]:
-                rows.target_mass[row] = target_mass_of(problem, rows.target[row], rows.spread[row])
+                rows.target_mass[row] = target_mass_of(
+                    problem, problem.where.data + rows.open[row] if problem.where.data != NULL else NULL, rows.target[row],
+                    rows.spread[row])
 
 
 cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
@@ -112,7 +114,7 @@ cdef void load_logits(const Problem* problem, const TileRows* rows, Py_ssize_t s
     load_tile(&problem.logits, problem.type, rows.logits, rows.count, start, n, tile, work)
     if problem.negate:
         for cls in range(n * LANES):
-            tile[cls] = -tile[cls]
+            tile[cls] = flipped(tile[cls])
     if problem.where.data != NULL:
         for cls in range(n):
             for row in range(rows.count):

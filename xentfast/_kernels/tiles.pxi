@@ -157,6 +157,7 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
     cdef Fold fold
     cdef Settled settled
     cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
+    cdef double d_error[LANES]
     cdef const double* sums = stats
     cdef double gradient_scale = problem.gradient_scale, unit = problem.unit, z_loss = problem.z_loss
     cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
@@ -170,6 +171,11 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
         for row in range(LANES):
             stats[SHARE * LANES + row] = 1.0
     for row in range(LANES):
+        d_error[row] = 0.0
+    if unit != 1.0:
+        for row in range(LANES):
+            d_error[row] = gap_error_of(problem, rows.x_target[row], sums[REFERENCE * LANES + row])
+    for row in range(LANES):
         fold.top = sums[REFERENCE * LANES + row]
         fold.peaks = sums[PEAKS * LANES + row]
         fold.tail = sums[TAIL * LANES + row]
@@ -177,8 +183,8 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
         fold.moment = sums[MOMENT * LANES + row]
         state.top[row] = fold.top
         if marked:
-            settled = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row], gradient_scale, unit,
-                                    z_loss)
+            settled = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row], rows.weight[row],
+                                    gradient_scale, unit, z_loss)
         else:
             fold.mass += default_mass
             settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
@@ -195,8 +201,8 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
             fold.mass = sums[MASS * LANES + row]
             fold.moment = sums[MOMENT * LANES + row]
             if marked:
-                state.settled[row] = settle_marked(fold, rows.x_target[row], rows.target_mass[row], rows.weight[row],
-                                                   gradient_scale, unit, z_loss)
+                state.settled[row] = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row],
+                                                   rows.weight[row], gradient_scale, unit, z_loss)
             else:
                 fold.mass += default_mass
                 state.settled[row] = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
@@ -358,7 +364,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
-    cdef bint again = problem.again and (n_chunks > 1 or (massed and problem.cap != 0.0))
+    cdef bint again = problem.again and makes_exponentials(problem) and (n_chunks > 1 or (massed and problem.cap != 0.0))
     cdef bint keep = makes_exponentials(problem) and not again
     cdef TileRows rows
     cdef TileState state
