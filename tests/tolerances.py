@@ -25,6 +25,14 @@ CONTRIVED = ("one ahead", "equal", "offset 1e8")
 # probability for each unit of the cap. 2.7 seen. Those of float32 are computed in double, and add nothing.
 SOFTCAP_FLOAT64 = 3.0
 
+# A Hessian element p·(1 − p) carries the error of the smaller factor, which is that of a gradient element; the larger, at
+# least a half, and the products round a few times more. 0.1 of these seen.
+HESSIAN = 3.0
+
+# A perplexity, in ulp: the sum of losses and its exponential are in double, and float32 rounds once more. What the losses'
+# own error adds is `perplexity_bound`.
+PERPLEXITY = 2.0
+
 # The twins in float64 against float32 results: the twin's own error is far below one ulp of float32.
 TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
 
@@ -72,6 +80,11 @@ def gradient_bound(q, dtype):
     """Guarantee 2 for exact gradient elements, in ulp."""
     log_q = np.abs(np.log(np.maximum(np.abs(np.asarray(q, np.float64)), np.finfo(dtype).tiny)))
     return GRADIENT_FLOAT32 + log_q if dtype == np.float32 else FLOAT64_BASE + FLOAT64_SLOPE * log_q
+
+
+def hessian_bound(p, rest, dtype):
+    """For p·(1 − p) with an exact 1 − p, in ulp."""
+    return gradient_bound(np.minimum(p, rest), dtype) + HESSIAN
 
 
 def twin_bound(want, dtype):

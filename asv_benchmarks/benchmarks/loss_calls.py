@@ -28,20 +28,23 @@ def make_call(function, *, shape, axis, dtype, n_threads, out, targets, option):
             arguments.append(repeated(rng.random(PERIOD) * (2 / classes), shape, dtype))
         else:
             arguments.append(rng.integers(classes, size=rows, dtype=targets))
-        keywords |= options(option, rng, rows, classes)
+        if option in ("where", "class_where"):
+            keywords["where"] = mask(option, rng, shape, axis, arguments[1])
+        else:
+            keywords |= options(option, rng, rows, classes, FUNCTIONS[function].without)
     if axis != -1:
         keywords["axis"] = axis
     if n_threads is not None:
         keywords["n_threads"] = n_threads
-    if out == "in place":
-        keywords["out"] = logits
-    elif out == "given":
-        keywords["out"] = np.zeros(rows if function == "logsumexp" else shape, dtype)
+    if out != "new":
+        result = logits if out == "in place" else np.zeros(rows if function == "logsumexp" else shape, dtype)
+        keywords["out"] = (result, np.zeros(shape, dtype)) if function.endswith("hess") else result
     return partial(getattr(xentfast, function), *arguments, **keywords)
 
 
-def options(name, rng, rows, classes):
-    """Keywords of the cross-entropy functions. Weights are float64, in which they are used."""
+def options(name, rng, rows, classes, without):
+    """Keywords of the cross-entropy functions, `without` those that one does not take. Weights are float64, in which they are
+    used."""
     every = {
         "label_smoothing": 0.1,
         "weight": rng.uniform(0.5, 1.5, classes),
@@ -51,7 +54,22 @@ def options(name, rng, rows, classes):
     }
     if name == "none":
         return {}
-    return every if name == "every one" else {name: every[name]}
+    if name == "every one":
+        return {key: value for key, value in every.items() if key not in without}
+    # Not of "every one", which is older.
+    return {name: (every | {"z_loss": 1e-4, "logit_scale": 0.7, "softcap": 30.0})[name]}
+
+
+def mask(name, rng, shape, axis, targets):
+    """Nine logits of ten, and each row's target; or all classes but the last twentieth, as a padded vocabulary has."""
+    if name == "class_where":
+        left_in = -(-shape[axis] * 19 // 20)
+        np.minimum(targets, left_in - 1, out=targets)
+        classes = np.arange(shape[axis]) < left_in
+        return classes.reshape([-1 if index == axis % len(shape) else 1 for index in range(len(shape))])
+    left_in = repeated(rng.random(PERIOD) < 0.9, shape, bool)
+    np.put_along_axis(left_in, np.expand_dims(targets, axis), True, axis)
+    return left_in
 
 
 def repeated(numbers, shape, dtype):

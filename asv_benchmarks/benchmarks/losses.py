@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 class Function(NamedTuple):
     takes_targets: bool
-    out: tuple          # where its result can go
+    out: tuple              # where its result can go
+    without: tuple = ()     # options that it does not take
 
     @property
     def time(self):
@@ -20,16 +21,24 @@ class Function(NamedTuple):
         return self.rows(MEMORY, MEMORY_TARGETS)
 
     def rows(self, every, with_targets):
-        """Those that apply to the function, without the places where its result cannot go."""
+        """Those that apply to the function, without places where its result cannot go and options that it does not take."""
         rows = every | with_targets if self.takes_targets else every
-        return {name: row | {"out": [out for out in row["out"] if out in self.out]} if "out" in row else row
-                for name, row in rows.items()}
+        return {name: {key: self.fitting(key, values) for key, values in row.items()} for name, row in rows.items()}
+
+    def fitting(self, key, values):
+        if key == "out":
+            return [out for out in values if out in self.out]
+        if key == "option" and isinstance(values, list):
+            return [option for option in values if option not in self.without]
+        return values
 
 
 FUNCTIONS = {
     "softmax_cross_entropy": Function(True, ("new",)),
     "softmax_cross_entropy_grad": Function(True, ("new", "given", "in place")),
     "softmax_cross_entropy_value_and_grad": Function(True, ("new", "given", "in place")),
+    "softmax_cross_entropy_grad_hess": Function(True, ("new", "given", "in place"), ("z_loss", "logit_scale", "softcap")),
+    "perplexity": Function(True, ("new",), ("label_smoothing", "z_loss", "reduction")),
     "softmax": Function(False, ("new", "given", "in place")),
     "log_softmax": Function(False, ("new", "given", "in place")),
     "logsumexp": Function(False, ("new", "given")),
@@ -43,6 +52,7 @@ EXEMPT = {
 VERSION = "1"
 
 FLOATS = ["float32", "float64"]
+SIXTEEN_BIT = ["float16", "bfloat16"]
 THREADS = [1, 2]
 OUT = ["new", "given", "in place"]
 # One thread, but where threads are the question: a second one waits for any other process that is at work.
@@ -56,6 +66,7 @@ TIME = {
     "few_classes": {"shape": [(65_536, 2), (65_536, 10), (65_536, 100)], "dtype": FLOATS},
     "middle": {"shape": [(1024, 1000)], "dtype": FLOATS, "n_threads": THREADS},
     "wide": {"shape": [(256, 32_000)], "n_threads": THREADS, "out": OUT},
+    "sixteen_bit": {"shape": [(256, 32_000)], "dtype": SIXTEEN_BIT},
     # Above 32 MiB glibc asks the system for each new output, whose pages fault; below it hands out the last one again.
     "fresh": {"shape": [(512, 32_000)]},
     "inner_axis": {"shape": [(16, 128, 28, 28)], "axis": 1, "dtype": FLOATS},
@@ -66,14 +77,19 @@ TIME_TARGETS = {
     "target_dtype": {"shape": [(65_536, 10)], "targets": ["int64", "int32", "uint8"]},
     "soft_targets": {"shape": [(65_536, 10), (1024, 1000)], "targets": "soft"},
     "option": {"shape": [(65_536, 10), (1024, 1000)], "option": ["label_smoothing", "weight", "sample_weight"]},
+    # Those that shape the logits, and z_loss. `class_where` is a mask of the classes, which broadcasts.
+    "logit_option": {"shape": [(1024, 1000), (256, 32_000)],
+                     "option": ["z_loss", "logit_scale", "softcap", "where", "class_where"]},
 }
 MEMORY = {
     "few_classes": {"shape": [(65_536, 10)]},
     "wide": {"shape": [(256, 32_000)], "n_threads": 2, "out": OUT},
+    "sixteen_bit": {"shape": [(256, 32_000)], "dtype": SIXTEEN_BIT},
     "inner_axis": {"shape": [(16, 128, 28, 28)], "axis": 1},
 }
 MEMORY_TARGETS = {
     "target_dtype": {"shape": [(65_536, 10)], "targets": ["int32"]},
     "soft_targets": {"shape": [(1024, 1000)], "targets": "soft"},
     "option": {"shape": [(65_536, 10)], "option": ["every one"]},
+    "logit_option": {"shape": [(1024, 1000)], "option": ["where", "class_where"]},
 }

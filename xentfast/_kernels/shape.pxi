@@ -56,13 +56,14 @@ cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double
     for i in range(n):
         exact = inverse[i]
         exact = exact + exact * (1.0 - (2.0 + g[i]) * exact)
+        rest[i] = exact
         exact = g[i] * exact * height
         exact = exact if x[i] < 0 else -exact
         capped[i] = <double>x[i] if x[i] - x[i] != 0 else exact
     if slopes == NULL:
         return
     for i in range(n):
-        size = <float>4.0 * <float>power[i] * (inverse[i] * inverse[i])
+        size = <float>(4.0 * power[i] * (rest[i] * rest[i]))
         size = 0 if size < <float>FLT_MIN else size
         slopes[i] = 1 if x[i] - x[i] != 0 else size
 
