@@ -309,17 +309,17 @@ cdef inline void sweep_as(const Problem* problem, const RowPlace* place, Py_ssiz
         sweep_row(problem, place, first, last, kept, stats, buffer, False, False, keep, scaled)
 
 
-cdef inline void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
-                           real* kept, double* stats, real* buffer) noexcept nogil:
-    """sweep_row for what the problem needs; each combination is compiled on its own."""
+cdef void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
+                    real* kept, double* stats, real* buffer) noexcept nogil:
+    """sweep_row for what the problem needs; each combination is compiled on its own. Not inlined: there are two callers."""
     if is_scaled(problem):
         sweep_as(problem, place, first, last, kept, stats, buffer, True)
     else:
         sweep_as(problem, place, first, last, kept, stats, buffer, False)
 
 
-cdef inline void scale_any(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,
-                           Py_ssize_t last, const real* kept, const double* stats, real* buffer) noexcept nogil:
+cdef void scale_any(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,
+                    Py_ssize_t last, const real* kept, const double* stats, real* buffer) noexcept nogil:
     if has_mass(problem):
         scale_row(problem, state, place, first, last, kept, stats, buffer, True)
     else:
