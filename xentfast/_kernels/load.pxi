@@ -89,6 +89,9 @@ cdef inline const real* load_chunk(const Problem* problem, const char* row, cons
             buffer[cls] = flipped(x[cls])
         x = buffer
     if open_row != NULL:
+        if problem.where.step == 1:                     # the next chunk's; logits have theirs fetched while they are summed
+            for cls in range(chunk_length(<real>0) // 64):
+                XF_PREFETCH(open_row + start + chunk_length(<real>0) + 64 * cls)
         exclude(open_row + start * problem.where.step, problem.where.step, n, x, buffer)
         x = buffer
     return x
