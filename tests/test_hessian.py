@@ -91,18 +91,18 @@ def test_the_formula(n_classes, soft, smoothing, dtype):
 
 @needs_long_double
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_classes", [2, 33, 3000])
+@pytest.mark.parametrize("n_classes", [2, 33, 2100])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("ahead", ["target", "another", "soft"])
 def test_confident_rows(level, ahead, smoothing, n_classes, dtype):
     """One class is ahead by 50, or by less: 1 − p is far below one ulp of p, and every digit of it is there."""
-    x, t = data((40, n_classes), dtype, ahead == "soft", spread=1.0)
-    rows, top = np.arange(40), np.random.default_rng(2).integers(0, n_classes, 40)
-    x[rows, top] = x.max(1) + np.linspace(0, 50, 40).astype(dtype)
+    x, t = data((16, n_classes), dtype, ahead == "soft", spread=1.0)
+    rows, top = np.arange(16), np.random.default_rng(2).integers(0, n_classes, 16)
+    x[rows, top] = x.max(1) + np.linspace(0, 50, 16).astype(dtype)
     if ahead == "target":
         t = top
     elif ahead == "another":
-        t = (top + 1 + np.arange(40) % (n_classes - 1)) % n_classes
+        t = (top + 1 + np.arange(16) % (n_classes - 1)) % n_classes
     check(x, t, label_smoothing=smoothing)
     hess = BOTH(x, t, label_smoothing=smoothing)[1]
     if dtype in WIDE:
