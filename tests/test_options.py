@@ -313,7 +313,7 @@ def test_a_cap_saturates(scale, dtype):
 
 @pytest.mark.parametrize("dtype", WIDE)
 def test_extreme_options(dtype):
-    """Caps from the smallest normal number to the largest, scales as large as they may be: nothing that is not so itself overflows."""
+    """Caps from the smallest normal number to the largest, scales as large as they may be: nothing overflows but itself."""
     x = np.array([[0.0, 2.0, 1.0]], dtype)
     tiny, huge = np.finfo(np.float64).tiny, np.finfo(np.float64).max
     plain = both(x, [0])

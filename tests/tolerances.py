@@ -146,8 +146,3 @@ UNIT_COLUMNS = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-14}
 # Products of two columns of such a matrix, in float32, less 0 or gain²: of 300 rows and a gain of 1.5, 2e-6 seen for
 # PyTorch's matrices, JAX's and these, most of it by the product that checks them.
 ORTHONORMAL = 1e-5
-
-
-# 16-bit results: the exact value rounded, or the neighbour where float32's error moves it over the edge between two. That
-# is a few of 2¹³ values of float16, less of bfloat16; the seeds are fixed.
-NEIGHBOURS = 1e-3

@@ -248,8 +248,9 @@ def passes_cache(out, like, axis):
 
 
 def logit_options(logits, z_loss, logit_scale, softcap, where):
-    """None where none of them is used, else (logit_scale, softcap or 0, z_loss, where as an array of the logits' shape, or None)."""
-    if softcap is None and where is None and type(z_loss) is type(logit_scale) is float and z_loss == 0.0 and logit_scale == 1.0:
+    """None where none of them is used, else (logit_scale, softcap or 0, z_loss, where broadcast to the logits, or None)."""
+    if (softcap is None and where is None and type(z_loss) is type(logit_scale) is float
+            and z_loss == 0.0 and logit_scale == 1.0):
         return None                                     # the common case
     z_loss = finite_number(z_loss, "z_loss")
     logit_scale = finite_number(logit_scale, "logit_scale")

@@ -279,19 +279,6 @@ cdef void set_options(Problem* problem, int axis, options) except *:
         set_operand(&problem.where, where, axis)
 
 
-cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
-    """dividend/divisor, or e^ of it by a level's kernel, as a NumPy scalar; exactly 0 below its type's smallest normal number."""
-    cdef xf_mode saved = xf_enter_ieee()
-    cdef double value = dividend / divisor, power
-    if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
-        power = -abs(value)
-        exponential.exp_double(&power, &power, 1)
-        value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
-    value = flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
-    xf_leave_ieee(saved)
-    return np.float64(value) if as_double else np.float32(<float>value)
-
-
 def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
                   smoothing_mass, double smoothing, options, double divisor, out, hess, row_values, bint exponential, bint stream,
                   int n_threads):
@@ -305,7 +292,7 @@ def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, 
     set_problem(&problem, logits, axis)
     set_targets(&problem, axis, classes, soft, sample_weight, class_weight, smoothing_mass, smoothing)
     problem.result = LOSS if out is None else GRADIENT
-    problem.gradient_scale = 1.0 / divisor
+    problem.gradient_scale = inverse_of(divisor)
     problem.stream = stream
     if options is not None:
         set_options(&problem, axis, options)
@@ -402,6 +389,7 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
     cdef Scan* scans = <Scan*>malloc(max(n_spans, 1) * sizeof(Scan))
     cdef Scan whole
     cdef Total total
+    cdef xf_mode saved
     if scans == NULL:
         raise MemoryError("no memory to scan the targets")
     whole.bad_class = whole.bad_weight = -1
@@ -415,6 +403,7 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
             for span in prange(n_spans, num_threads=n_threads, schedule="static"):
                 scan_span(kernels.table, class_data, sample_data, weight_data, span * SPAN,
                           min((span + 1) * SPAN, n_rows), n_classes, ignored, scans + span)
+        saved = xf_enter_ieee()
         for span in range(n_spans):
             if whole.bad_class < 0:
                 whole.bad_class = scans[span].bad_class
@@ -422,6 +411,7 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
                 whole.bad_weight = scans[span].bad_weight
             add_values(&total, &scans[span].weight.sum, 1)
             total.error += scans[span].weight.error
+        xf_leave_ieee(saved)
         free(scans)
     return whole.bad_class, whole.bad_weight, total_of(&total)
 

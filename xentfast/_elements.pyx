@@ -18,9 +18,6 @@ cnp.import_array()
 
 include "_ranges.pxi"
 
-cdef extern from *:
-    double NAN
-
 
 cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
     """`array`, broadcast to the shape of `like`; None leaves the operand empty."""
@@ -65,16 +62,14 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
     cdef RangeKernel kernel = own.plain
     cdef double value
-    cdef xf_mode saved = xf_enter_ieee()
     memset(&problem, 0, sizeof(Elements))
     problem.size = cnp.PyArray_SIZE(logits)
     problem.kept = 1.0 - smoothing
     problem.half = 0.5 * smoothing
-    problem.scale = 1.0 / divisor
+    problem.scale = inverse_of(divisor)
     problem.gamma = gamma
     problem.valued = valued
     problem.stream = stream
-    xf_leave_ieee(saved)
     set_array(&problem.logits, logits, logits)
     set_array(&problem.targets, targets, logits)
     set_array(&problem.pos_weight, pos_weight, logits)
@@ -87,12 +82,7 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     elif pos_weight is not None or sample_weight is not None:
         kernel = own.weighted
     value = run_elements(kernels, kernel, &problem, n_threads)
-    saved = xf_enter_ieee()
-    value = flushed(value / divisor, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38)
-    value = value if as_double else <double><float>value        # NumPy would warn of an overflow
-    xf_leave_ieee(saved)
-    value = NAN if value != value else value
-    return np.float64(value) if as_double else np.float32(value)
+    return scalar(value, divisor, NULL, as_double)
 
 
 def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highest, int n_threads):

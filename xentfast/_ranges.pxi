@@ -8,14 +8,18 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from xentfast._kernels.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, RangeKernel, ValueType)
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, KernelTable, RangeKernel, ValueType)
 
 include "_kernels/bits.pxi"
+
+cdef extern from "<math.h>":
+    double NAN
 
 cdef extern from "_kernels/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
+    double xf_here(double value) noexcept nogil
 
 cdef enum:
     BLOCK = 32              # rows that are added in one tree
@@ -57,7 +61,11 @@ cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
 
 cdef double total_of(const Total* total) noexcept nogil:
     """An infinite sum has nan for an error."""
-    return total.sum + total.error if total.sum - total.sum == 0.0 else total.sum
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double sum = xf_here(total.sum)
+    cdef double value = xf_here(sum + total.error if sum - sum == 0.0 else sum)
+    xf_leave_ieee(saved)
+    return value
 
 
 cdef inline double flushed(double value, double smallest) noexcept nogil:
@@ -90,6 +98,27 @@ cdef void keep_values(Total* total, double* values, Py_ssize_t first, Py_ssize_t
     else:
         add_values(total, values, n)
     xf_leave_ieee(saved)
+
+
+cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
+    """dividend/divisor, or e^ of it by a level's kernel, as a NumPy scalar; exactly 0 below its type's smallest normal number."""
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double value = xf_here(dividend) / divisor, power
+    if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
+        power = -abs(value)
+        exponential.exp_double(&power, &power, 1)
+        value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
+    value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
+    xf_leave_ieee(saved)
+    value = NAN if value != value else value
+    return np.float64(value) if as_double else np.float32(<float>value)
+
+
+cdef double inverse_of(double divisor) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double inverse = xf_here(1.0 / xf_here(divisor))
+    xf_leave_ieee(saved)
+    return inverse
 
 
 # ---- threads

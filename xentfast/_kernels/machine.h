@@ -168,6 +168,13 @@ static inline void xf_stream_done(void)
 
 /* IEEE mode: round to nearest, subnormals kept, nothing trapped, whatever the caller runs in (a library built with
  * -ffast-math turns subnormals off for the whole thread). The caller's mode is put back by xf_leave_ieee. */
+/* A compiler may move arithmetic on registers across a change of the mode; it may not move this. */
+static inline double xf_here(double value)
+{
+    volatile double here = value;
+    return here;
+}
+
 #if XF_X86_64
 typedef unsigned int xf_mode;
 static inline xf_mode xf_enter_ieee(void)
