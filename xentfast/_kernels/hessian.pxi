@@ -29,11 +29,9 @@ cdef inline bint needs_rest(const Problem* problem, const Settled* settled) noex
     return problem.hess.data != NULL and problem.classes != NULL and settled.probability > 0.5
 
 
-cdef inline double top_hess(const Settled* settled, double share) noexcept nogil:
-    """The Hessian of a class at the reference, or −1 where p is small enough for 1 − p."""
-    if settled.probability <= 0.5 or share != 1.0:
-        return -1.0
-    return settled.curvature * settled.probability * settled.top_rest
+cdef inline bint is_at_top(double probability, double share) noexcept nogil:
+    """Whether a class at the chunk's reference is at the row's, and has more than half."""
+    return probability > 0.5 and share == 1.0
 
 
 cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* settled, double share, Py_ssize_t mark,
@@ -47,8 +45,7 @@ cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* set
     cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef real top = exp_scaled(<real>0)
-    cdef double at_top = top_hess(settled, share)
-    cdef real top_value = rounded(<real>0, at_top)
+    cdef real top_value = rounded(<real>0, settled.curvature * settled.probability * settled.top_rest)
     cdef real q, e
     cdef Py_ssize_t i
     for i in range(n):
@@ -56,7 +53,7 @@ cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* set
         q = e * power * second if e >= least else 0
         q = q * (1 - e * probability)
         target[i] = 0 if -smallest < q < smallest else q
-    if settled.probability > 0.5 and share == 1.0:
+    if is_at_top(settled.probability, share):
         for i in range(n):
             if source[i] == top:
                 target[i] = top_value

@@ -38,7 +38,7 @@ cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexc
     cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
     cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 5 * CHUNK_BYTES
     cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
-    tiles += (4 if problem.hess.data != NULL else 3) * min(problem.n_classes, chunk) * LANES * itemsize
+    tiles += 3 * min(problem.n_classes, chunk) * LANES * itemsize
     if problem.stream or problem.aside:
         rows += problem.n_classes * itemsize
     return max(rows, tiles)

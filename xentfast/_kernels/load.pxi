@@ -142,6 +142,12 @@ cdef inline double spread_of(const Problem* problem, const char* open_row) noexc
     return problem.smoothing / <double>(problem.n_classes if open_row == NULL else count_open(problem, open_row))
 
 
+cdef inline bint masses_are_targets(const Problem* problem) noexcept nogil:
+    """Soft targets as they are."""
+    return (problem.soft.data != NULL and problem.smoothing == 0.0 and problem.class_weight == NULL
+            and problem.where.data == NULL)
+
+
 cdef void load_mass(const Problem* problem, const char* soft_row, const char* open_row, double spread,
                     Py_ssize_t start, Py_ssize_t n, bint in_sums, real* mass) noexcept nogil:
     """weight_c·((1 − ε)·t_c + spread) of classes [start, start + n); with integer targets, weight_c·spread alone. Classes that
@@ -153,6 +159,9 @@ cdef void load_mass(const Problem* problem, const char* soft_row, const char* op
     cdef Py_ssize_t first, count, i, cls
     if problem.soft.data == NULL and open_row == NULL:
         memcpy(mass, <const real*>problem.smoothing_mass + start, n * sizeof(real))
+        return
+    if masses_are_targets(problem):
+        read_values(soft_row + start * problem.soft.step, problem.soft.step, problem.soft_type, n, mass)
         return
     first = 0
     while first < n:

@@ -67,7 +67,7 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     cdef double* stats = <double*>scratch
     cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
     cdef real* mass = tile + matrix
-    cdef real* work = mass + matrix                 # and behind it room for a tile of the Hessian, where there is one
+    cdef real* work = mass + matrix
     cdef Py_ssize_t index, start, count
     for index in range((last - first + LANES - 1) // LANES):
         start = first + index * LANES

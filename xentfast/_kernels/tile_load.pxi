@@ -97,10 +97,15 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
                     tile_row(source + offsets[row + 2], operand.step, type, n, work + 2 * n),
                     tile_row(source + offsets[row + 3], operand.step, type, n, work + 3 * n), n, tile + row, LANES)
             first = count // 4 * 4
-    for row in range(first, count):
-        x = tile_row(source + offsets[row], operand.step, type, n, work)
-        for cls in range(n):
-            tile[cls * LANES + row] = x[cls]
+    if plain_classes(operand, type, <real>0):
+        for row in range(first, count):
+            for cls in range(n):
+                tile[cls * LANES + row] = (<const real*>(source + offsets[row]))[cls]
+    else:
+        for row in range(first, count):
+            x = tile_row(source + offsets[row], operand.step, type, n, work)
+            for cls in range(n):
+                tile[cls * LANES + row] = x[cls]
     for row in range(count, LANES):
         for cls in range(n):
             tile[cls * LANES + row] = 0
@@ -144,6 +149,11 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
                 for i in range(4):
                     write_values(work + i * n, n, target + offsets[row + i], operand.step, type)
             first = count // 4 * 4
+    if direct:
+        for row in range(first, count):
+            for cls in range(n):
+                (<real*>(target + offsets[row]))[cls] = tile[cls * LANES + row]
+        return
     for row in range(first, count):
         for cls in range(n):
             work[cls] = tile[cls * LANES + row]
@@ -160,6 +170,8 @@ cdef void load_tile_mass(const Problem* problem, const TileRows* rows, Py_ssize_
         for cls in range(n):
             for row in range(LANES):
                 mass[cls * LANES + row] = (<const real*>problem.smoothing_mass)[start + cls]
+    elif masses_are_targets(problem):
+        load_tile(&problem.soft, problem.soft_type, rows.soft, rows.count, start, n, mass, work)
     else:
         for row in range(LANES):
             if row < rows.count:

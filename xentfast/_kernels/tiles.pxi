@@ -10,8 +10,12 @@ cdef struct TileState:
     double mass_scale[LANES]
     double target[LANES]
     double bad[LANES]
-    Settled settled[LANES]                  # for the Hessian alone, and so is
-    double rest[LANES]                      # what rest_of_row gives
+    # for the Hessian alone: as in Settled, and what rest_of_row gives
+    double probability[LANES]
+    double curvature[LANES]
+    double target_hess[LANES]
+    double top_rest[LANES]
+    double rest[LANES]
     double n_special                        # rows that are skipped or bad
 
 
@@ -110,15 +114,18 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
     for cls in range(n):
         if scaled:
             for row in range(LANES):
-                lanes[row] = exp_rate(tile[cls * LANES + row] - largest[row], &rate, True)
+                t = tile[cls * LANES + row] - largest[row]
+                lanes[row] = exp_rate(t, &rate, True)
+                if not marked:
+                    peaks[row] += 1 if t == 0 else 0
+                    work[cls * LANES + row] = 0 if t == 0 else lanes[row]
         else:
             for row in range(LANES):
-                lanes[row] = exp_rate(tile[cls * LANES + row] - largest[row], &rate, False)
-        for row in range(LANES):
-            if not marked:
                 t = tile[cls * LANES + row] - largest[row]
-                peaks[row] += 1 if t == 0 else 0
-                work[cls * LANES + row] = 0 if t == 0 else lanes[row]
+                lanes[row] = exp_rate(t, &rate, False)
+                if not marked:
+                    peaks[row] += 1 if t == 0 else 0
+                    work[cls * LANES + row] = 0 if t == 0 else lanes[row]
         if keep or marked:
             memcpy(tile + cls * LANES, lanes, LANES * sizeof(real))
     sum_tile(tile if marked else work, n, stats + TAIL * stride)
@@ -201,11 +208,16 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
             fold.mass = sums[MASS * LANES + row]
             fold.moment = sums[MOMENT * LANES + row]
             if marked:
-                state.settled[row] = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row],
-                                                   rows.weight[row], gradient_scale, unit, z_loss)
+                settled = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row], rows.weight[row],
+                                        gradient_scale, unit, z_loss)
             else:
                 fold.mass += default_mass
-                state.settled[row] = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
+                settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
+            state.probability[row] = settled.probability
+            state.curvature[row] = settled.curvature
+            state.target_hess[row] = settled.target_hess
+            state.top_rest[row] = settled.top_rest
+            state.rest[row] = 0.0
     state.n_special = 0.0
     for row in range(rows.count):
         state.n_special += state.bad[row] + <double>rows.skip[row]
@@ -332,31 +344,48 @@ cdef void add_rests(const Problem* problem, const TileRows* rows, const real* ti
             work[(rows.target[row] - start) * LANES + row] = 0
     sum_tile(work, n, sums)
     for row in range(rows.count):
-        if needs_rest(problem, &state.settled[row]):
-            sums[row] = sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
-            state.rest[row] += sums[row]
+        state.rest[row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
 
 
 cdef void hess_tile(const Problem* problem, const TileRows* rows, const TileState* state, const double* share, Py_ssize_t start,
                     Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
-    """Exponentials → `hess`, by hess_chunk, → the array."""
-    cdef const char* open
-    cdef Py_ssize_t row, cls, mark
-    cdef real special
+    """Exponentials → `hess`, as hess_chunk, → the array."""
+    cdef real power[LANES]
+    cdef real second[LANES]
+    cdef real least[LANES]
+    cdef real probability[LANES]
+    cdef real top[LANES]
+    cdef real top_value[LANES]
+    cdef real e, q, smallest = <real>(FLT_MIN if real is float else DBL_MIN)
+    cdef Factor factor
+    cdef Py_ssize_t row, cls
+    cdef double p_scale
+    for row in range(LANES):
+        p_scale = state.probability[row] * share[row]
+        factor = factor_of(<real>0, state.curvature[row] * p_scale)
+        power[row] = <real>factor.first
+        second[row] = <real>factor.second
+        least[row] = <real>factor.least
+        probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
+        top[row] = exp_scaled(<real>0) if is_at_top(state.probability[row], share[row]) else <real>NAN
+        top_value[row] = rounded(<real>0, state.curvature[row] * state.probability[row] * state.top_rest[row])
+    for cls in range(n):
+        for row in range(LANES):
+            e = tile[cls * LANES + row]
+            q = e * power[row] * second[row] if e >= least[row] else 0
+            q = q * (1 - e * probability[row])
+            q = 0 if -smallest < q < smallest else q
+            hess[cls * LANES + row] = top_value[row] if e == top[row] else q
     for row in range(rows.count):
-        for cls in range(n):
-            work[cls] = tile[cls * LANES + row]
-        mark = rows.target[row] - start if start <= rows.target[row] < start + n else -1
-        if rows.skip[row] or state.bad[row] != 0.0:
-            special = 0 if rows.skip[row] else NAN
-            for cls in range(n):
-                work[n + cls] = special
-        else:
-            hess_chunk(work, n, &state.settled[row], share[row], mark, work + n)
-            if mark >= 0 and rows.slope[row] == 0.0:
-                work[n + mark] = 0
-        for cls in range(n):
-            hess[cls * LANES + row] = work[n + cls]
+        if start <= rows.target[row] < start + n:
+            hess[(rows.target[row] - start) * LANES + row] = (
+                0 if rows.slope[row] == 0.0 else rounded(<real>0, state.target_hess[row]))
+    if state.n_special != 0.0:
+        for row in range(rows.count):
+            if rows.skip[row] or state.bad[row] != 0.0:
+                q = 0 if rows.skip[row] else NAN
+                for cls in range(n):
+                    hess[cls * LANES + row] = q
     store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)
 
 
@@ -369,6 +398,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef TileRows rows
     cdef TileState state
     cdef Py_ssize_t k, start, n, row
+    cdef bint reloads
     place_tile(problem, first, count, &rows)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
@@ -387,8 +417,6 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
-        for row in range(LANES):
-            state.rest[row] = 0.0
         for k in range(n_chunks):
             start = k * chunk_length(<real>0)
             n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -397,12 +425,13 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
             add_rests(problem, &rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &state, work)
-        for row in range(count):
-            state.settled[row].top_rest += state.rest[row] * state.settled[row].probability
+        for row in range(LANES):
+            state.top_rest[row] += state.rest[row] * state.probability[row]
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        if massed and (n_chunks > 1 or marked or again or problem.where.data != NULL):
+        reloads = massed and (n_chunks > 1 or marked or again or problem.where.data != NULL or problem.hess.data != NULL)
+        if reloads and problem.cap != 0.0:                  # before the slopes take `work`
             load_tile_mass(problem, &rows, start, n, False, False, mass, work)
         if again:
             remake_tile(problem, &rows, stats + k * LANES, start, n, tile, work if massed else mass, work, massed)
@@ -410,9 +439,10 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
         elif n_chunks > 1:
             load_logits(problem, &rows, start, n, tile, work)
-        if problem.hess.data != NULL:
-            hess_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, start, n, tile,
-                      work + min(problem.n_classes, chunk_length(<real>0)) * LANES, work)
+        if problem.hess.data != NULL:                       # takes the masses' matrix
+            hess_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
+        if reloads and problem.cap == 0.0:
+            load_tile_mass(problem, &rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
             scale_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
             if again and massed and problem.cap != 0.0:
