@@ -50,13 +50,12 @@ cdef inline void prefetch_block(const char* block, Py_ssize_t step) noexcept nog
         XF_PREFETCH(block + 192)
 
 
-cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass,
-                             real* shaped, real* slopes, real* kept, const char* ahead, double* stats, Py_ssize_t stride,
-                             const Rate* rate, bint marked, bint massed, bint keep, bint scaled) noexcept nogil:
+cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, const char* ahead,
+                             Py_ssize_t step, double* stats, Py_ssize_t stride, const Rate* rate, bint marked, bint massed,
+                             bint keep, bint scaled) noexcept nogil:
     """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
-    `kept` may be x, and so may `shaped`, where a shaped chunk goes, its slopes to `slopes`, which may be NULL. `ahead` is what
-    will be read later, as far from x as it pays to prefetch. Without a mark, logits equal to the reference are counted as peaks
-    and left out of the tail."""
+    `kept` may be x. `ahead` is what will be read later, `step` bytes apart, as far from x as it pays to prefetch. Without a
+    mark, logits equal to the reference are counted as peaks and left out of the tail."""
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
     cdef real lanes[LANES]
@@ -76,7 +75,6 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
     cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
     cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
     cdef Py_ssize_t block, lane, width, strip
-    cdef Py_ssize_t step = problem.logits.step
 
     if mark >= 0:
         cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
@@ -93,14 +91,6 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
         width //= 2
     stats[REFERENCE * stride] = lanes[0]
     reference = 0 if lanes[0] == -INFINITY else lanes[0]        # −inf − (−inf) would be nan
-    if is_shaped(problem):
-        stats[REFERENCE * stride] = reference_of(problem, lanes[0])
-        shape_chunk(problem, x, n, stats[REFERENCE * stride], shaped, slopes)
-        x = shaped
-        reference = 0
-        short_block = cut_tail(x, n, edge)
-        if mark >= 0:
-            cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
 
     for lane in range(LANES):
         tails[lane] = 0.0
@@ -154,9 +144,10 @@ cdef inline void sweep_chunk(const Problem* problem, const real* x, Py_ssize_t n
 
 cdef void exponentials(const Problem* problem, const real* x, Py_ssize_t n, real reference, real* values) noexcept nogil:
     """e^{s·(x − reference)}, as sweep_chunk keeps it. `values` may be x."""
-    cdef Rate rate = rate_of(problem.scale, reference)
+    cdef Rate rate
     cdef Py_ssize_t i
     if is_scaled(problem):
+        rate = rate_of(problem.scale, reference)
         for i in range(n):
             values[i] = exp_rate(x[i] - reference, &rate, True)
     else:

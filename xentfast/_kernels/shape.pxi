@@ -114,6 +114,33 @@ cdef inline void cap_values(const Cap* cap, const real* x, Py_ssize_t n, double*
         cap_doubles(cap, x, n, capped, slopes)
 
 
+cdef inline real below(real gap) noexcept nogil:
+    """A gap to the largest logit, which rounding may not put above it; +inf and nan stay. (The target's does not count.)"""
+    return 0 if 0 < gap < INFINITY else gap
+
+
+cdef real largest_of(const real* x, Py_ssize_t n, Py_ssize_t mark) noexcept nogil:
+    """The largest of x[0 : n] but for x[mark]."""
+    cdef real lanes[LANES]
+    cdef real largest = -INFINITY
+    cdef Py_ssize_t block, lane, i, marked = mark // LANES if mark >= 0 else -1
+    for lane in range(LANES):
+        lanes[lane] = -INFINITY
+    for block in range(n // LANES):
+        if block != marked:
+            for lane in range(LANES):
+                lanes[lane] = x[block * LANES + lane] if x[block * LANES + lane] > lanes[lane] else lanes[lane]
+    for lane in range(LANES):
+        largest = lanes[lane] if lanes[lane] > largest else largest
+    for i in range(max(marked, <Py_ssize_t>0) * LANES, min((marked + 1) * LANES, n)):
+        if i != mark:
+            largest = x[i] if x[i] > largest else largest
+    for i in range(n // LANES * LANES, n):
+        if i != mark:
+            largest = x[i] if x[i] > largest else largest
+    return largest
+
+
 cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double reference, real* shaped,
                       real* slopes) noexcept nogil:
     """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
@@ -124,14 +151,14 @@ cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, doubl
     cdef Py_ssize_t i, start = 0, count
     if problem.cap == 0.0:
         for i in range(n):
-            shaped[i] = <real>((<double>x[i] - c) * scale)
+            shaped[i] = below(<real>((<double>x[i] - c) * scale))
         return
     cap = cap_of(problem)
     while start < n:
         count = min(<Py_ssize_t>CAP_BLOCK, n - start)
         cap_values(&cap, x + start, count, capped, slopes + start if slopes != NULL else NULL)
         for i in range(count):
-            shaped[start + i] = <real>(capped[i] - c)
+            shaped[start + i] = below(<real>(capped[i] - c))
         start += CAP_BLOCK
 
 

@@ -64,13 +64,13 @@ cdef void shape_tile(const Problem* problem, real* tile, Py_ssize_t n, const dou
     if problem.cap == 0.0:
         for cls in range(n):
             for row in range(LANES):
-                tile[cls * LANES + row] = <real>((<double>tile[cls * LANES + row] - c[row]) * scale)
+                tile[cls * LANES + row] = below(<real>((<double>tile[cls * LANES + row] - c[row]) * scale))
         return
     cap = cap_of(problem)
     for cls in range(n):
         cap_values(&cap, tile + cls * LANES, LANES, capped, slopes + cls * LANES if slopes != NULL else NULL)
         for row in range(LANES):
-            tile[cls * LANES + row] = <real>(capped[row] - c[row])
+            tile[cls * LANES + row] = below(<real>(capped[row] - c[row]))
 
 
 cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, real* mass, real* work, double* stats,
@@ -79,7 +79,7 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
     matrix has the slopes of a cap."""
     cdef bint sloped = keep and not massed and problem.cap != 0.0
     cdef bint scaled = is_scaled(problem)
-    cdef Rate rate = rate_of(problem.scale, <real>0)
+    cdef Rate rate
     cdef real largest[LANES]
     cdef real peaks[LANES]
     cdef real lanes[LANES]
@@ -87,6 +87,8 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
     cdef const real* source
     cdef real t
     cdef Py_ssize_t cls, row
+    if scaled:
+        rate = rate_of(problem.scale, <real>0)
     for row in range(LANES):
         largest[row] = -INFINITY
         peaks[row] = 0
