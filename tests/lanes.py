@@ -3,6 +3,8 @@
     python tests/lanes.py exp_float            # every float32 from -131 to 0: some minutes
     python tests/lanes.py exp_double           # ten million values
     python tests/lanes.py log1p_double
+    python tests/lanes.py tanh_float           # the absolute error, which is what counts behind an exponential
+    python tests/lanes.py tanh_double
     python tests/lanes.py log_double
     python tests/lanes.py log_ratio
     python tests/lanes.py log1p_float          # every float32 from 2**-30 to 1
@@ -11,7 +13,8 @@
     python tests/lanes.py truncated_float      # cut at ±2
     python tests/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi, normal.pxi, sigmoid.pxi and information.pxi.
+The figures stand above each function in xentfast/_kernels/lanes.pxi, shape.pxi, normal.pxi, sigmoid.pxi and
+information.pxi.
 """
 
 import sys
@@ -41,6 +44,16 @@ def exp_double_error(x):
 def log1p_double_error(x):
     exact = np.log1p(x.astype(np.longdouble))
     return np.abs(_dispatch.kernels.log1p(x) - exact) / ulp(exact, np.float64)
+
+
+def tanh_float_error(x):
+    """Absolute."""
+    return np.abs(_dispatch.kernels.tanh(x.astype(np.float32)) - np.tanh(x.astype(np.float32).astype(np.longdouble)))
+
+
+def tanh_double_error(x):
+    exact = np.tanh(x.astype(np.longdouble))
+    return np.abs(_dispatch.kernels.tanh(x) - exact) / ulp(exact, np.float64)
 
 
 def log_double_error(x):
@@ -138,6 +151,8 @@ MEASURES = {
     "exp_float": (exp_float_error, lambda: every_float(131.0)),
     "exp_double": (exp_double_error, lambda: ten_million(0.0, 1050.0, -1, False)),
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
+    "tanh_float": (tanh_float_error, lambda: ten_million(-6.0, 2.6, 1, True)),
+    "tanh_double": (tanh_double_error, lambda: ten_million(-6.0, 2.6, 1, True)),
     "log_double": (log_double_error, probabilities),
     "log_ratio": (log_ratio_error, pairs),
     "log1p_float": (log1p_float_error, lambda: (-x for x in every_float(1.0))),

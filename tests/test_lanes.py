@@ -25,6 +25,13 @@ def test_log1p_double(level):
     assert lanes.log1p_double_error(u).max() <= tolerances.LOG1P_DOUBLE
 
 
+def test_tanh(level):
+    u = np.concatenate([np.geomspace(1e-7, 400, 300_000), np.linspace(0, 10, 300_000)])
+    assert lanes.tanh_float_error(u).max() <= tolerances.TANH_FLOAT and lanes.tanh_double_error(u).max() <= tolerances.TANH_DOUBLE
+    for x in (u.astype(np.float32), u):
+        assert np.array_equal(_dispatch.kernels.tanh(-x), -_dispatch.kernels.tanh(x))
+
+
 def test_log_double(level):
     x = np.concatenate([np.geomspace(5e-324, 1, 200_000), np.linspace(0.5, 1, 200_001), 1 - np.geomspace(1e-16, 0.5, 100_000)])
     assert lanes.log_double_error(x).max() <= tolerances.LOG_DOUBLE

@@ -45,6 +45,7 @@ STEP, DIFFERENCES = 1e-5, 1e-7
 
 # Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
 EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE, LOG1P_FLOAT = 0.977, 0.95, 0.80, 1.25
+TANH_FLOAT, TANH_DOUBLE = 6e-11, 3.2            # the first is absolute: a cap of 50 makes 3e-9 of it, a twentieth of an ulp of eᵗ
 
 # Results in 16 bits that are the neighbour of the exact value rounded: those of float32, 2 ulp off, that lie on the other side
 # of a boundary between two; of bfloat16, with 16 bits fewer, 2 in 65 536, of float16, with 13, 2 in 8192.

@@ -115,6 +115,20 @@ cdef void lanes_log1p_float(const float* x, float* y, Py_ssize_t n) noexcept nog
     for i in range(n):
         y[i] = log1p_float(x[i], x[i])
 
+cdef void lanes_tanh_float(const float* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Cap cap
+    cdef Py_ssize_t start = 0
+    cap.cap = cap.ratio = 1.0
+    cap.turns = 2.0 * 1.4426950408889634
+    while start < n:
+        cap_floats(&cap, x + start, min(<Py_ssize_t>CAP_BLOCK, n - start), y + start, NULL)
+        start += CAP_BLOCK
+
+cdef void lanes_tanh_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Cap cap
+    cap.cap = cap.ratio = 1.0
+    cap_doubles(&cap, x, n, y, NULL)
+
 
 cdef KernelTable TABLE
 TABLE.table_bytes = sizeof(KernelTable)
@@ -162,5 +176,7 @@ TABLE.log1p_double = lanes_log1p_double
 TABLE.log_double = lanes_log_double
 TABLE.log_ratio = lanes_log_ratio
 TABLE.log1p_float = lanes_log1p_float
+TABLE.tanh_float = lanes_tanh_float
+TABLE.tanh_double = lanes_tanh_double
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.table", NULL)

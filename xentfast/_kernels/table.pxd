@@ -228,3 +228,5 @@ cdef struct KernelTable:
     DoubleLanes log_double
     DoublePairs log_ratio
     FloatLanes log1p_float
+    DoubleLanes tanh_double
+    void (*tanh_float)(const float* x, double* y, Py_ssize_t n) noexcept nogil
