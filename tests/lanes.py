@@ -178,4 +178,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in MEASURES:
         sys.exit(__doc__)
     error, where = largest_error(sys.argv[1])
-    print(f"{sys.argv[1]}: {error:.3f} ulp at {where!r}")
+    print(f"{sys.argv[1]}: {error:.3g}{'' if sys.argv[1] == 'tanh_float' else ' ulp'} at {where!r}")

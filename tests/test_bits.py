@@ -45,9 +45,9 @@ def layouts(array):
     yield np.repeat(array, 2, axis=-1)[..., ::2]
     yield array[::-1].copy()[::-1]
     yield array[..., ::-1].copy()[..., ::-1]
-    padded = np.zeros((array.shape[0], array.shape[1] + 3), array.dtype)
-    padded[:, 1:-2] = array
-    yield padded[:, 1:-2]
+    padded = np.zeros((*array.shape[:-1], array.shape[-1] + 3), array.dtype)
+    padded[..., 1:-2] = array
+    yield padded[..., 1:-2]
 
 
 def by_every_route(logits, targets, **given):

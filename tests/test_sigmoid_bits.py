@@ -5,6 +5,7 @@ import hashlib
 import ml_dtypes
 import numpy as np
 import pytest
+from test_bits import layouts
 
 import xentfast as xf
 from xentfast import _arguments, _dispatch
@@ -31,18 +32,6 @@ def options(name, shape):
     rng = np.random.default_rng(7)
     given = {"pos_weight": rng.random(shape[-1:]) * 3, "sample_weight": rng.integers(0, 4, (*shape[:-1], 1)).astype(np.float32)}
     return {key: given.get(key, value) for key, value in OPTIONS[name].items()}
-
-
-def layouts(array):
-    """The same values in other memory."""
-    yield array
-    yield np.asfortranarray(array)
-    yield np.repeat(array, 2, axis=-1)[..., ::2]
-    yield array[::-1].copy()[::-1]
-    yield array[..., ::-1].copy()[..., ::-1]
-    padded = np.zeros((*array.shape[:-1], array.shape[-1] + 3), array.dtype)
-    padded[..., 1:-2] = array
-    yield padded[..., 1:-2]
 
 
 def by_every_route(x, t, **given):

@@ -5,6 +5,7 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
+from test_errors import OUTS
 
 import xentfast as xf
 
@@ -83,18 +84,6 @@ def test_the_first_bad_target_is_named():
     for view in (targets, np.asfortranarray(targets)):
         with pytest.raises(ValueError, match=re.escape("targets[400, 3] is -3.0; expected a number from 0 to 1")):
             xf.sigmoid_cross_entropy(np.zeros((1000, 300)), view, n_threads=2)
-
-
-READ_ONLY = X.copy()
-READ_ONLY.flags.writeable = False
-OUTS = [
-    (array((3, 9)), ValueError, "out has shape (3, 9); expected (3, 10)"),
-    (array((3, 10), np.float64), TypeError, "out has dtype float64; expected float32"),
-    (array((3, 10), ">f4"), TypeError, "out has dtype >f4; expected float32"),
-    (X.tolist(), TypeError, "out is of type list; expected a NumPy array"),
-    (READ_ONLY, ValueError, "out is read-only"),
-    (np.lib.stride_tricks.as_strided(array(10), (3, 10), (0, 4)), ValueError, "out has elements that share memory"),
-]
 
 
 @pytest.mark.parametrize(("out", "error", "message"), OUTS)

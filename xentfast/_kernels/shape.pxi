@@ -28,7 +28,7 @@ cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
 cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double* capped, float* slopes) noexcept nogil:
     """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_BLOCK logits."""
     # Polynomial (2ᶠ − 1)/f on |f| ≤ ½, degree 6, error of 2ᶠ 5.2e-11; a quotient in float32 with a step of Newton's. Largest
-    # error of tanh seen over 10⁷ values: 5.2e-11 (python tests/lanes.py tanh_float).
+    # error of tanh seen over 10⁷ values from 10⁻⁶ to 400: 3.5e-11, absolute (python tests/lanes.py tanh_float).
     cdef double rest[CAP_BLOCK]
     cdef double power[CAP_BLOCK]
     cdef double g[CAP_BLOCK]
