@@ -5,7 +5,7 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
-from test_errors import OUTS
+from test_errors import OUTS, READ_ONLY
 
 import xentfast as xf
 
