@@ -221,6 +221,12 @@ cdef inline bint is_shaped(const Problem* problem) noexcept nogil:
     return problem.cap != 0.0 or not (1e-30 < problem.scale < 1e30)
 
 
+cdef inline bint is_plain(const Problem* problem) noexcept nogil:
+    """None of the options that settling a row knows of."""
+    return (problem.z_loss == 0.0 and problem.unit == 1.0 and problem.cap == 0.0 and problem.where.data == NULL
+            and problem.hess.data == NULL)
+
+
 cdef inline bint makes_exponentials(const Problem* problem) noexcept nogil:
     return problem.result == GRADIENT or problem.result == SOFTMAX
 

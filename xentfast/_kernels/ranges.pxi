@@ -37,10 +37,12 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
                     state.settled.top_rest += rest_of_row(problem, &place, kept, stats, buffer) * state.settled.probability
         if writes:
             scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer)
-    if problem.classes != NULL:
-        settle_tile(problem, &rows, folds, 1, &tile_state, True)
+    if problem.classes != NULL and is_plain(problem):
+        settle_tile(problem, &rows, folds, 1, &tile_state, True, True)
+    elif problem.classes != NULL:
+        settle_tile(problem, &rows, folds, 1, &tile_state, True, False)
     else:
-        settle_tile(problem, &rows, folds, 1, &tile_state, False)
+        settle_tile(problem, &rows, folds, 1, &tile_state, False, False)
     tile_values(problem, &rows, &tile_state, row_values, <real>0)
 
 

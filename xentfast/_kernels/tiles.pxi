@@ -162,13 +162,16 @@ cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noex
 
 
 cdef inline void settle_tile(const Problem* problem, const TileRows* rows, double* stats, Py_ssize_t n_chunks,
-                             TileState* state, bint marked) noexcept nogil:
+                             TileState* state, bint marked, bint plain) noexcept nogil:
+    """`plain`: no scale, cap, z_loss, mask or Hessian, which then cost nothing."""
     cdef Fold fold
     cdef Settled settled
     cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
     cdef double d_error[LANES]
     cdef const double* sums = stats
-    cdef double gradient_scale = problem.gradient_scale, unit = problem.unit, z_loss = problem.z_loss
+    cdef double gradient_scale = problem.gradient_scale
+    cdef double unit = 1.0 if plain else problem.unit
+    cdef double z_loss = 0.0 if plain else problem.z_loss
     cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
     cdef Py_ssize_t row
     if n_chunks > 1:
@@ -179,8 +182,9 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
     else:
         for row in range(LANES):
             stats[SHARE * LANES + row] = 1.0
-    for row in range(LANES):
-        d_error[row] = 0.0
+    if not plain:
+        for row in range(LANES):
+            d_error[row] = 0.0
     if unit != 1.0:
         for row in range(LANES):
             d_error[row] = gap_error_of(problem, rows.x_target[row], sums[REFERENCE * LANES + row])
@@ -192,17 +196,17 @@ cdef inline void settle_tile(const Problem* problem, const TileRows* rows, doubl
         fold.moment = sums[MOMENT * LANES + row]
         state.top[row] = fold.top
         if marked:
-            settled = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row], rows.weight[row],
-                                    gradient_scale, unit, z_loss)
+            settled = settle_marked(fold, rows.x_target[row], 0.0 if plain else d_error[row], rows.target_mass[row],
+                                    rows.weight[row], gradient_scale, unit, z_loss)
         else:
             fold.mass += default_mass
             settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
         state.value[row] = settled.value
         state.scale[row] = settled.scale
         state.mass_scale[row] = settled.mass_scale
-        state.target[row] = sloped_target(settled.target, rows.slope[row])
+        state.target[row] = settled.target if plain else sloped_target(settled.target, rows.slope[row])
         state.bad[row] = settled.bad
-    if problem.hess.data != NULL:           # apart: it would hold up the loop above
+    if not plain and problem.hess.data != NULL:         # apart: it would hold up the loop above
         for row in range(LANES):
             fold.top = sums[REFERENCE * LANES + row]
             fold.peaks = sums[PEAKS * LANES + row]
@@ -414,7 +418,10 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, &rows, <real>0)
-    settle_tile(problem, &rows, stats, n_chunks, &state, marked)
+    if is_plain(problem):
+        settle_tile(problem, &rows, stats, n_chunks, &state, marked, True)
+    else:
+        settle_tile(problem, &rows, stats, n_chunks, &state, marked, False)
     tile_values(problem, &rows, &state, row_values, <real>0)
     if not writes_classes(problem):
         return
