@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from reference import cross_entropy, logsumexp, shaped, softmax
-from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss_bound, ulp
+from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss_bound, needs_long_double, ulp
 
 import xentfast as xf
 
-pytestmark = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
+pytestmark = needs_long_double
 
 
 def logits_of(case, dtype, n_rows=64):

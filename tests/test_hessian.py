@@ -11,7 +11,7 @@ from sklearn._loss import HalfMultinomialLoss
 from test_accuracy import check_flushed
 from test_bits import LEVELS, layouts, problem
 from test_sixteen_bit import check_rounded
-from tolerances import DIFFERENCES, STEP, TWIN, hessian_bound, twin_bound
+from tolerances import DIFFERENCES, STEP, TWIN, hessian_bound, needs_long_double, twin_bound
 
 import xentfast as xf
 
@@ -23,7 +23,6 @@ INF, NAN = np.inf, np.nan
 # (level, threads): each level, and one of them with threads.
 RUNS = [*((level, 1) for level in LEVELS), (LEVELS[-1], 3)]
 
-needs_long_double = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
 
 
 # ---- exact

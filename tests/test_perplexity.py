@@ -9,7 +9,7 @@ import pytest
 import reference
 from test_accuracy import CASES, exact_loss, logits_of
 from test_bits import LEVELS, layouts, problem
-from tolerances import PERPLEXITY, TWIN, perplexity_bound, ulp
+from tolerances import PERPLEXITY, TWIN, needs_long_double, perplexity_bound, ulp
 
 import xentfast as xf
 
@@ -20,7 +20,6 @@ INF, NAN = np.inf, np.nan
 X = np.zeros((3, 10), np.float32)
 T = np.zeros(3, int)
 
-needs_long_double = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
 
 
 def data(dtype, soft=False, shape=(50, 30)):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 from reference import sigmoid_cross_entropy
-from tolerances import FOCAL, LARGEST_TERM, NEIGHBOURS, TWIN, gradient_bound, loss_bound, ulp
+from tolerances import FOCAL, LARGEST_TERM, NEIGHBOURS, TWIN, gradient_bound, loss_bound, needs_long_double, ulp
 
 import xentfast as xf
 
@@ -29,7 +29,6 @@ OPTIONS = {
     "all": {"pos_weight": 3.0, "sample_weight": [1.0, 2.0, 0.0, 0.5, 4.0], "label_smoothing": 0.2, "focal_gamma": 0.7},
 }
 
-needs_long_double = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
 
 
 def data(shape, dtype, soft=False, spread=4.0, seed=0):

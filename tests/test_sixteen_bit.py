@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from reference import cross_entropy, logsumexp, softmax
 from test_accuracy import exact_grad, exact_loss, exact_shifted
-from tolerances import NEIGHBOURS, largest_term_bound, loss_bound, ulp
+from tolerances import NEIGHBOURS, largest_term_bound, loss_bound, needs_long_double, ulp
 
 import xentfast as xf
 
-pytestmark = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
+pytestmark = needs_long_double
 
 BFLOAT16 = ml_dtypes.bfloat16
 DTYPES = [np.float16, BFLOAT16]

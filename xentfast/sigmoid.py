@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _dispatch, _elements
-from xentfast._arguments import SMALLEST, real_number
+from xentfast._arguments import SMALLEST, real_number, result_type
 from xentfast._elementwise import SigmoidCall
 
 if TYPE_CHECKING:
@@ -270,7 +270,6 @@ def sigmoid_cross_entropy_grad_hess(
 def _run(call, gradient, hessian, valued=True, empty=0.0):
     """The loss, where it is asked for; gradient and Hessian go to these arrays unless they are None."""
     logits = call.logits
-    loss_type = np.float64 if logits.dtype == np.float64 else np.float32
     empty = empty if type(empty) is float else real_number(empty, "empty")
     divisor, losses = 1.0, None
     if call.reduction == "mean":
@@ -279,9 +278,9 @@ def _run(call, gradient, hessian, valued=True, empty=0.0):
             for result in (gradient, hessian):
                 if result is not None:
                     result[...] = 0
-            return loss_type(empty)
+            return result_type(logits)(empty)
     elif call.reduction == "none" and valued:
-        losses = np.empty(logits.shape, loss_type)
+        losses = np.empty(logits.shape, result_type(logits))
     loss = _elements.sigmoid(
         _dispatch.kernels, logits, call.targets, call.pos_weight, call.sample_weight, call.smoothing, call.gamma, divisor,
         valued, losses, gradient, hessian, call.passes_cache(gradient), call.n_threads)
