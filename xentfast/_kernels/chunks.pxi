@@ -5,13 +5,32 @@ cdef enum Field:
 
 
 cdef inline double fold_lanes(double* sums) noexcept nogil:
-    """One fixed tree over the lanes; `sums` is overwritten."""
-    cdef Py_ssize_t width = LANES // 2, lane
-    while width > 0:
-        for lane in range(width):
-            sums[lane] += sums[lane + width]
-        width //= 2
-    return sums[0]
+    """One fixed tree over the lanes, of which there are 32; `sums` is overwritten. The widths are constants: a loop over them would
+    stay a loop."""
+    cdef Py_ssize_t lane
+    for lane in range(16):
+        sums[lane] += sums[lane + 16]
+    for lane in range(8):
+        sums[lane] += sums[lane + 8]
+    for lane in range(4):
+        sums[lane] += sums[lane + 4]
+    return (sums[0] + sums[2]) + (sums[1] + sums[3])
+
+
+cdef inline real larger(real x, real y) noexcept nogil:
+    return y if y > x else x
+
+
+cdef inline real largest_lane(real* lanes) noexcept nogil:
+    """`lanes` is overwritten."""
+    cdef Py_ssize_t lane
+    for lane in range(16):
+        lanes[lane] = larger(lanes[lane], lanes[lane + 16])
+    for lane in range(8):
+        lanes[lane] = larger(lanes[lane], lanes[lane + 8])
+    for lane in range(4):
+        lanes[lane] = larger(lanes[lane], lanes[lane + 4])
+    return larger(larger(lanes[0], lanes[2]), larger(lanes[1], lanes[3]))
 
 
 cdef inline const real* cut_tail(const real* x, Py_ssize_t n, real* edge) noexcept nogil:
@@ -50,6 +69,31 @@ cdef inline void prefetch_block(const char* block, Py_ssize_t step) noexcept nog
         XF_PREFETCH(block + 192)
 
 
+cdef inline void exp_block(const real* source, real reference, const Rate* rate, real* gaps, real* values,
+                           bint scaled) noexcept nogil:
+    cdef Py_ssize_t lane
+    for lane in range(LANES):
+        gaps[lane] = source[lane] - reference
+        values[lane] = exp_rate(gaps[lane], rate, scaled)
+
+
+cdef inline void add_block(const real* gaps, const real* values, real* tail, real* peaks, bint marked) noexcept nogil:
+    cdef Py_ssize_t lane
+    for lane in range(LANES):
+        if marked:
+            tail[lane] += values[lane]
+        else:
+            tail[lane] += 0 if gaps[lane] == 0 else values[lane]
+            peaks[lane] += 1 if gaps[lane] == 0 else 0
+
+
+cdef inline void add_masses(const real* gaps, const real* mass, real* masses, real* moment) noexcept nogil:
+    cdef Py_ssize_t lane
+    for lane in range(LANES):
+        masses[lane] += mass[lane]
+        moment[lane] += 0 if mass[lane] == 0 else mass[lane] * -gaps[lane]
+
+
 cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, const char* ahead,
                              Py_ssize_t step, double* stats, Py_ssize_t stride, const Rate* rate, bint marked, bint massed,
                              bint keep, bint scaled) noexcept nogil:
@@ -58,7 +102,12 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     mark, logits equal to the reference are counted as peaks and left out of the tail."""
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
+    cdef real none[LANES]
     cdef real lanes[LANES]
+    cdef real gaps[LANES]
+    cdef real values[LANES]
+    cdef real last_gaps[LANES]
+    cdef real last_values[LANES]
     cdef real tail[LANES]
     cdef real peaks[LANES]
     cdef real masses[LANES]
@@ -68,13 +117,14 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     cdef double moments[LANES]
     cdef double peak_sums[LANES]
     cdef const real* source
+    cdef const real* other
     cdef const real* m
     cdef const real* short_block = cut_tail(x, n, edge)
-    cdef real t, e, reference
+    cdef real reference
     cdef Py_ssize_t full = n // LANES
     cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
     cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
-    cdef Py_ssize_t block, lane, width, strip
+    cdef Py_ssize_t block, lane, strip, stop
 
     if mark >= 0:
         cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
@@ -84,15 +134,11 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
         source = block_of(x, block, marked_edge, marked_block, short_block, full)
         for lane in range(LANES):
             lanes[lane] = source[lane] if source[lane] > lanes[lane] else lanes[lane]
-    width = LANES // 2
-    while width > 0:
-        for lane in range(width):
-            lanes[lane] = lanes[lane + width] if lanes[lane + width] > lanes[lane] else lanes[lane]
-        width //= 2
-    stats[REFERENCE * stride] = lanes[0]
-    reference = 0 if lanes[0] == -INFINITY else lanes[0]        # −inf − (−inf) would be nan
+    stats[REFERENCE * stride] = largest_lane(lanes)
+    reference = 0 if stats[REFERENCE * stride] == -INFINITY else <real>stats[REFERENCE * stride]   # −inf − (−inf) would be nan
 
     for lane in range(LANES):
+        none[lane] = -INFINITY
         tails[lane] = 0.0
         if massed:
             mass_sums[lane] = 0.0
@@ -105,24 +151,24 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
             if massed:
                 masses[lane] = 0
                 moment[lane] = 0
-        for block in range(strip * STRIP, min((strip + 1) * STRIP, blocks)):
+        for block in range(strip * STRIP, min((strip + 1) * STRIP, full)):
             source = block_of(x, block, marked_edge, marked_block, short_block, full)
             prefetch_block(ahead + block * LANES * step, step)
-            m = mass + block * LANES if massed else NULL
-            for lane in range(LANES):
-                t = source[lane] - reference
-                e = exp_rate(t, rate, scaled)
-                lanes[lane] = e
-                if massed:
-                    masses[lane] += m[lane]
-                    moment[lane] += 0 if m[lane] == 0 else m[lane] * -t
-                if marked:
-                    tail[lane] += e
-                else:
-                    tail[lane] += 0 if t == 0 else e
-                    peaks[lane] += 1 if t == 0 else 0
+            exp_block(source, reference, rate, gaps, values, scaled)
+            add_block(gaps, values, tail, peaks, marked)
+            if massed:
+                add_masses(gaps, mass + block * LANES, masses, moment)
             if keep:
-                memcpy(kept + block * LANES, lanes, (LANES if block < full else n - full * LANES) * sizeof(real))
+                for lane in range(LANES):       # not by memcpy, which would need them in memory
+                    kept[block * LANES + lane] = values[lane]
+        if full < blocks and full // STRIP == strip:            # the short block
+            source = block_of(x, full, marked_edge, marked_block, short_block, full)
+            exp_block(source, reference, rate, last_gaps, last_values, scaled)
+            add_block(last_gaps, last_values, tail, peaks, marked)
+            if massed:
+                add_masses(last_gaps, mass + full * LANES, masses, moment)
+            if keep:
+                memcpy(kept + full * LANES, last_values, (n - full * LANES) * sizeof(real))
         for lane in range(LANES):
             tails[lane] += tail[lane]
             if massed:
@@ -203,13 +249,31 @@ cdef inline void scale_lanes(const real* source, Py_ssize_t first, Py_ssize_t la
 
 cdef inline void scale_chunk(const real* source, Py_ssize_t n, Factor factor, const real* mass, double mass_scale,
                              Py_ssize_t mark, real mark_value, real* target, bint massed, bint stream) noexcept nogil:
-    """target[0 : n] = source[0 : n]·factor − mass_scale·mass[0 : n], but `mark_value` at `mark`, which joins before a line
-    goes past the cache: fetching it back costs more than all the rest. `target` may be `source`."""
+    """target[0 : n] = source[0 : n]·factor − mass_scale·mass[0 : n], but `mark_value` at `mark`. `target` may be `source`."""
     cdef real lanes[LANES]
-    cdef Py_ssize_t start = 0, first, count
-    if stream:                              # whole cache lines alone can pass the cache
-        start = (-<Py_ssize_t>target & 63) // <Py_ssize_t>sizeof(real)
-        start = 0 if start == 0 else start - LANES
+    cdef real rest[LANES]
+    cdef Py_ssize_t block, lane, full = n // LANES
+    if stream:
+        stream_scaled(source, n, factor, mass, mass_scale, mark, mark_value, target, massed)
+        return
+    for block in range(full):
+        scale_lanes(source + block * LANES, 0, LANES, factor, mass + block * LANES if massed else NULL, mass_scale, lanes, massed)
+        for lane in range(LANES):
+            target[block * LANES + lane] = lanes[lane]
+    scale_lanes(source + full * LANES, 0, n - full * LANES, factor, mass + full * LANES if massed else NULL, mass_scale, rest, massed)
+    for lane in range(n - full * LANES):
+        target[full * LANES + lane] = rest[lane]
+    if mark >= 0:
+        target[mark] = mark_value
+
+
+cdef inline void stream_scaled(const real* source, Py_ssize_t n, Factor factor, const real* mass, double mass_scale,
+                               Py_ssize_t mark, real mark_value, real* target, bint massed) noexcept nogil:
+    """The same past the cache. `mark_value` joins before its line goes: fetching that back costs more than all the rest."""
+    cdef real lanes[LANES]
+    cdef Py_ssize_t first, count
+    cdef Py_ssize_t start = (-<Py_ssize_t>target & 63) // <Py_ssize_t>sizeof(real)     # whole cache lines alone can go
+    start = 0 if start == 0 else start - LANES
     while start < n:
         first = 0 if start >= 0 else -start
         count = min(<Py_ssize_t>LANES, n - start)
@@ -221,8 +285,6 @@ cdef inline void scale_chunk(const real* source, Py_ssize_t n, Factor factor, co
             lanes[mark - start] = mark_value
         if count - first < LANES:
             memcpy(target + start + first, lanes + first, (count - first) * sizeof(real))
-        elif not stream:
-            memcpy(target + start, lanes, LANES * sizeof(real))
         else:
             xf_stream_lines(target + start, lanes)
             if real is double:

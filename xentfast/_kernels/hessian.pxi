@@ -24,9 +24,9 @@ cdef inline double sum_chunk(const real* values, Py_ssize_t n) noexcept nogil:
     return fold_lanes(sums)
 
 
-cdef inline bint needs_rest(const Problem* problem, const Settled* settled) noexcept nogil:
+cdef inline bint needs_rest(const Problem* problem, const RowState* state) noexcept nogil:
     """Whether a class that is not the target has more than half: what lies between has to be summed without it."""
-    return problem.hess.data != NULL and problem.classes != NULL and settled.probability > 0.5
+    return problem.hess.data != NULL and problem.classes != NULL and state.probability > 0.5
 
 
 cdef inline bint is_at_top(double probability, double share) noexcept nogil:
@@ -34,18 +34,18 @@ cdef inline bint is_at_top(double probability, double share) noexcept nogil:
     return probability > 0.5 and share == 1.0
 
 
-cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* settled, double share, Py_ssize_t mark,
+cdef inline void hess_chunk(const real* source, Py_ssize_t n, const RowState* state, double share, Py_ssize_t mark,
                             real* target) noexcept nogil:
     """e^{x − c} → curvature·p·(1 − p); no subnormal arises."""
-    cdef double p_scale = settled.probability * share
-    cdef Factor factor = factor_of(<real>0, settled.curvature * p_scale)
+    cdef double p_scale = state.probability * share
+    cdef Factor factor = factor_of(<real>0, state.curvature * p_scale)
     cdef real power = <real>factor.first
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
     cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef real top = exp_scaled(<real>0)
-    cdef real top_value = rounded(<real>0, settled.curvature * settled.probability * settled.top_rest)
+    cdef real top_value = rounded(<real>0, state.curvature * state.probability * state.top_rest)
     cdef real q, e
     cdef Py_ssize_t i
     for i in range(n):
@@ -53,9 +53,9 @@ cdef inline void hess_chunk(const real* source, Py_ssize_t n, const Settled* set
         q = e * power * second if e >= least else 0
         q = q * (1 - e * probability)
         target[i] = 0 if -smallest < q < smallest else q
-    if is_at_top(settled.probability, share):
+    if is_at_top(state.probability, share):
         for i in range(n):
             if source[i] == top:
                 target[i] = top_value
     if mark >= 0:
-        target[mark] = rounded(<real>0, settled.target_hess)
+        target[mark] = rounded(<real>0, state.target_hess)

@@ -36,11 +36,11 @@ cdef Py_ssize_t scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexc
     """What a thread needs, for whichever kernel it runs."""
     cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
     cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
-    cdef Py_ssize_t rows = (N_FIELDS * n_chunks + 8) * 8 + 5 * CHUNK_BYTES
+    cdef Py_ssize_t rows = rows_stats(problem, n_chunks, itemsize) * 8 + 5 * CHUNK_BYTES
     cdef Py_ssize_t tiles = N_FIELDS * n_chunks * LANES * 8
     tiles += 3 * min(problem.n_classes, chunk) * LANES * itemsize
     if problem.stream or problem.aside:
-        rows += problem.n_classes * itemsize
+        rows += rows_at_once(problem, itemsize) * problem.n_classes * itemsize
     return max(rows, tiles)
 
 

@@ -65,18 +65,35 @@ cdef inline double exp_tail_double(double r) noexcept nogil:
     return tail * r + 0.5000000000000012
 
 
-cdef inline double exp_double(double t) noexcept nogil:
-    # The same with degree 9, minimax error 0.037 ulp; what r lost is added back. Largest error seen over 10⁷ values
-    # from −1050 to 0: 0.93 ulp (python tests/lanes.py exp_double).
-    cdef double shifted, n, high, low, r, tail
+cdef struct Reduced:            # t = n·ln 2 + r
+    double r
+    double lost                 # what r lost
+    double power                # 2ⁿ, times the scale
+
+
+cdef inline Reduced reduced_double(double t) noexcept nogil:
+    cdef Reduced reduced
+    cdef double shifted, n, high, low
     t = -1055.6631559927966 if t < -1055.6631559927966 else t
     shifted = t * 1.4426950408889634 + 6755399441057267.0            # 1.5·2⁵² + 1023 + DOUBLE_SHIFT
     n = shifted - 6755399441057267.0
     high = t - n * 0.6931471803691238
     low = n * 1.9082149292705877e-10
-    r = high - low
-    tail = exp_tail_double(r)
-    return (1.0 + (r + (r * r * tail + ((high - r) - low)))) * xf_double(xf_bits64(shifted) << 52)
+    reduced.r = high - low
+    reduced.lost = (high - reduced.r) - low
+    reduced.power = xf_double(xf_bits64(shifted) << 52)
+    return reduced
+
+
+cdef inline double exp_reduced(Reduced reduced, double tail) noexcept nogil:
+    return (1.0 + (reduced.r + (reduced.r * reduced.r * tail + reduced.lost))) * reduced.power
+
+
+cdef inline double exp_double(double t) noexcept nogil:
+    # The same with degree 9, minimax error 0.037 ulp; what r lost is added back. Largest error seen over 10⁷ values
+    # from −1050 to 0: 0.93 ulp (python tests/lanes.py exp_double).
+    cdef Reduced reduced = reduced_double(t)
+    return exp_reduced(reduced, exp_tail_double(reduced.r))
 
 
 # The same of s·t, for the logits' scale s, by what one turn, ln 2, is worth in t: n·high is exact again (8 + 15 bits in float32,
@@ -167,10 +184,12 @@ cdef inline double log1p_double(double u) noexcept nogil:
 
 cdef inline double log1p_with(double u, double y, double inverse) noexcept nogil:
     """log1p(u) for callers that have y = 1 + u and its inverse anyway."""
-    cdef double correction = (u - (y - 1.0)) * inverse
     cdef double f, k = log_exponent_double(y, &f)
-    correction += k * 1.9082149292705877e-10
-    return log_double(k, f, correction)
+    return log_double(k, f, log1p_correction(u, y, inverse, k))
+
+
+cdef inline double log1p_correction(double u, double y, double inverse, double k) noexcept nogil:
+    return (u - (y - 1.0)) * inverse + k * 1.9082149292705877e-10
 
 
 cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
@@ -187,12 +206,19 @@ cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
 cdef inline double log_double(double k, double f, double correction) noexcept nogil:
     """k·ln 2 + log(1 + f) + correction, but for k times the low part of ln 2, which `correction` brings."""
     cdef double s = f / (2.0 + f)
-    cdef double z = s * s
-    cdef double half_square = 0.5 * f * f
+    return log_reduced(k, f, correction, s, log_tail(s * s))
+
+
+cdef inline double log_tail(double z) noexcept nogil:
+    """R(z)"""
     cdef double ratio = 0.14799066798747285 * z + 0.15313755676192456
     ratio = ratio * z + 0.18183575169423413
     ratio = ratio * z + 0.22222198378385133
     ratio = ratio * z + 0.285714287441425
     ratio = ratio * z + 0.3999999999940748
-    ratio = (ratio * z + 0.6666666666666735) * z
-    return k * 0.6931471803691238 - ((half_square - (s * (half_square + ratio) + correction)) - f)
+    return (ratio * z + 0.6666666666666735) * z
+
+
+cdef inline double log_reduced(double k, double f, double correction, double s, double tail) noexcept nogil:
+    cdef double half_square = 0.5 * f * f
+    return k * 0.6931471803691238 - ((half_square - (s * (half_square + tail) + correction)) - f)

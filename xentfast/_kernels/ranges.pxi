@@ -1,64 +1,97 @@
-# The kernels of the table: a range of rows, by rows or by tiles.
+# The kernels of the table: a range of rows, by rows or by tiles; and one row over the threads.
+
+cdef enum:
+    GROUP_BYTES = 32768         # logits of the rows that are settled together before their second sweep: they stay in L1
+
+
+cdef inline Py_ssize_t rows_at_once(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t row_bytes = problem.n_classes * itemsize
+    return min(<Py_ssize_t>LANES, max(<Py_ssize_t>1, GROUP_BYTES // row_bytes)) if writes_classes(problem) else LANES
+
+
+cdef inline Py_ssize_t stats_length(const Problem* problem, Py_ssize_t n_chunks) noexcept nogil:
+    """Doubles from one row's stats to the next one's: its chunks' fields and its target's logit, in whole cache lines. Where
+    nothing is written there is no second sweep that would read them."""
+    return (N_FIELDS * n_chunks + 8) // 8 * 8 if writes_classes(problem) else 0
 
 
 cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
-                              real* aside, double* row_values, bint writes) noexcept nogil:
-    """Up to LANES rows, each by itself; what is left to do for each row in double is done for all of them side by side."""
+                              real* aside, double* row_values) noexcept nogil:
+    """Up to LANES rows: the first sweep of each, then what is left to do for each row in double, for all of them side by side,
+    then the second sweep of each."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef Py_ssize_t stride = stats_length(problem, n_chunks)
     cdef double folds[N_FIELDS * LANES]
     cdef TileRows rows
-    cdef TileState tile_state
+    cdef Settled settled
     cdef RowPlace place
     cdef RowState state
     cdef Fold fold
+    cdef double* own
     cdef real* kept
     cdef Py_ssize_t row
     memset(folds, 0, sizeof(folds))
     place_tile(problem, first, count, &rows)
     for row in range(count):
-        place.logits = problem.logits.data + rows.logits[row]
-        place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
-        place.open = problem.where.data + rows.open[row] if problem.where.data != NULL else NULL
-        place.out = problem.out.data + rows.out[row] if writes else NULL
-        place.hess = problem.hess.data + rows.hess[row] if problem.hess.data != NULL else NULL
-        place.target = rows.target[row]
-        place.spread = rows.spread[row]
-        kept = aside if problem.stream or problem.aside else kept_in_out(problem, place.out, <real>0)
-        state.state = SKIPPED
-        if not rows.skip[row]:
-            sweep_any(problem, &place, 0, n_chunks, kept, stats, buffer)
-            fold = fold_chunks(stats, n_chunks, 1, problem.unit)
-            keep_fold(&fold, row, folds)
-            rows.x_target[row] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row],
-                                               <real>0)
-            if writes:
-                state = settle_fold(problem, fold, rows.x_target[row], rows.target_mass[row], rows.slope[row], rows.weight[row])
-                if needs_rest(problem, &state.settled):
-                    state.settled.top_rest += rest_of_row(problem, &place, kept, stats, buffer) * state.settled.probability
-        if writes:
-            scale_any(problem, &state, &place, 0, n_chunks, kept, stats, buffer)
-    if problem.classes != NULL and is_plain(problem):
-        settle_tile(problem, &rows, folds, 1, &tile_state, True, True)
-    elif problem.classes != NULL:
-        settle_tile(problem, &rows, folds, 1, &tile_state, True, False)
-    else:
-        settle_tile(problem, &rows, folds, 1, &tile_state, False, False)
-    tile_values(problem, &rows, &tile_state, row_values, <real>0)
+        if rows.skip[row]:
+            continue
+        own = stats + row * stride
+        place = place_in_tile(problem, &rows, row)
+        kept = kept_of(problem, &place, aside, row)
+        sweep_any(problem, &place, 0, n_chunks, kept, own, buffer)
+        fold = fold_chunks(own, n_chunks, 1, problem.unit)
+        keep_fold(&fold, row, folds)
+        rows.x_target[row] = shaped_target(problem, own[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row], <real>0)
+    settle_rows(problem, &rows, folds, &settled)
+    tile_values(problem, &rows, &settled, row_values, <real>0)
+    if not writes_classes(problem):
+        return
+    for row in range(count):
+        own = stats + row * stride
+        place = place_in_tile(problem, &rows, row)
+        kept = kept_of(problem, &place, aside, row)
+        state = state_of(&settled, row, rows.skip[row])
+        if state.state != SKIPPED and needs_rest(problem, &state):
+            state.top_rest += rest_of_row(problem, &place, kept, own, buffer) * state.probability
+        scale_any(problem, &state, &place, 0, n_chunks, kept, own, buffer)
+
+
+cdef inline RowPlace place_in_tile(const Problem* problem, const TileRows* rows, Py_ssize_t row) noexcept nogil:
+    cdef RowPlace place
+    place.logits = problem.logits.data + rows.logits[row]
+    place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
+    place.open = problem.where.data + rows.open[row] if problem.where.data != NULL else NULL
+    place.out = problem.out.data + rows.out[row] if problem.out.data != NULL else NULL
+    place.hess = problem.hess.data + rows.hess[row] if problem.hess.data != NULL else NULL
+    place.target = rows.target[row]
+    place.spread = rows.spread[row]
+    return place
+
+
+cdef inline real* kept_of(const Problem* problem, const RowPlace* place, real* aside, Py_ssize_t row) noexcept nogil:
+    """Where the exponentials of a row of a group wait for the second sweep."""
+    return aside + row * problem.n_classes if problem.stream or problem.aside else kept_in_out(problem, place.out, <real>0)
 
 
 cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                      real kind) noexcept nogil:
-    """Rows [first, last). Scratch: stats, the buffers of a row, and where exponentials wait for streaming, a row of them."""
+    """Rows [first, last). Scratch: a group's stats, the buffers of a row, and exponentials that wait for streaming."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef Py_ssize_t group = rows_at_once(problem, sizeof(real))
     cdef double* stats = <double*>scratch
-    cdef real* buffer = <real*>(stats + N_FIELDS * n_chunks + 8)       # a cache line for the target's logit
+    cdef real* buffer = <real*>(stats + rows_stats(problem, n_chunks, sizeof(real)))
     cdef Py_ssize_t start = first
     while start < last:
-        rows_of_tile(problem, start, min(<Py_ssize_t>LANES, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
-                     row_values + start - first, writes_classes(problem))
-        start += LANES
+        rows_of_tile(problem, start, min(group, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
+                     row_values + start - first)
+        start += group
     if problem.stream:
         xf_stream_done()
+
+
+cdef inline Py_ssize_t rows_stats(const Problem* problem, Py_ssize_t n_chunks, Py_ssize_t itemsize) noexcept nogil:
+    """Doubles for the stats of all rows of a group."""
+    return max(N_FIELDS * n_chunks + 8, rows_at_once(problem, itemsize) * stats_length(problem, n_chunks))
 
 
 cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
@@ -82,3 +115,49 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
             run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, True)
         else:
             run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, False)
+
+
+# ---- one row, its chunks cut over the threads
+
+
+cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                    char* scratch, real kind) noexcept nogil:
+    """Chunks [first, last) of one row; other threads have the others."""
+    cdef RowPlace place = place_row(problem, row)
+    if not skipped(problem, row):
+        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
+
+
+cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, char* scratch, real kind) noexcept nogil:
+    """The row's value; its state goes behind the chunks' fields."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef RowPlace place = place_row(problem, row)
+    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
+    cdef double folds[N_FIELDS * LANES]
+    cdef TileRows rows
+    cdef Settled settled
+    cdef Fold fold
+    cdef double value
+    if skipped(problem, row):
+        state.state = SKIPPED
+        return 0.0
+    memset(folds, 0, sizeof(folds))
+    place_tile(problem, row, 1, &rows)
+    fold = fold_chunks(stats, n_chunks, 1, problem.unit)
+    keep_fold(&fold, 0, folds)
+    rows.x_target[0] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[0], kind)
+    settle_rows(problem, &rows, folds, &settled)
+    tile_values(problem, &rows, &settled, &value, kind)
+    state[0] = state_of(&settled, 0, False)
+    if needs_rest(problem, state):
+        state.top_rest += state.probability * rest_of_row(
+            problem, &place, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
+    return value
+
+
+cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
+                    char* scratch, real kind) noexcept nogil:
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef RowPlace place = place_row(problem, row)
+    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
+    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)

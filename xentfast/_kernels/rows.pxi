@@ -2,21 +2,11 @@
 #
 # sweep_row   every chunk → its reference (the largest logit in it, the target left out) and its sums; where a gradient
 #             is wanted, e^{x − reference} is kept
-# settle_row  the chunks' sums → the row's value and the factors of its gradient
+# (settle.pxi: the chunks' sums → the row's value and the factors of its gradient)
 # scale_row   every chunk: what was kept, times its factor → out
 #
 # `stats` has, for each field, one double a chunk; behind them the target's logit, which is read before a gradient in place
 # takes its memory, and the settled row.
-
-cdef enum State:
-    PLAIN, SKIPPED, BAD
-
-
-cdef struct RowState:
-    Settled settled
-    double top
-    State state
-
 
 cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
     const char* logits
@@ -144,41 +134,13 @@ cdef inline double gap_error_of(const Problem* problem, double x_target, double 
     return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
 
 
-cdef inline RowState settle_fold(const Problem* problem, Fold fold, double x_target, double target_mass, double slope,
-                                 double row_weight) noexcept nogil:
-    cdef RowState state
-    if problem.classes != NULL:
-        state.settled = settle_marked(fold, x_target, gap_error_of(problem, x_target, fold.top), target_mass, row_weight,
-                                      problem.gradient_scale, problem.unit, problem.z_loss)
-        state.settled.target = sloped_target(state.settled.target, slope)
-    else:
-        if problem.soft.data == NULL:
-            fold.mass = 1.0                     # softmax and its kin: e^{x − c}/Σ, lse − c
-        state.settled = settle_plain(fold, row_weight, problem.gradient_scale, problem.unit, problem.z_loss)
-    state.top = fold.top
-    state.state = BAD if state.settled.bad != 0.0 else PLAIN
-    return state
-
-
-cdef inline RowState settle_row(const Problem* problem, const RowPlace* place, Py_ssize_t row, double* stats,
-                                real kind) noexcept nogil:
-    """One row's chunks, all swept → its value and factors."""
-    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef double target_mass = 0.0, slope
-    cdef double x_target = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &slope, kind)
-    if problem.classes != NULL:
-        target_mass = target_mass_of(problem, place.open, place.target, place.spread)
-    return settle_fold(problem, fold_chunks(stats, n_chunks, 1, problem.unit), x_target, target_mass, slope,
-                       sample_weight_of(problem, row))
-
-
 cdef inline double row_value(const Problem* problem, const RowState* state, const char* row, real kind) noexcept nogil:
     """What the caller gets for the row: its loss, or logsumexp, which has answers where a loss has none."""
     cdef Py_ssize_t cls
     if problem.result != LOGSUMEXP:
-        return NAN if state.state == BAD else state.settled.value
+        return NAN if state.state == BAD else state.value
     if state.state == PLAIN:
-        return state.top + state.settled.value
+        return state.top + state.value
     for cls in range(problem.n_classes):
         read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
         if kind != kind:
@@ -189,7 +151,7 @@ cdef inline double row_value(const Problem* problem, const RowState* state, cons
 cdef void store_hess(const Problem* problem, const RowState* state, const RowPlace* place, const real* source, Py_ssize_t start,
                      Py_ssize_t n, Py_ssize_t mark, double share, real* buffer) noexcept nogil:
     """A chunk of the Hessian from its exponentials."""
-    hess_chunk(source, n, &state.settled, share, mark, hess_buffer(buffer))
+    hess_chunk(source, n, state, share, mark, hess_buffer(buffer))
     if place.open != NULL and mark >= 0 and place.open[place.target * problem.where.step] == 0:
         hess_buffer(buffer)[mark] = 0
     write_values(hess_buffer(buffer), n, place.hess + start * problem.hess.step, problem.hess.step, problem.type)
@@ -234,7 +196,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
     cdef const real* mass = NULL
     cdef const real* source
     cdef real* goal
-    cdef real target_value = rounded(<real>0, state.settled.target)
+    cdef real target_value = rounded(<real>0, state.target)
     cdef Factor factor
     cdef Py_ssize_t k, start, n, mark
     for k in range(first, last):
@@ -249,9 +211,9 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
         goal = <real*>place.out + start if direct else buffer
         if problem.result == LOG_SOFTMAX:
             source = load_chunk(problem, place.logits, NULL, start, n, buffer)
-            log_chunk(source, n, state.top, state.settled.value, goal)
+            log_chunk(source, n, state.top, state.value, goal)
         else:
-            factor = factor_of(<real>0, state.settled.scale * share[k])
+            factor = factor_of(<real>0, state.scale * share[k])
             if problem.again:
                 remake_chunk(problem, state, place, start, n, mark, stats[REFERENCE * n_chunks + k], share[k], factor,
                              target_value, goal, buffer, massed)
@@ -261,7 +223,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
                     store_hess(problem, state, place, source, start, n, mark, share[k], buffer)
                 if massed:
                     mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
-                    scale_chunk(source, n, factor, mass, state.settled.mass_scale, mark, target_value, goal, True, stream)
+                    scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, stream)
                 elif stream:
                     scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, True)
                 else:
@@ -288,7 +250,7 @@ cdef void remake_chunk(const Problem* problem, const RowState* state, const RowP
         store_hess(problem, state, place, work, start, n, mark, share, buffer)
     if massed:
         mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
-        scale_chunk(work, n, factor, mass, state.settled.mass_scale, -1, target_value, goal, True, False)
+        scale_chunk(work, n, factor, mass, state.mass_scale, -1, target_value, goal, True, False)
     if problem.cap != 0.0:
         multiply(goal if massed else work, slopes, n)
     if not massed:
@@ -332,38 +294,6 @@ cdef void scale_any(const Problem* problem, const RowState* state, const RowPlac
         scale_row(problem, state, place, first, last, kept, stats, buffer, True)
     else:
         scale_row(problem, state, place, first, last, kept, stats, buffer, False)
-
-
-cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
-                    char* scratch, real kind) noexcept nogil:
-    """Chunks [first, last) of one row; other threads have the others."""
-    cdef RowPlace place = place_row(problem, row)
-    if not skipped(problem, row):
-        sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
-
-
-cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, char* scratch, real kind) noexcept nogil:
-    """The row's value; its state goes behind the chunks' fields."""
-    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef RowPlace place = place_row(problem, row)
-    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
-    cdef real* kept
-    if skipped(problem, row):
-        state.state = SKIPPED
-        return 0.0
-    state[0] = settle_row(problem, &place, row, stats, kind)
-    if needs_rest(problem, &state.settled):
-        kept = kept_in_out(problem, place.out, kind)
-        state.settled.top_rest += rest_of_row(problem, &place, kept, stats, <real*>scratch) * state.settled.probability
-    return row_value(problem, state, place.logits, kind)
-
-
-cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
-                    char* scratch, real kind) noexcept nogil:
-    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef RowPlace place = place_row(problem, row)
-    cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
-    scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
 
 cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:

@@ -1,5 +1,7 @@
-# From the sums of a row to its value and the factors of its gradient, in double, without a branch, so that it runs on
-# one row or on a tile of rows side by side with the same bits.
+# From the sums of a row to its value and the factors of its gradient, in double, of LANES rows side by side.
+#
+# It goes in short loops over the rows: one long loop waits for itself, since a row's steps hang together and only two or three
+# rows' worth of them fit into what a CPU looks ahead. A loop without a branch gives each row the same bits wherever it stands.
 #
 # With c the row's reference (the largest logit; with an integer target, the largest of the others):
 #   integer target   tail = Σ_{j≠t} e^{x_j − c},  d = x_t − c,  E = e^{−|d|}
@@ -17,16 +19,57 @@ cdef struct Fold:               # a row's chunks, folded
     double mass                 # Σ m_j, without the target's
     double moment               # Σ m_j·(c − x_j), without the target's
 
-cdef struct Settled:
-    double value                # loss, logsumexp, or lse − c
-    double scale                # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
+cdef struct Settled:                # LANES rows
+    double top[LANES]               # c
+    double value[LANES]             # loss, logsumexp, or lse − c
+    double bad[LANES]               # 1: a nan or +inf logit, or no finite one
+    # where classes are written
+    double scale[LANES]             # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
+    double mass_scale[LANES]
+    double target[LANES]            # the target's gradient
+    # for the Hessian alone
+    double probability[LANES]       # p_j = probability·e^{x_j − c}
+    double curvature[LANES]         # Hessian_j = curvature·p_j·(1 − p_j)
+    double target_hess[LANES]       # the target's
+    double top_rest[LANES]          # 1 − probability, without what the classes between share (rest_of_row adds it)
+    double rest[LANES]
+    int n_special                   # how many rows are skipped or bad
+
+cdef enum State:
+    PLAIN, SKIPPED, BAD
+
+cdef struct RowState:               # one of them
+    State state
+    double top
+    double value
+    double scale
     double mass_scale
-    double target               # the target's gradient
-    double probability          # p_j = probability·e^{x_j − c}
-    double curvature            # Hessian_j = curvature·p_j·(1 − p_j)
-    double target_hess          # the target's
-    double top_rest             # 1 − probability, without what the classes between share (rest_of_row adds it)
-    double bad                  # 1: a nan or +inf logit, or no finite one
+    double target
+    double probability
+    double curvature
+    double target_hess
+    double top_rest
+
+cdef struct RowTerms:               # what a row brings besides its sums, LANES of each
+    double* x_target
+    double* d_error
+    double* target_mass
+    double* weight
+
+
+cdef inline RowState state_of(const Settled* settled, Py_ssize_t row, bint skipped) noexcept nogil:
+    cdef RowState state
+    state.state = SKIPPED if skipped else BAD if settled.bad[row] != 0.0 else PLAIN
+    state.top = settled.top[row]
+    state.value = settled.value[row]
+    state.scale = settled.scale[row]
+    state.mass_scale = settled.mass_scale[row]
+    state.target = settled.target[row]
+    state.probability = settled.probability[row]
+    state.curvature = settled.curvature[row]
+    state.target_hess = settled.target_hess[row]
+    state.top_rest = settled.top_rest[row]
+    return state
 
 
 cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexcept nogil:
@@ -54,65 +97,152 @@ cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
     return error if error - error == 0.0 else 0.0
 
 
-cdef inline Settled settle_marked(Fold fold, double x_target, double d_error, double target_mass, double row_weight,
-                                  double gradient_scale, double unit, double z_loss) noexcept nogil:
-    cdef Settled settled
-    cdef double d = (x_target - fold.top) * unit + d_error
-    cdef bint ahead = d >= 0.0
-    cdef double scaled = exp_double(-d if ahead else d)                     # 2⁵⁰⁰·E
-    cdef double weight = row_weight * gradient_scale
-    cdef double total = target_mass + fold.mass
-    cdef double product = fold.tail * scaled
-    cdef double e = 0.0 if scaled < 7.283535870312702e-158 else scaled * 3.054936363499605e-151
-    cdef double u, y, inverse, log_sum, loss, others, rest, z_value, z_slope
-    product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
-    u = product if ahead else (fold.tail - 1.0) + e
-    y = 1.0 + u
-    inverse = 1.0 / y
-    log_sum = log1p_with(u, y, inverse)
-    loss = log_sum if ahead else log_sum - d
-    loss = 0.0 if target_mass == 0.0 and loss == loss else target_mass * loss
-    others = log_sum + (d if ahead else 0.0)                                # lse − c
-    z_slope = z_of((x_target if ahead else fold.top) * unit + log_sum, z_loss, &z_value)
-    others = 0.0 if fold.mass == 0.0 else fold.mass * others
-    rest = u * inverse if ahead else 1.0 - e * inverse                      # 1 − p_t, of which p_t is at most half
-    settled.value = row_weight * (loss + (others + fold.moment) + z_value)
-    settled.scale = weight * (total + z_slope) * ((e if ahead else 1.0) * inverse)
-    settled.target = weight * fold.mass - weight * total * rest
-    settled.target = settled.target if z_loss == 0.0 else settled.target + weight * z_slope * (inverse if ahead else e * inverse)
-    settled.mass_scale = weight
-    settled.probability = (e if ahead else 1.0) * inverse
-    settled.curvature = weight * total
-    settled.target_hess = settled.curvature * rest * (inverse if ahead else e * inverse)
-    settled.top_rest = e * inverse
-    settled.bad = 1.0 if u != u or x_target == INFINITY or fold.moment != fold.moment else 0.0
-    return settled
+cdef inline void exp_rows(const double* t, double* values) noexcept nogil:
+    """exp_double of LANES numbers."""
+    cdef double r[LANES]
+    cdef double lost[LANES]
+    cdef double power[LANES]
+    cdef double tail[LANES]
+    cdef Reduced reduced
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        reduced = reduced_double(t[row])
+        r[row] = reduced.r
+        lost[row] = reduced.lost
+        power[row] = reduced.power
+    for row in range(LANES):
+        tail[row] = exp_tail_double(r[row])
+    for row in range(LANES):
+        reduced.r = r[row]
+        reduced.lost = lost[row]
+        reduced.power = power[row]
+        values[row] = exp_reduced(reduced, tail[row])
+
+
+cdef inline void log1p_rows(const double* u, const double* y, const double* inverse, double* values) noexcept nogil:
+    """log1p_with of LANES numbers."""
+    cdef double k[LANES]
+    cdef double f[LANES]
+    cdef double s[LANES]
+    cdef double correction[LANES]
+    cdef double tail[LANES]
+    cdef double f_row
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        k[row] = log_exponent_double(y[row], &f_row)
+        f[row] = f_row
+        s[row] = f_row / (2.0 + f_row)
+        correction[row] = log1p_correction(u[row], y[row], inverse[row], k[row])
+    for row in range(LANES):
+        tail[row] = log_tail(s[row] * s[row])
+    for row in range(LANES):
+        values[row] = log_reduced(k[row], f[row], correction[row], s[row], tail[row])
+
+
+cdef inline void settle_marked(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
+                               bint plain) noexcept nogil:
+    """folds[field·LANES + row] → settled. `plain`: no scale, cap, z_loss, mask or Hessian, which then cost nothing."""
+    cdef const double* top = folds + REFERENCE * LANES
+    cdef const double* sums = folds + TAIL * LANES
+    cdef const double* mass = folds + MASS * LANES
+    cdef const double* moment = folds + MOMENT * LANES
+    cdef double unit = 1.0 if plain else problem.unit
+    cdef double z_loss = 0.0 if plain else problem.z_loss
+    cdef double gradient_scale = problem.gradient_scale
+    cdef double d[LANES]
+    cdef double t[LANES]
+    cdef double scaled[LANES]                           # 2⁵⁰⁰·E
+    cdef double e[LANES]
+    cdef double u[LANES]
+    cdef double y[LANES]
+    cdef double inverse[LANES]
+    cdef double log_sum[LANES]
+    cdef double z_slope[LANES]
+    cdef double product, loss, others, z_value, total, weight, rest
+    cdef bint ahead
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        d[row] = terms.x_target[row] - top[row]
+        if not plain:
+            d[row] = d[row] * unit + terms.d_error[row]
+        t[row] = -d[row] if d[row] >= 0.0 else d[row]
+    exp_rows(t, scaled)
+    for row in range(LANES):
+        product = sums[row] * scaled[row]
+        product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
+        e[row] = 0.0 if scaled[row] < 7.283535870312702e-158 else scaled[row] * 3.054936363499605e-151
+        u[row] = product if d[row] >= 0.0 else (sums[row] - 1.0) + e[row]
+        y[row] = 1.0 + u[row]
+        inverse[row] = 1.0 / y[row]
+    log1p_rows(u, y, inverse, log_sum)
+    for row in range(LANES):
+        ahead = d[row] >= 0.0
+        loss = log_sum[row] if ahead else log_sum[row] - d[row]
+        loss = 0.0 if terms.target_mass[row] == 0.0 and loss == loss else terms.target_mass[row] * loss
+        others = log_sum[row] + (d[row] if ahead else 0.0)                          # lse − c
+        others = 0.0 if mass[row] == 0.0 else mass[row] * others
+        z_slope[row] = z_of((terms.x_target[row] if ahead else top[row]) * unit + log_sum[row], z_loss, &z_value)
+        settled.top[row] = top[row]
+        settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
+        settled.bad[row] = 1.0 if u[row] != u[row] or terms.x_target[row] == INFINITY or moment[row] != moment[row] else 0.0
+    if problem.out.data == NULL:
+        return
+    for row in range(LANES):
+        ahead = d[row] >= 0.0
+        weight = terms.weight[row] * gradient_scale
+        total = terms.target_mass[row] + mass[row]
+        rest = u[row] * inverse[row] if ahead else 1.0 - e[row] * inverse[row]      # 1 − p_t, of which p_t is at most half
+        settled.mass_scale[row] = weight
+        settled.scale[row] = weight * (total + z_slope[row]) * ((e[row] if ahead else 1.0) * inverse[row])
+        settled.target[row] = weight * mass[row] - weight * total * rest
+        if not plain:
+            others = settled.target[row] + weight * z_slope[row] * (inverse[row] if ahead else e[row] * inverse[row])
+            settled.target[row] = settled.target[row] if z_loss == 0.0 else others
+            settled.probability[row] = (e[row] if ahead else 1.0) * inverse[row]
+            settled.curvature[row] = weight * total
+            settled.target_hess[row] = weight * total * rest * (inverse[row] if ahead else e[row] * inverse[row])
+            settled.top_rest[row] = e[row] * inverse[row]
+
+
+cdef inline void settle_unmarked(const Problem* problem, const double* folds, const RowTerms* terms,
+                                 Settled* settled) noexcept nogil:
+    cdef const double* top = folds + REFERENCE * LANES
+    cdef const double* peaks = folds + PEAKS * LANES
+    cdef const double* sums = folds + TAIL * LANES
+    cdef const double* moment = folds + MOMENT * LANES
+    cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0        # softmax and its kin: e^{x − c}/Σ, lse − c
+    cdef double unit = problem.unit
+    cdef double z_loss = problem.z_loss
+    cdef double gradient_scale = problem.gradient_scale
+    cdef double u[LANES]
+    cdef double y[LANES]
+    cdef double inverse[LANES]
+    cdef double log_sum[LANES]
+    cdef double mass, z_value, z_slope
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        u[row] = (peaks[row] - 1.0) + sums[row]
+        y[row] = 1.0 + u[row]
+        inverse[row] = 1.0 / y[row]
+    log1p_rows(u, y, inverse, log_sum)
+    for row in range(LANES):
+        mass = folds[MASS * LANES + row] + default_mass
+        z_slope = z_of(top[row] * unit + log_sum[row], z_loss, &z_value)
+        settled.top[row] = top[row]
+        settled.value[row] = terms.weight[row] * (mass * log_sum[row] + moment[row] + z_value)
+        settled.bad[row] = 1.0 if u[row] != u[row] or peaks[row] == 0.0 or moment[row] != moment[row] else 0.0
+        settled.mass_scale[row] = terms.weight[row] * gradient_scale
+        settled.scale[row] = settled.mass_scale[row] * (mass + z_slope) * inverse[row]
+        settled.target[row] = 0.0
+        settled.probability[row] = inverse[row]
+        settled.curvature[row] = settled.mass_scale[row] * mass
+        settled.target_hess[row] = 0.0
+        settled.top_rest[row] = u[row] * inverse[row]
 
 
 cdef inline double sloped_target(double gradient, double slope) noexcept nogil:
     """A slope of 0 gives 0, of whichever sign and size the gradient is."""
     return 0.0 if slope == 0.0 else gradient * slope
-
-
-cdef inline Settled settle_plain(Fold fold, double row_weight, double gradient_scale, double unit,
-                                 double z_loss) noexcept nogil:
-    cdef Settled settled
-    cdef double z_value, z_slope
-    cdef double u = (fold.peaks - 1.0) + fold.tail
-    cdef double y = 1.0 + u
-    cdef double inverse = 1.0 / y
-    cdef double log_sum = log1p_with(u, y, inverse)
-    z_slope = z_of(fold.top * unit + log_sum, z_loss, &z_value)
-    settled.value = row_weight * (fold.mass * log_sum + fold.moment + z_value)
-    settled.mass_scale = row_weight * gradient_scale
-    settled.scale = settled.mass_scale * (fold.mass + z_slope) * inverse
-    settled.target = 0.0
-    settled.probability = inverse
-    settled.curvature = settled.mass_scale * fold.mass
-    settled.target_hess = 0.0
-    settled.top_rest = u * inverse
-    settled.bad = 1.0 if u != u or fold.peaks == 0.0 or fold.moment != fold.moment else 0.0
-    return settled
 
 
 # The second sweep multiplies by a factor f that may be tiny while e^{x − c} is scaled up: as first·second with first

@@ -3,46 +3,36 @@
 #
 # A tile is a matrix [class][row]. Chunk k's sums of row r stand at stats[(field·n_chunks + k)·LANES + r].
 
-cdef struct TileState:
-    double top[LANES]
-    double value[LANES]
-    double scale[LANES]
-    double mass_scale[LANES]
-    double target[LANES]
-    double bad[LANES]
-    # for the Hessian alone: as in Settled, and what rest_of_row gives
-    double probability[LANES]
-    double curvature[LANES]
-    double target_hess[LANES]
-    double top_rest[LANES]
-    double rest[LANES]
-    double n_special                        # rows that are skipped or bad
-
-
 cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
     """values[0 : n][LANES] → sums[LANES]: partial sums of every LANES-th class, in strips, then the tree."""
     cdef double lanes[LANES][LANES]             # [class mod LANES][row]
     cdef real strip[LANES]
-    cdef Py_ssize_t used = min(n, <Py_ssize_t>LANES), residue, stop, cls, row, width
-    for residue in range(used):
-        if n <= LANES:
+    cdef Py_ssize_t used = min(n, <Py_ssize_t>LANES), residue, stop, cls, row, width = LANES // 2
+    if n <= LANES:                              # every class is a partial sum, and the tree's first step reads them where they are
+        while width >= n:
+            width //= 2
+        for residue in range(max(width, 1)):
             for row in range(LANES):
                 lanes[residue][row] = values[residue * LANES + row]
-            continue
-        for row in range(LANES):
-            lanes[residue][row] = 0.0
-        cls = residue
-        while cls < n:
-            for row in range(LANES):
-                strip[row] = 0
-            stop = min(cls + STRIP * LANES, n)
-            while cls < stop:
+            if residue + width < n and width > 0:
                 for row in range(LANES):
-                    strip[row] += values[cls * LANES + row]
-                cls += LANES
+                    lanes[residue][row] += values[(residue + width) * LANES + row]
+        used = width
+    else:
+        for residue in range(used):
             for row in range(LANES):
-                lanes[residue][row] += strip[row]
-    width = LANES // 2
+                lanes[residue][row] = 0.0
+            cls = residue
+            while cls < n:
+                for row in range(LANES):
+                    strip[row] = 0
+                stop = min(cls + STRIP * LANES, n)
+                while cls < stop:
+                    for row in range(LANES):
+                        strip[row] += values[cls * LANES + row]
+                    cls += LANES
+                for row in range(LANES):
+                    lanes[residue][row] += strip[row]
     while width > 0:
         for residue in range(min(width, used - width)):
             for row in range(LANES):
@@ -129,7 +119,8 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
                     peaks[row] += 1 if t == 0 else 0
                     work[cls * LANES + row] = 0 if t == 0 else lanes[row]
         if keep or marked:
-            memcpy(tile + cls * LANES, lanes, LANES * sizeof(real))
+            for row in range(LANES):            # not by memcpy, which would need them in memory
+                tile[cls * LANES + row] = lanes[row]
     sum_tile(tile if marked else work, n, stats + TAIL * stride)
     if sloped:
         multiply(tile, mass, n * LANES)
@@ -161,75 +152,51 @@ cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noex
     folds[MOMENT * LANES + row] = fold.moment
 
 
-cdef inline void settle_tile(const Problem* problem, const TileRows* rows, double* stats, Py_ssize_t n_chunks,
-                             TileState* state, bint marked, bint plain) noexcept nogil:
-    """`plain`: no scale, cap, z_loss, mask or Hessian, which then cost nothing."""
-    cdef Fold fold
-    cdef Settled settled
-    cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
+cdef void settle_rows(const Problem* problem, TileRows* rows, const double* folds, Settled* settled) noexcept nogil:
+    """folds[field·LANES + row] → settled; what belongs to rows that a tile is short of means nothing."""
+    cdef RowTerms terms
     cdef double d_error[LANES]
-    cdef const double* sums = stats
-    cdef double gradient_scale = problem.gradient_scale
-    cdef double unit = 1.0 if plain else problem.unit
-    cdef double z_loss = 0.0 if plain else problem.z_loss
-    cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0
     cdef Py_ssize_t row
-    if n_chunks > 1:
-        for row in range(LANES):
-            fold = fold_chunks(stats + row, n_chunks, LANES, unit)
-            keep_fold(&fold, row, folds)
-        sums = folds
+    terms.x_target = rows.x_target
+    terms.target_mass = rows.target_mass
+    terms.weight = rows.weight
+    terms.d_error = d_error
+    if problem.classes == NULL:
+        settle_unmarked(problem, folds, &terms, settled)
+    elif is_plain(problem):
+        settle_marked(problem, folds, &terms, settled, True)
     else:
         for row in range(LANES):
-            stats[SHARE * LANES + row] = 1.0
-    if not plain:
+            d_error[row] = gap_error_of(problem, rows.x_target[row], folds[REFERENCE * LANES + row])
+        settle_marked(problem, folds, &terms, settled, False)
         for row in range(LANES):
-            d_error[row] = 0.0
-    if unit != 1.0:
-        for row in range(LANES):
-            d_error[row] = gap_error_of(problem, rows.x_target[row], sums[REFERENCE * LANES + row])
+            settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
+    settled.n_special = 0
     for row in range(LANES):
-        fold.top = sums[REFERENCE * LANES + row]
-        fold.peaks = sums[PEAKS * LANES + row]
-        fold.tail = sums[TAIL * LANES + row]
-        fold.mass = sums[MASS * LANES + row]
-        fold.moment = sums[MOMENT * LANES + row]
-        state.top[row] = fold.top
-        if marked:
-            settled = settle_marked(fold, rows.x_target[row], 0.0 if plain else d_error[row], rows.target_mass[row],
-                                    rows.weight[row], gradient_scale, unit, z_loss)
-        else:
-            fold.mass += default_mass
-            settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
-        state.value[row] = settled.value
-        state.scale[row] = settled.scale
-        state.mass_scale[row] = settled.mass_scale
-        state.target[row] = settled.target if plain else sloped_target(settled.target, rows.slope[row])
-        state.bad[row] = settled.bad
-    if not plain and problem.hess.data != NULL:         # apart: it would hold up the loop above
-        for row in range(LANES):
-            fold.top = sums[REFERENCE * LANES + row]
-            fold.peaks = sums[PEAKS * LANES + row]
-            fold.tail = sums[TAIL * LANES + row]
-            fold.mass = sums[MASS * LANES + row]
-            fold.moment = sums[MOMENT * LANES + row]
-            if marked:
-                settled = settle_marked(fold, rows.x_target[row], d_error[row], rows.target_mass[row], rows.weight[row],
-                                        gradient_scale, unit, z_loss)
-            else:
-                fold.mass += default_mass
-                settled = settle_plain(fold, rows.weight[row], gradient_scale, unit, z_loss)
-            state.probability[row] = settled.probability
-            state.curvature[row] = settled.curvature
-            state.target_hess[row] = settled.target_hess
-            state.top_rest[row] = settled.top_rest
-            state.rest[row] = 0.0
-    state.n_special = 0.0
+        settled.rest[row] = 0.0
     for row in range(rows.count):
-        state.n_special += state.bad[row] + <double>rows.skip[row]
+        settled.n_special += settled.bad[row] != 0.0
+        settled.n_special += rows.skip[row]
 
 
-cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const TileState* state, const double* share,
+cdef inline void settle_tile(const Problem* problem, TileRows* rows, double* stats, Py_ssize_t n_chunks,
+                             Settled* settled) noexcept nogil:
+    """Folds the chunks of each row, and settles the rows."""
+    cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
+    cdef Fold fold
+    cdef Py_ssize_t row
+    if n_chunks == 1:
+        for row in range(LANES):
+            stats[SHARE * LANES + row] = 1.0
+        settle_rows(problem, rows, stats, settled)
+        return
+    for row in range(LANES):
+        fold = fold_chunks(stats + row, n_chunks, LANES, problem.unit)
+        keep_fold(&fold, row, folds)
+    settle_rows(problem, rows, folds, settled)
+
+
+cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const Settled* settled, const double* share,
                             const real* mass, real* tile, Py_ssize_t n, bint massed) noexcept nogil:
     """Exponentials → gradients, in place, without the targets and the bad rows."""
     cdef real first[LANES]
@@ -240,11 +207,11 @@ cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const 
     cdef Factor factor
     cdef Py_ssize_t cls, row
     for row in range(LANES):
-        factor = factor_of(<real>0, state.scale[row] * share[row])
+        factor = factor_of(<real>0, settled.scale[row] * share[row])
         first[row] = <real>factor.first
         second[row] = <real>factor.second
         least[row] = <real>(INFINITY if rows.skip[row] else factor.least)
-        mass_scale[row] = <real>state.mass_scale[row]
+        mass_scale[row] = <real>settled.mass_scale[row]
     for cls in range(n):
         for row in range(LANES):
             q = tile[cls * LANES + row] * first[row] * second[row] if tile[cls * LANES + row] >= least[row] else 0
@@ -254,21 +221,21 @@ cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const 
             tile[cls * LANES + row] = q
 
 
-cdef inline void log_tile(const TileState* state, real* tile, Py_ssize_t n) noexcept nogil:
+cdef inline void log_tile(const Settled* settled, real* tile, Py_ssize_t n) noexcept nogil:
     cdef real top[LANES]
     cdef real log_sum[LANES]
     cdef real y, smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef Py_ssize_t cls, row
     for row in range(LANES):
-        top[row] = <real>state.top[row]
-        log_sum[row] = rounded(<real>0, state.value[row])
+        top[row] = <real>settled.top[row]
+        log_sum[row] = rounded(<real>0, settled.value[row])
     for cls in range(n):
         for row in range(LANES):
             y = (tile[cls * LANES + row] - top[row]) - log_sum[row]
             tile[cls * LANES + row] = 0 if -smallest < y < smallest else y
 
 
-cdef inline void mend_rows(const TileRows* rows, const TileState* state, Py_ssize_t start, Py_ssize_t n, bint marked,
+cdef inline void mend_rows(const TileRows* rows, const Settled* settled, Py_ssize_t start, Py_ssize_t n, bint marked,
                            real* tile) noexcept nogil:
     """What is not a product: the targets' gradients, and rows that are skipped or bad."""
     cdef Py_ssize_t row, cls
@@ -276,35 +243,35 @@ cdef inline void mend_rows(const TileRows* rows, const TileState* state, Py_ssiz
     cdef real targets[LANES]
     if marked:
         for row in range(LANES):
-            targets[row] = rounded(<real>0, state.target[row])
+            targets[row] = rounded(<real>0, settled.target[row])
         for row in range(rows.count):
             if start <= rows.target[row] < start + n:
                 tile[(rows.target[row] - start) * LANES + row] = targets[row]
-    if state.n_special == 0.0:
+    if settled.n_special == 0:
         return
     for row in range(rows.count):
-        if rows.skip[row] or state.bad[row] != 0.0:
+        if rows.skip[row] or settled.bad[row] != 0.0:
             value = 0 if rows.skip[row] else NAN
             for cls in range(n):
                 tile[cls * LANES + row] = value
 
 
-cdef inline void tile_values(const Problem* problem, const TileRows* rows, const TileState* state, double* row_values,
+cdef inline void tile_values(const Problem* problem, const TileRows* rows, const Settled* settled, double* row_values,
                              real kind) noexcept nogil:
     cdef RowState one
     cdef Py_ssize_t row
     for row in range(rows.count):
-        row_values[row] = state.value[row]
+        row_values[row] = settled.value[row]
         if problem.result == LOGSUMEXP:
-            row_values[row] += state.top[row]
-    if state.n_special == 0.0:
+            row_values[row] += settled.top[row]
+    if settled.n_special == 0:
         return
     for row in range(rows.count):
         if rows.skip[row]:
             row_values[row] = 0.0
-        elif state.bad[row] != 0.0:
+        elif settled.bad[row] != 0.0:
             one.state = BAD
-            one.top = state.top[row]
+            one.top = settled.top[row]
             row_values[row] = row_value(problem, &one, problem.logits.data + rows.logits[row], kind)
 
 
@@ -337,7 +304,7 @@ cdef void remake_tile(const Problem* problem, const TileRows* rows, const double
 
 
 cdef void add_rests(const Problem* problem, const TileRows* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
-                    const double* share, TileState* state, real* work) noexcept nogil:
+                    const double* share, Settled* settled, real* work) noexcept nogil:
     """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
     cdef double sums[LANES]
     cdef real top = exp_scaled(<real>0)
@@ -350,10 +317,10 @@ cdef void add_rests(const Problem* problem, const TileRows* rows, const real* ti
             work[(rows.target[row] - start) * LANES + row] = 0
     sum_tile(work, n, sums)
     for row in range(rows.count):
-        state.rest[row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
+        settled.rest[row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
 
 
-cdef void hess_tile(const Problem* problem, const TileRows* rows, const TileState* state, const double* share, Py_ssize_t start,
+cdef void hess_tile(const Problem* problem, const TileRows* rows, const Settled* settled, const double* share, Py_ssize_t start,
                     Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
     """Exponentials → `hess`, as hess_chunk, → the array."""
     cdef real power[LANES]
@@ -367,14 +334,14 @@ cdef void hess_tile(const Problem* problem, const TileRows* rows, const TileStat
     cdef Py_ssize_t row, cls
     cdef double p_scale
     for row in range(LANES):
-        p_scale = state.probability[row] * share[row]
-        factor = factor_of(<real>0, state.curvature[row] * p_scale)
+        p_scale = settled.probability[row] * share[row]
+        factor = factor_of(<real>0, settled.curvature[row] * p_scale)
         power[row] = <real>factor.first
         second[row] = <real>factor.second
         least[row] = <real>factor.least
         probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
-        top[row] = exp_scaled(<real>0) if is_at_top(state.probability[row], share[row]) else <real>NAN
-        top_value[row] = rounded(<real>0, state.curvature[row] * state.probability[row] * state.top_rest[row])
+        top[row] = exp_scaled(<real>0) if is_at_top(settled.probability[row], share[row]) else <real>NAN
+        top_value[row] = rounded(<real>0, settled.curvature[row] * settled.probability[row] * settled.top_rest[row])
     for cls in range(n):
         for row in range(LANES):
             e = tile[cls * LANES + row]
@@ -385,10 +352,10 @@ cdef void hess_tile(const Problem* problem, const TileRows* rows, const TileStat
     for row in range(rows.count):
         if start <= rows.target[row] < start + n:
             hess[(rows.target[row] - start) * LANES + row] = (
-                0 if rows.slope[row] == 0.0 else rounded(<real>0, state.target_hess[row]))
-    if state.n_special != 0.0:
+                0 if rows.slope[row] == 0.0 else rounded(<real>0, settled.target_hess[row]))
+    if settled.n_special != 0:
         for row in range(rows.count):
-            if rows.skip[row] or state.bad[row] != 0.0:
+            if rows.skip[row] or settled.bad[row] != 0.0:
                 q = 0 if rows.skip[row] else NAN
                 for cls in range(n):
                     hess[cls * LANES + row] = q
@@ -402,7 +369,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef bint again = problem.again and makes_exponentials(problem) and (n_chunks > 1 or (massed and problem.cap != 0.0))
     cdef bint keep = makes_exponentials(problem) and not again
     cdef TileRows rows
-    cdef TileState state
+    cdef Settled settled
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
     place_tile(problem, first, count, &rows)
@@ -418,11 +385,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, &rows, <real>0)
-    if is_plain(problem):
-        settle_tile(problem, &rows, stats, n_chunks, &state, marked, True)
-    else:
-        settle_tile(problem, &rows, stats, n_chunks, &state, marked, False)
-    tile_values(problem, &rows, &state, row_values, <real>0)
+    settle_tile(problem, &rows, stats, n_chunks, &settled)
+    tile_values(problem, &rows, &settled, row_values, <real>0)
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
@@ -433,9 +397,9 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 remake_tile(problem, &rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(problem, &rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &state, work)
+            add_rests(problem, &rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
         for row in range(LANES):
-            state.top_rest[row] += state.rest[row] * state.probability[row]
+            settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -449,14 +413,14 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         elif n_chunks > 1:
             load_logits(problem, &rows, start, n, tile, work)
         if problem.hess.data != NULL:                       # takes the masses' matrix
-            hess_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
+            hess_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, &rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
-            scale_tile(problem, &rows, &state, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
+            scale_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
-            log_tile(&state, tile, n)
-        mend_rows(&rows, &state, start, n, marked, tile)
+            log_tile(&settled, tile, n)
+        mend_rows(&rows, &settled, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
