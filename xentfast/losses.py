@@ -378,8 +378,6 @@ def _run(call, out, empty, hess=None, exponential=False):
             return result_type(logits)(empty)
     elif call.reduction == "none":
         row_values = np.empty(call.rows, result_type(logits))
-    loss = _core.cross_entropy(
-        _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
-        call.smoothing_mass, call.smoothing, call.options, divisor, out, hess, row_values, exponential,
-        passes_cache(out, logits, call.axis), call.n_threads)
-    return loss[()]
+    loss = _core.cross_entropy(_dispatch.kernels, call, divisor, out, hess, row_values, exponential,
+                               passes_cache(out, logits, call.axis))
+    return loss if row_values is None else loss[()]
