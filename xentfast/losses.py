@@ -157,7 +157,8 @@ def softmax_cross_entropy_grad(
         As there. With "none" the result is the gradient of the sum: row i is that of loss i.
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
-        `out` saves the page faults of a fresh array, which cost more than the arithmetic.
+        `out` saves mapping and clearing a fresh array's pages: for 131 MB a third of the time, and five sixths of it where there
+        are no huge pages (README has the command).
 
     Returns
     -------
