@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,12 @@ def test_the_wheel_holds_what_users_need():
     assert not [path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))]
     top = {path.split("/")[0] for path in files if not path.startswith("..")}
     assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
+
+
+@pytest.mark.skipif(_build.DEBUG, reason="the debug build keeps its symbols")
+def test_the_wheel_is_small():
+    """Under 3 MB: nearly all of it are the compiled modules, compressed as a wheel's files are."""
+    assert sum(len(zlib.compress(path.read_bytes())) for path in MODULES) < 2.8e6
 
 
 def test_numpy_is_the_only_run_time_dependency():
