@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import subprocess
 import sys
 from itertools import product
 from operator import attrgetter
@@ -91,9 +92,17 @@ def test_benchmark_runs(module, class_name, name):
             assert 0 <= result < SMALL_CALL_BYTES
 
 
+@pytest.mark.parametrize("name", [name for name in vars(load("imports").Import) if name.startswith("timeraw_")])
+def test_import_benchmark_runs(name):
+    """The code that asv would time in a process of its own."""
+    code, setup = getattr(load("imports").Import(), name)()
+    subprocess.run([sys.executable, "-P", "-c", f"{setup}\n{code}"], timeout=60, check=True)
+
+
 def test_function_absent_from_a_commit_is_not_applicable(monkeypatch):
     monkeypatch.delattr(xf, "softmax")
-    monkeypatch.delattr(xf, "init")
+    monkeypatch.delattr(xf.init, "normal")
+    monkeypatch.delattr(xf.init, "gain")
     classes = suite.benchmark_classes({"time": load("speed").time}, "time")
     for method in (classes["Softmax"].time_wide, classes["InitNormal"].time_large, classes["InitGain"].time_small):
         assert method.skip_params == list(product(*method.params))

@@ -1,6 +1,8 @@
 """Cross-entropy and weights for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
 
-from xentfast import init, random
+import importlib
+from typing import TYPE_CHECKING
+
 from xentfast._config import __version__, show_config
 from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
 from xentfast.losses import (
@@ -17,6 +19,9 @@ from xentfast.sigmoid import (
     sigmoid_cross_entropy_value_and_grad,
 )
 from xentfast.softmax import log_softmax, logsumexp, softmax
+
+if TYPE_CHECKING:
+    from xentfast import init, random
 
 __all__ = [
     "__version__",
@@ -41,3 +46,16 @@ __all__ = [
     "softmax_cross_entropy_grad_hess",
     "softmax_cross_entropy_value_and_grad",
 ]
+
+# Loaded when they are first asked for: they need numpy.random, which takes longer than all the rest.
+_LAZY = ("init", "random")
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"xentfast.{name}")
+    raise AttributeError(f"module 'xentfast' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})

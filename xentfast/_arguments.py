@@ -94,6 +94,8 @@ def reduction_axes(axis, array, name):
     ndim = array.ndim
     if ndim == 0:
         raise ValueError(f"{name} is zero-dimensional; expected at least one axis")
+    if type(axis) is int and -ndim <= axis < ndim and array.size > 0:
+        return (axis % ndim,)                           # the common case
     axes = sorted_axes(axis, ndim)
     if any(array.shape[one] == 0 for one in axes):
         raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
@@ -124,6 +126,8 @@ def one_axis_of(x, axes):
 
 def reduced_shape(shape, axes, keepdims):
     """`shape` without the axes, or with length one for them."""
+    if len(axes) == 1 and not keepdims:
+        return shape[:axes[0]] + shape[axes[0] + 1:]    # the common case
     if keepdims:
         return tuple(1 if i in axes else length for i, length in enumerate(shape))
     return tuple(length for i, length in enumerate(shape) if i not in axes)
@@ -177,8 +181,8 @@ def output_array(out, like, inputs=()):
     `out` may be `like` itself, element for element; any other overlap, with `like` or with the other inputs, is refused.
     """
     if out is None:
-        return np.empty(like.shape, like.dtype)
-    if _checks.fits(out, like) and _checks.apart(out, *inputs) and (out is like or _checks.apart(out, like)):
+        return _checks.new_like(like)
+    if _checks.takes(out, like, inputs):
         return out
     check_output(out, like.shape, like.dtype)
     if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
@@ -277,14 +281,13 @@ def finite_number(value, name):
     return number
 
 
-class CrossEntropyCall:
+class CrossEntropyCall(_checks.PlainCall):
     """The checked arguments of one call to softmax cross-entropy."""
 
-    __slots__ = ("axis", "class_weight", "classes", "logits", "n_threads", "options", "reduction", "rows", "sample_weight",
-                 "smoothing", "smoothing_mass", "soft", "weight_sum")
+    __slots__ = ()
 
-    def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
-                 where, reduction, n_threads):
+    def check(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
+              where, reduction, n_threads):
         logits = self.logits = float_array(logits, "logits")
         axis = self.axis = class_axis(axis, logits, "logits")
         self.n_threads = thread_count(n_threads, logits.size)
@@ -297,8 +300,7 @@ class CrossEntropyCall:
             raise ValueError(f"label_smoothing is {smoothing}; expected a number from 0 to 1")
         self.options = logit_options(logits, z_loss, logit_scale, softcap, where)
         n_classes = logits.shape[axis]
-        rows = self.rows = logits.shape[:axis] + logits.shape[axis + 1:]
-        self.class_weight = self.sample_weight = self.smoothing_mass = None
+        rows = self.rows
         if weight is not None:
             self.class_weight = weight_array(weight, (n_classes,), "weight", "a weight for each class")
             finite = np.isfinite(self.class_weight)
@@ -315,7 +317,6 @@ class CrossEntropyCall:
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
         if _checks.is_plain_classes(targets):
-            self.soft = None
             self._set_classes(targets, targets, rows, n_classes, ignore_index)
             return
         array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
@@ -323,7 +324,6 @@ class CrossEntropyCall:
             array = array.astype(np.int64)              # an empty list holds no float
         kind = array.dtype.kind
         if kind in "iu":
-            self.soft = None
             if array.dtype.newbyteorder("=") == np.uint64:
                 # Numbers that int64 cannot hold become the largest that it can: no class either.
                 classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64)
@@ -361,26 +361,30 @@ class CrossEntropyCall:
         if targets.shape != self.logits.shape:
             raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {self.logits.shape}; "
                              f"class indices must be integers, of shape {rows}")
-        targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
-        self.soft, self.classes = targets, None
+        if not _checks.is_plain_float(targets):
+            targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
+        self.soft = targets
         self.weight_sum = float(math.prod(rows))
         if self.sample_weight is not None:
             _, bad_weight, self.weight_sum = _core.scan_targets(
                 _dispatch.kernels, math.prod(rows), None, self.sample_weight, None, n_classes, 0, self.n_threads)
             check_finite(self.sample_weight, bad_weight, "sample_weight")
         if self.class_weight is not None and self.reduction == "mean":
-            self.weight_sum = _core.soft_weight_sum(
-                _dispatch.kernels, self.logits, self.axis, targets, self.sample_weight, self.class_weight, self.n_threads)
+            self.weight_sum = _core.soft_weight_sum(_dispatch.kernels, self)
+
+    @property
+    def rows(self):
+        """The shape of the rows: that of the logits without the class axis."""
+        return self.logits.shape[:self.axis] + self.logits.shape[self.axis + 1:]
 
     @property
     def _inputs(self):
         where = None if self.options is None else self.options[3]
         return self.soft, self.classes, self.sample_weight, self.class_weight, where
 
-    def output(self, out):
-        """The array for the gradient: `out`, checked, or a new one."""
+    def checked_output(self, out):
         return output_array(out, self.logits, self._inputs)
 
     def outputs(self, out):
-        """The same for gradient and Hessian."""
+        """The arrays for gradient and Hessian: those of `out`, checked, or new ones."""
         return output_pair(out, self.logits, self._inputs)

@@ -20,20 +20,28 @@ class Kernels:
     def log(self, x: NDArray[np.float64]) -> NDArray[np.float64]: ...
     def log_ratio(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
+class CrossEntropyArguments:
+    logits: NDArray[Any]
+    axis: int
+    classes: NDArray[np.int64] | None
+    soft: NDArray[Any] | None
+    sample_weight: NDArray[np.float64] | None
+    class_weight: NDArray[np.float64] | None
+    smoothing: float
+    smoothing_mass: NDArray[Any] | None
+    options: tuple[float, float, float, NDArray[np.bool_] | None] | None
+    weight_sum: float
+    reduction: str
+    n_threads: int
+
 def openmp_version() -> int: ...
 def x86_64_level() -> int: ...
 def max_threads() -> int: ...
 def cross_entropy(
-    kernels: Kernels, logits: NDArray[Any], axis: int, classes: NDArray[np.int64] | None, soft: NDArray[Any] | None,
-    sample_weight: NDArray[np.float64] | None, class_weight: NDArray[np.float64] | None,
-    smoothing_mass: NDArray[Any] | None, smoothing: float,
-    options: tuple[float, float, float, NDArray[np.bool_] | None] | None, divisor: float, out: NDArray[Any] | None,
-    hess: NDArray[Any] | None, row_values: NDArray[Any] | None, exponential: bool, stream: bool, n_threads: int,
+    kernels: Kernels, call: CrossEntropyArguments, divisor: float, out: NDArray[Any] | None, hess: NDArray[Any] | None,
+    row_values: NDArray[Any] | None, exponential: bool, stream: bool,
 ) -> Any: ...
-def soft_weight_sum(
-    kernels: Kernels, logits: NDArray[Any], axis: int, soft: NDArray[Any], sample_weight: NDArray[np.float64] | None,
-    class_weight: NDArray[np.float64] | None, n_threads: int,
-) -> float: ...
+def soft_weight_sum(kernels: Kernels, call: CrossEntropyArguments) -> float: ...
 def normalise(
     kernels: Kernels, result: int, x: NDArray[Any], axis: int, out: NDArray[Any] | None,
     row_values: NDArray[Any] | None, stream: bool, n_threads: int,

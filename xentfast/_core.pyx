@@ -122,6 +122,10 @@ cdef class Kernels:
         return result
 
 
+cdef class CrossEntropyArguments:
+    """What the checks make of the arguments of a call to softmax cross-entropy."""
+
+
 include "_ranges.pxi"
 
 
@@ -263,17 +267,17 @@ cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
     set_operand(&problem.logits, logits, axis)
 
 
-cdef void set_targets(Problem* problem, int axis, classes, soft, sample_weight, class_weight, smoothing_mass,
-                      double smoothing) except *:
-    """Arrays are as _arguments leaves them: classes int64, weights float64, contiguous; soft of any strides."""
-    problem.classes = <const int64_t*>data_or_null(classes)
-    problem.sample_weight = <const double*>data_or_null(sample_weight)
-    problem.class_weight = <const double*>data_or_null(class_weight)
-    problem.smoothing_mass = data_or_null(smoothing_mass)
-    problem.smoothing = smoothing
-    if soft is not None:
-        set_operand(&problem.soft, soft, axis)
-        problem.soft_type = <ValueType>value_type(soft)
+cdef void set_rows(Problem* problem, CrossEntropyArguments call) except *:
+    """Logits, targets and weights."""
+    set_problem(problem, call.logits, call.axis)
+    problem.classes = <const int64_t*>data_or_null(call.classes)
+    problem.sample_weight = <const double*>data_or_null(call.sample_weight)
+    problem.class_weight = <const double*>data_or_null(call.class_weight)
+    problem.smoothing_mass = data_or_null(call.smoothing_mass)
+    problem.smoothing = call.smoothing
+    if call.soft is not None:
+        set_operand(&problem.soft, call.soft, call.axis)
+        problem.soft_type = <ValueType>value_type(call.soft)
 
 
 cdef void set_options(Problem* problem, int axis, options) except *:
@@ -289,40 +293,35 @@ cdef void set_options(Problem* problem, int axis, options) except *:
         set_operand(&problem.where, where, axis)
 
 
-def cross_entropy(Kernels kernels, cnp.ndarray logits, int axis, classes, soft, sample_weight, class_weight,
-                  smoothing_mass, double smoothing, options, double divisor, out, hess, row_values, bint exponential, bint stream,
-                  int n_threads):
+def cross_entropy(Kernels kernels, CrossEntropyArguments call, double divisor, out, hess, row_values, bint exponential,
+                  bint stream):
     """The rows' losses into `row_values`, or their sum over `divisor`; with `out`, the gradient over `divisor` as well, and with
     `hess` the diagonal of the Hessian, which is for problems without a scale, a cap and z_loss. `exponential`: e^ of the sum.
-
-    `options` is None or (logit_scale, softcap or 0, z_loss, where or None).
     """
     cdef Problem problem
     cdef double value
-    set_problem(&problem, logits, axis)
-    set_targets(&problem, axis, classes, soft, sample_weight, class_weight, smoothing_mass, smoothing)
+    set_rows(&problem, call)
     problem.result = LOSS if out is None else GRADIENT
     problem.gradient_scale = inverse_of(divisor)
     problem.stream = stream
-    if options is not None:
-        set_options(&problem, axis, options)
+    if call.options is not None:
+        set_options(&problem, call.axis, call.options)
     if out is not None:
-        set_operand(&problem.out, out, axis)
+        set_operand(&problem.out, out, call.axis)
         problem.again = narrow(&problem) or sloped_masses(&problem)
     if hess is not None:
-        set_operand(&problem.hess, hess, axis)
-    value = run_problem(kernels, &problem, NULL, n_threads, row_values)
+        set_operand(&problem.hess, hess, call.axis)
+    value = run_problem(kernels, &problem, NULL, call.n_threads, row_values)
     if row_values is not None:
         return row_values
     return scalar(value, divisor, kernels.table if exponential else NULL, problem.type == FLOAT64)
 
 
-def soft_weight_sum(Kernels kernels, cnp.ndarray logits, int axis, soft, sample_weight, class_weight, int n_threads):
+def soft_weight_sum(Kernels kernels, CrossEntropyArguments call):
     """Σ over rows of sample_weight·Σ_c weight_c·t_c"""
     cdef Problem problem
-    set_problem(&problem, logits, axis)
-    set_targets(&problem, axis, None, soft, sample_weight, class_weight, None, 0.0)
-    return run_problem(kernels, &problem, kernels.table.weigh, n_threads, None)
+    set_rows(&problem, call)
+    return run_problem(kernels, &problem, kernels.table.weigh, call.n_threads, None)
 
 
 def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values, bint stream, int n_threads):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from xentfast import _core, _dispatch
+from xentfast import _checks, _core, _dispatch
 from xentfast._arguments import (
     check_finite,
     check_output,
@@ -21,7 +21,7 @@ from xentfast._threads import thread_count
 
 # The distance from 1 to the next number of each dtype; ml_dtypes' bfloat16 has no np.finfo.
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-FLOAT64 = np.dtype(np.float64)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 # A table of labels may have so many entries, or as many as there are labels.
 TABLE = 65536
@@ -29,6 +29,8 @@ TABLE = 65536
 
 def probability_array(value, name):
     """An aligned array in the machine's byte order, of a dtype that the kernels read. A copy only where it must be."""
+    if _checks.is_plain_float(value):
+        return value                                    # the common case
     array = plain_array(value, name, advice=", with probability 0 for masked classes")
     native = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
     if name_of(native) not in EPSILON and native.kind not in "iub":
@@ -41,13 +43,14 @@ def probability_array(value, name):
 def probability_arrays(given):
     """The arguments, by name, as arrays of one shape."""
     arrays = [probability_array(value, name) for name, value in given.items()]
-    if all(array.shape == arrays[0].shape for array in arrays):
+    shapes = [array.shape for array in arrays]
+    if shapes.count(shapes[0]) == len(shapes):
         return arrays
     try:
-        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        shape = np.broadcast_shapes(*shapes)
     except ValueError:
-        shapes = " and ".join(f"{name} has shape {array.shape}" for name, array in zip(given, arrays, strict=True))
-        raise ValueError(f"{shapes}, which do not broadcast to one") from None
+        found = " and ".join(f"{name} has shape {shape}" for name, shape in zip(given, shapes, strict=True))
+        raise ValueError(f"{found}, which do not broadcast to one") from None
     return [np.broadcast_to(array, shape) for array in arrays]
 
 
@@ -58,7 +61,7 @@ def float_dtype(dtype):
 
 def value_dtype(arrays):
     """float32 for operands that have no more bits, else float64."""
-    return np.dtype(np.float64 if any(float_dtype(array.dtype) == FLOAT64 for array in arrays) else np.float32)
+    return FLOAT64 if FLOAT64 in [float_dtype(array.dtype) for array in arrays] else FLOAT32
 
 
 def clipping(eps):

@@ -7,7 +7,6 @@ fork there is one thread: libgomp's threads do not survive a fork, and waiting f
 
 import operator
 import os
-from pathlib import Path
 
 from xentfast import _core
 
@@ -29,14 +28,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+def _text(*path):
+    with open(os.path.join(*path)) as file:
+        return file.read()
+
+
 def _quota_of(folder):
     """CPUs that the control group at `folder` grants, or None where it sets no limit (cgroup v2, then v1)."""
     try:
-        if (folder / "cpu.max").exists():
-            quota, period = (folder / "cpu.max").read_text().split()[:2]
+        if os.path.exists(os.path.join(folder, "cpu.max")):
+            quota, period = _text(folder, "cpu.max").split()[:2]
         else:
-            quota = (folder / "cpu.cfs_quota_us").read_text()
-            period = (folder / "cpu.cfs_period_us").read_text()
+            quota, period = _text(folder, "cpu.cfs_quota_us"), _text(folder, "cpu.cfs_period_us")
         return None if quota == "max" or int(quota) <= 0 else max(1, -(-int(quota) // int(period)))
     except (OSError, ValueError):
         return None
@@ -44,17 +47,19 @@ def _quota_of(folder):
 
 def cpu_quota(root="/sys/fs/cgroup", membership="/proc/self/cgroup"):
     """The smallest quota, in CPUs, of this process's control group and those above it; None without a limit."""
-    folders = {Path(root), Path(root, "cpu")}
+    folders = {root, os.path.join(root, "cpu")}
     try:
-        lines = Path(membership).read_text().splitlines()
+        lines = _text(membership).splitlines()
     except OSError:
         lines = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers in ("", "cpu", "cpu,cpuacct"):
-            base = Path(root, controllers)
-            place = base / path.strip("/")
-            folders.update([place, *(parent for parent in place.parents if parent.is_relative_to(base))])
+            folder = os.path.join(root, controllers)
+            folders.add(folder)
+            for group in path.strip("/").split("/"):
+                folder = os.path.join(folder, group)
+                folders.add(folder)
     quotas = [quota for quota in map(_quota_of, folders) if quota is not None]
     return min(quotas, default=None)
 

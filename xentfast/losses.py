@@ -157,7 +157,8 @@ def softmax_cross_entropy_grad(
         As there. With "none" the result is the gradient of the sum: row i is that of loss i.
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
-        `out` saves the page faults of a fresh array, which cost more than the arithmetic.
+        `out` saves mapping and clearing a fresh array's pages: for 131 MB a third of the time, and five sixths of it where there
+        are no huge pages (README has the command).
 
     Returns
     -------
@@ -378,8 +379,6 @@ def _run(call, out, empty, hess=None, exponential=False):
             return result_type(logits)(empty)
     elif call.reduction == "none":
         row_values = np.empty(call.rows, result_type(logits))
-    loss = _core.cross_entropy(
-        _dispatch.kernels, logits, call.axis, call.classes, call.soft, call.sample_weight, call.class_weight,
-        call.smoothing_mass, call.smoothing, call.options, divisor, out, hess, row_values, exponential,
-        passes_cache(out, logits, call.axis), call.n_threads)
-    return loss[()]
+    loss = _core.cross_entropy(_dispatch.kernels, call, divisor, out, hess, row_values, exponential,
+                               passes_cache(out, logits, call.axis))
+    return loss if row_values is None else loss[()]

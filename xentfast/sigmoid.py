@@ -122,7 +122,7 @@ def sigmoid_cross_entropy_grad(
         As for `sigmoid_cross_entropy`. With "none" the result is the gradient of the sum: each element's own.
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
-        `out` saves the page faults of a fresh array, which cost more than the arithmetic.
+        `out` saves mapping and clearing a fresh array's pages, as for `softmax_cross_entropy_grad`.
 
     Returns
     -------

@@ -1,10 +1,11 @@
-"""Benchmarks for airspeed velocity, all generated from three tables; one class for each public function.
+"""Benchmarks for airspeed velocity, nearly all generated from four tables; one class for each public function.
 
 losses.py, elements.py, information.py, weights.py
                         the tables: functions, shapes, parameters
 loss_calls.py, …        a case of the table → arrays in memory and a call on them
 suite.py                table × measure → the classes that asv looks for
 speed.py                time of a call
+imports.py              time to import the package; not from a table
 memory.py               peak memory of a process, and what a call allocates beyond its outputs
 
 In asv_benchmarks/, after ``asv machine --yes``:
