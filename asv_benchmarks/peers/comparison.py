@@ -1,6 +1,7 @@
 """Runs sections of cases: each library's call, then their times in turns, then a line of the table."""
 
 import importlib.util
+import os
 from collections import defaultdict
 
 import numpy as np
@@ -32,6 +33,7 @@ class Run:
         self.libraries = [name for name in LIBRARIES if name in wanted and name not in absent]
         self.figures, self.lacks, self.failures = [], defaultdict(list), {}
         self.disagreements, self.compiled = 0, set()
+        self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         if absent:
             self.failures["absent"] = f"not installed: {', '.join(name for name in wanted if name in absent)}"
         if quick:
@@ -95,7 +97,7 @@ class Run:
         return before
 
     def say_what_is_missing(self):
-        print("\n".join(tables.notes(self.threads, self.lacks, self.failures.values())))
+        print("\n".join(tables.notes(self.threads, self.load, self.lacks, self.failures.values())))
 
 
 def lacking(name, case):

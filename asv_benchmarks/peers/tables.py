@@ -50,10 +50,13 @@ def number(time):
     return f"{time:.2f}" if time < 100 else f"{time:.0f}"
 
 
-def notes(threads, lacks, failures):
-    """What the table leaves to be said. `lacks`: {library: functions that it has not}; `failures`: lines."""
+def notes(threads, load, lacks, failures):
+    """What the table leaves to be said. `load`: processes at work before the first call, None where the system does not say;
+    `lacks`: {library: functions that it has not}; `failures`: lines."""
     lines = [f"\n{threads} thread{'s' * (threads > 1)} for libraries that have more than one, and one for small calls.",
              "In round brackets: time relative to xentfast. In square brackets: xentfast's time relative to the limit, the least",
              f"in which this memory can read, change, copy or write what the call does. {MARK} A peer is faster."]
+    if load is not None:
+        lines.append(f"Processes at work before the first call: {load:.1f}. Where others work, threads wait for each other.")
     reasons = [f"{library} has no {', '.join(dict.fromkeys(functions))}" for library, functions in lacks.items()] + list(failures)
     return lines + [textwrap.fill(reason, 120, initial_indent="- ", subsequent_indent="  ") for reason in reasons]
