@@ -10,9 +10,11 @@ memory.py               peak memory of a process, and what a call allocates beyo
 
 In asv_benchmarks/, after ``asv machine --yes``:
 
-asv run --quick -E existing:$(which python)     each benchmark once, with the installed package; fails where one fails
-asv run main~5..main                            the last five commits, each built in a virtual environment
+asv run --quick --launch-method forkserver -E existing:$(which python)
+                                                each benchmark once, with the installed package; fails where one fails
+asv run main~5..main                            the last five commits, each built in a virtual environment; what a commit has
+                                                not, a function, an option or a dtype, is n/a
 asv run main^! --bench 'speed.*time_wide'       one commit, some benchmarks
-asv continuous main~1 main                      two commits, compared
+asv continuous main~1 main                      two commits, compared (CONTRIBUTING.md: in ten minutes)
 asv publish && asv preview                      the history as graphs
 """

@@ -1,4 +1,4 @@
-"""Memory: the peak of a process that makes its inputs and one call, and what the call allocates beyond its outputs.
+"""Memory: the peak of a process that makes its inputs and its calls, and what a call allocates beyond its outputs.
 
 The second is exact, and sees what Python and NumPy allocate: a temporary array shows at once. It does not see the
 kernels' scratch, at most 1 MiB a thread. The first sees everything, interpreter and inputs included.
@@ -19,8 +19,7 @@ def peakmem(prepare):
 
 def beyond_outputs(prepare):
     def benchmark(self, *values):
-        call = prepare(*values)
-        call()                              # what a process needs once is not the call's
+        call = prepare(*values)             # has called once: what a process needs once is not the call's
         tracemalloc.start()
         result = call()
         peak = tracemalloc.get_traced_memory()[1]
