@@ -4,9 +4,8 @@ No policy here (which level, how many threads, what is an error: _dispatch, _thr
 the fold of row values to one number.
 
 (a) A call is a Problem: operands as rows of classes, row axes merged where their strides allow.
-(b) Rows are run in spans, so that the row values of a call need a fixed amount of memory. A span's rows are cut evenly,
-    one part a thread. Where rows are fewer than that is worth, each row's chunks are cut instead. A kernel's results
-    depend on neither (kernels.pxi).
+(b) Rows are cut evenly, one part a thread. Where rows are fewer than that is worth, each row's chunks are cut instead. A
+    kernel's results depend on neither (kernels.pxi).
 (c) Row values are added over blocks of 32 rows in one tree, and the blocks in order, with the rounding errors summed
     beside (Neumaier 1974).
 """
@@ -32,6 +31,7 @@ cdef enum:
     # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
     TILE_BYTES = 1536
     MAX_TILE_CLASSES = 131072
+    SCAN = 65536            # rows whose weights are added up before they join the others'; results depend on it
     ASIDE_BYTES = 786432    # a row of exponentials up to this long may wait in a thread's scratch
 
 FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
@@ -174,19 +174,18 @@ cdef void scale_part(const RowKernels* kernels, const Problem* problem, Py_ssize
     xf_leave_ieee(saved)
 
 
-cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_ssize_t first, Py_ssize_t last,
-                         Py_ssize_t n_chunks, int n_threads, char* scratch, Py_ssize_t scratch_bytes,
-                         double* stats, double* values) noexcept nogil:
-    """Rows [first, last) one after the other, each cut into one part of its chunks a thread."""
+cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks, int n_threads,
+                         char* scratch, Py_ssize_t scratch_bytes, double* stats, double* values) noexcept nogil:
+    """One row after the other, each cut into one part of its chunks a thread."""
     cdef Py_ssize_t row
     cdef int part, parts = <int>min(<Py_ssize_t>n_threads, n_chunks)
     cdef xf_mode saved
-    for row in range(first, last):
+    for row in range(n_rows):
         for part in prange(parts, num_threads=parts, schedule="static"):
             sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
                        scratch + part * scratch_bytes)
         saved = xf_enter_ieee()
-        values[row - first] = kernels.settle(problem, row, stats, scratch)
+        values[row] = kernels.settle(problem, row, stats, scratch)
         xf_leave_ieee(saved)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
@@ -197,28 +196,25 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
 cdef double run_split(const KernelTable* table, const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
                       Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
                       ValueType type) except? -1.0:
-    """run_ranges where each row is cut."""
-    cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8, first, last
-    cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + min(n_rows, <Py_ssize_t>SPAN) * 8)
+    """run_ranges where each row is cut: there are few."""
+    cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8
+    cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
     cdef char* scratch
     cdef double* stats
-    cdef double* values
-    cdef Total total
+    cdef Values values
+    cdef double total
     if memory == NULL:
         raise MemoryError("no memory for the threads' scratch")
     scratch = aligned(memory)
     stats = <double*>(scratch + scratch_bytes * n_threads)
-    values = <double*>(<char*>stats + stats_bytes)
+    values.held = <double*>(<char*>stats + stats_bytes)
+    values.stored = row_values
+    values.type = type
     with nogil:
-        total.sum = total.error = 0.0
-        first = 0
-        while first < n_rows:
-            last = min(first + SPAN, n_rows)
-            run_split_rows(own, problem, first, last, n_chunks, n_threads, scratch, scratch_bytes, stats, values)
-            keep_values(&total, values, first, last - first, row_values, type)
-            first = last
+        run_split_rows(own, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
+        total = gather_values(&values, n_rows)
         free(memory)
-    return total_of(&total)
+    return total
 
 
 cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, int n_threads, row_values) except? -1.0:
@@ -394,7 +390,7 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
     cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
     cdef const double* sample_data = <const double*>data_or_null(sample_weight)
     cdef const double* weight_data = <const double*>data_or_null(class_weight)
-    cdef Py_ssize_t n_spans = (n_rows + SPAN - 1) // SPAN, span
+    cdef Py_ssize_t n_spans = (n_rows + SCAN - 1) // SCAN, span
     cdef Scan* scans = <Scan*>malloc(max(n_spans, 1) * sizeof(Scan))
     cdef Scan whole
     cdef Total total
@@ -406,12 +402,12 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
     with nogil:
         if n_threads == 1 or n_spans < 2:
             for span in range(n_spans):
-                scan_span(kernels.table, class_data, sample_data, weight_data, span * SPAN,
-                          min((span + 1) * SPAN, n_rows), n_classes, ignored, scans + span)
+                scan_span(kernels.table, class_data, sample_data, weight_data, span * SCAN,
+                          min((span + 1) * SCAN, n_rows), n_classes, ignored, scans + span)
         else:
             for span in prange(n_spans, num_threads=n_threads, schedule="static"):
-                scan_span(kernels.table, class_data, sample_data, weight_data, span * SPAN,
-                          min((span + 1) * SPAN, n_rows), n_classes, ignored, scans + span)
+                scan_span(kernels.table, class_data, sample_data, weight_data, span * SCAN,
+                          min((span + 1) * SCAN, n_rows), n_classes, ignored, scans + span)
         saved = xf_enter_ieee()
         for span in range(n_spans):
             if whole.bad_class < 0:

@@ -12,6 +12,9 @@ from xentfast._kernels.table cimport (
 
 include "_kernels/bits.pxi"
 
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_Scalar(void* data, cnp.dtype type, object base)
+
 cdef extern from "<math.h>":
     double NAN
 
@@ -23,7 +26,7 @@ cdef extern from "_kernels/machine.h":
 
 cdef enum:
     BLOCK = 32              # rows that are added in one tree
-    SPAN = 65536            # rows whose values are held at a time: half a MiB
+    SPAN = 8192             # rows whose values a thread holds at a time: 64 KiB
     ALIGNMENT = 64
 
 
@@ -35,10 +38,9 @@ cdef struct Total:
     double error
 
 
-cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
-    """values[0 : n] is overwritten."""
+cdef void fold_blocks(double* values, Py_ssize_t n, double* sums) noexcept nogil:
+    """values[0 : n], which are overwritten → the sum of each block. `sums` may be `values`."""
     cdef Py_ssize_t start = 0, count, width, i
-    cdef double value, larger, smaller, sum
     cdef double* block
     while start < n:
         block = values + start
@@ -49,14 +51,27 @@ cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
                 block[i] += block[i + width]
             count = min(count, width)
             width //= 2
-        value = block[0]
+        sums[start // BLOCK] = block[0]
+        start += BLOCK
+
+
+cdef void add_sums(Total* total, const double* sums, Py_ssize_t n) noexcept nogil:
+    cdef double value, larger, smaller, sum
+    cdef Py_ssize_t i
+    for i in range(n):
+        value = sums[i]
         sum = total.sum + value
         larger, smaller = total.sum, value
         if abs(value) > abs(larger):
             larger, smaller = smaller, larger
         total.error += (larger - sum) + smaller
         total.sum = sum
-        start += BLOCK
+
+
+cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
+    """values[0 : n] is overwritten."""
+    fold_blocks(values, n, values)
+    add_sums(total, values, (n + BLOCK - 1) // BLOCK)
 
 
 cdef double total_of(const Total* total) noexcept nogil:
@@ -90,20 +105,11 @@ cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssiz
             (<uint16_t*>target)[first + i] = to_float16(value)
 
 
-cdef void keep_values(Total* total, double* values, Py_ssize_t first, Py_ssize_t n, void* row_values,
-                      ValueType type) noexcept nogil:
-    cdef xf_mode saved = xf_enter_ieee()
-    if row_values != NULL:
-        store_values(values, n, row_values, first, type)
-    else:
-        add_values(total, values, n)
-    xf_leave_ieee(saved)
-
-
 cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
     """dividend/divisor, or e^ of it by a level's kernel, as a NumPy scalar; exactly 0 below its type's smallest normal number."""
     cdef xf_mode saved = xf_enter_ieee()
     cdef double value = xf_here(dividend) / divisor, power
+    cdef float single
     if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
         power = -abs(value)
         exponential.exp_double(&power, &power, 1)
@@ -111,7 +117,10 @@ cdef object scalar(double dividend, double divisor, const KernelTable* exponenti
     value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
     xf_leave_ieee(saved)
     value = NAN if value != value else value
-    return np.float64(value) if as_double else np.float32(<float>value)
+    if as_double:
+        return PyArray_Scalar(&value, cnp.PyArray_DescrFromType(cnp.NPY_FLOAT64), None)
+    single = <float>value
+    return PyArray_Scalar(&single, cnp.PyArray_DescrFromType(cnp.NPY_FLOAT32), None)
 
 
 cdef double inverse_of(double divisor) noexcept nogil:
@@ -133,53 +142,84 @@ cdef Py_ssize_t padded(Py_ssize_t scratch_bytes) noexcept nogil:
     return (scratch_bytes + 3 * ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                   double* values) noexcept nogil:
+cdef struct Values:             # where row values go
+    double* held                # all of them; NULL: a thread holds SPAN of them at a time …
+    double* sums                # … and leaves the sums of its blocks here, or puts them into `stored`
+    void* stored                # the caller's array, or NULL
+    ValueType type
+
+
+cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* own,
+                   const Values* values) noexcept nogil:
+    """One thread's rows."""
+    cdef Py_ssize_t stop
     cdef xf_mode saved = xf_enter_ieee()
-    kernel(problem, first, last, scratch, values)
+    if values.held != NULL:
+        kernel(problem, first, last, scratch, values.held + first)
+        first = last
+    while first < last:
+        stop = min(first + SPAN, last)
+        kernel(problem, first, stop, scratch, own)
+        if values.stored != NULL:
+            store_values(own, stop - first, values.stored, first, values.type)
+        else:
+            fold_blocks(own, stop - first, values.sums + first // BLOCK)
+        first = stop
     xf_leave_ieee(saved)
 
 
-cdef void run_span(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, Py_ssize_t unit,
-                   int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
-    """Rows [first, last) → values, cut evenly into one part a thread, in multiples of `unit` rows."""
-    cdef Py_ssize_t units = (last - first + unit - 1) // unit
-    cdef Py_ssize_t start, stop
-    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
-    if parts <= 1:
-        run_part(kernel, problem, first, last, scratch, values)
-        return
-    for part in prange(parts, num_threads=parts, schedule="static"):
-        start = first + units * part // parts * unit
-        stop = min(first + units * (part + 1) // parts * unit, last)
-        run_part(kernel, problem, start, stop, scratch + part * scratch_bytes, values + (start - first))
+cdef double gather_values(const Values* values, Py_ssize_t n_rows) noexcept nogil:
+    """What is left to do when all parts have run. The sum; 0 where the caller has the values."""
+    cdef Total total
+    cdef xf_mode saved = xf_enter_ieee()
+    total.sum = total.error = 0.0
+    if values.held != NULL and values.stored != NULL:
+        store_values(values.held, n_rows, values.stored, 0, values.type)
+    elif values.held != NULL:
+        add_values(&total, values.held, n_rows)
+    elif values.stored == NULL:
+        add_sums(&total, values.sums, (n_rows + BLOCK - 1) // BLOCK)
+    xf_leave_ieee(saved)
+    return total_of(&total)
 
 
 cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
                        Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
-    """Rows [0, n_rows), in spans, each cut over the threads. The row values go to `row_values`, or are added up and returned."""
-    cdef Py_ssize_t first, last
+    """Rows [0, n_rows), cut evenly into one part a thread, in multiples of `unit` rows. The row values go to `row_values`, or
+    are added up and returned.
+
+    One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole blocks
+    and adds their values up while its cache has them.
+    """
+    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 64 * BLOCK * <Py_ssize_t>n_threads)
+    cdef Py_ssize_t step = BLOCK if many else unit
+    cdef Py_ssize_t units = max((n_rows + step - 1) // step, 1)
+    cdef Py_ssize_t shared = ((n_rows + BLOCK - 1) // BLOCK if many else n_rows) * 8
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
+    cdef Values values
     cdef char* memory
     cdef char* scratch
-    cdef double* values
-    cdef Total total
-    n_threads = <int>min(<Py_ssize_t>n_threads, max((n_rows + unit - 1) // unit, 1))
-    scratch_bytes = padded(scratch_bytes)
-    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + min(n_rows, <Py_ssize_t>SPAN) * 8)
+    cdef double total
+    scratch_bytes = (scratch_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT        # a thread's own values stand behind it
+    cdef Py_ssize_t own_bytes = padded(scratch_bytes + (SPAN * 8 if many else 0))
+    memory = <char*>malloc(ALIGNMENT + own_bytes * parts + shared)
     if memory == NULL:
         raise MemoryError("no memory for the threads' scratch")
     scratch = aligned(memory)
-    values = <double*>(scratch + scratch_bytes * n_threads)
+    values.sums = <double*>(scratch + own_bytes * parts)
+    values.held = NULL if many else values.sums
+    values.stored = row_values
+    values.type = type
     with nogil:
-        total.sum = total.error = 0.0
-        first = 0
-        while first < n_rows:
-            last = min(first + SPAN, n_rows)
-            run_span(kernel, problem, first, last, unit, n_threads, scratch, scratch_bytes, values)
-            keep_values(&total, values, first, last - first, row_values, type)
-            first = last
+        if parts == 1:
+            run_part(kernel, problem, 0, n_rows, scratch, <double*>(scratch + scratch_bytes), &values)
+        else:
+            for part in prange(parts, num_threads=parts, schedule="static"):
+                run_part(kernel, problem, units * part // parts * step, min(units * (part + 1) // parts * step, n_rows),
+                         scratch + part * own_bytes, <double*>(scratch + part * own_bytes + scratch_bytes), &values)
+        total = gather_values(&values, n_rows)
         free(memory)
-    return total_of(&total)
+    return total
 
 
 # ---- arrays

@@ -5,8 +5,7 @@ cdef enum Field:
 
 
 cdef inline double fold_lanes(double* sums) noexcept nogil:
-    """One fixed tree over the lanes, of which there are 32; `sums` is overwritten. The widths are constants: a loop over them would
-    stay a loop."""
+    """One fixed tree over the 32 lanes; `sums` is overwritten. Widths are constants: a loop over them would stay a loop."""
     cdef Py_ssize_t lane
     for lane in range(16):
         sums[lane] += sums[lane + 16]
@@ -260,7 +259,8 @@ cdef inline void scale_chunk(const real* source, Py_ssize_t n, Factor factor, co
         scale_lanes(source + block * LANES, 0, LANES, factor, mass + block * LANES if massed else NULL, mass_scale, lanes, massed)
         for lane in range(LANES):
             target[block * LANES + lane] = lanes[lane]
-    scale_lanes(source + full * LANES, 0, n - full * LANES, factor, mass + full * LANES if massed else NULL, mass_scale, rest, massed)
+    scale_lanes(source + full * LANES, 0, n - full * LANES, factor, mass + full * LANES if massed else NULL, mass_scale, rest,
+                massed)
     for lane in range(n - full * LANES):
         target[full * LANES + lane] = rest[lane]
     if mark >= 0:

@@ -8,7 +8,7 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
     cdef double lanes[LANES][LANES]             # [class mod LANES][row]
     cdef real strip[LANES]
     cdef Py_ssize_t used = min(n, <Py_ssize_t>LANES), residue, stop, cls, row, width = LANES // 2
-    if n <= LANES:                              # every class is a partial sum, and the tree's first step reads them where they are
+    if n <= LANES:              # every class is a partial sum, and the tree's first step reads them where they are
         while width >= n:
             width //= 2
         for residue in range(max(width, 1)):
@@ -64,7 +64,7 @@ cdef void shape_tile(const Problem* problem, real* tile, Py_ssize_t n, const dou
 
 
 cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, real* mass, real* work, double* stats,
-                            Py_ssize_t stride, bint marked, bint massed, bint keep) noexcept nogil:
+                            Py_ssize_t stride, Ahead ahead, bint marked, bint massed, bint keep) noexcept nogil:
     """tile[0 : n][LANES] → stats[field·stride + row]; the tile becomes e^{x − reference} where `keep`. Without masses their
     matrix has the slopes of a cap."""
     cdef bint sloped = keep and not massed and problem.cap != 0.0
@@ -118,6 +118,7 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
                 if not marked:
                     peaks[row] += 1 if t == 0 else 0
                     work[cls * LANES + row] = 0 if t == 0 else lanes[row]
+        fetch_ahead(ahead, cls, <real>0)
         if keep or marked:
             for row in range(LANES):            # not by memcpy, which would need them in memory
                 tile[cls * LANES + row] = lanes[row]
@@ -197,7 +198,7 @@ cdef inline void settle_tile(const Problem* problem, TileRows* rows, double* sta
 
 
 cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const Settled* settled, const double* share,
-                            const real* mass, real* tile, Py_ssize_t n, bint massed) noexcept nogil:
+                            const real* mass, real* tile, Py_ssize_t n, Ahead ahead, bint massed) noexcept nogil:
     """Exponentials → gradients, in place, without the targets and the bad rows."""
     cdef real first[LANES]
     cdef real second[LANES]
@@ -213,6 +214,7 @@ cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const 
         least[row] = <real>(INFINITY if rows.skip[row] else factor.least)
         mass_scale[row] = <real>settled.mass_scale[row]
     for cls in range(n):
+        fetch_ahead(ahead, cls, <real>0)
         for row in range(LANES):
             q = tile[cls * LANES + row] * first[row] * second[row] if tile[cls * LANES + row] >= least[row] else 0
             if massed:
@@ -381,7 +383,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             load_tile_mass(problem, &rows, start, n, marked, True, mass, work)
         if marked:
             take_targets(&rows, tile, start, n)
-        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES, marked, massed, keep)
+        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES,
+                   ahead_of(&problem.logits, rows.logits, count, start, <real>0), marked, massed, keep)
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, &rows, <real>0)
@@ -417,7 +420,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, &rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
-            scale_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, massed)
+            scale_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n,
+                       ahead_of(&problem.out, rows.out, count, start, <real>0), massed)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
