@@ -38,21 +38,29 @@ cdef struct Total:
     double error
 
 
+cdef inline void fold_half(double* block, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(min(width, count - width)):
+        block[i] += block[i + width]
+
+
+cdef inline double fold_block(double* block, Py_ssize_t count) noexcept nogil:
+    """One fixed tree over up to 32 numbers, which are overwritten."""
+    fold_half(block, 16, count)
+    fold_half(block, 8, min(<Py_ssize_t>16, count))
+    fold_half(block, 4, min(<Py_ssize_t>8, count))
+    fold_half(block, 2, min(<Py_ssize_t>4, count))
+    fold_half(block, 1, min(<Py_ssize_t>2, count))
+    return block[0]
+
+
 cdef void fold_blocks(double* values, Py_ssize_t n, double* sums) noexcept nogil:
     """values[0 : n], which are overwritten → the sum of each block. `sums` may be `values`."""
-    cdef Py_ssize_t start = 0, count, width, i
-    cdef double* block
-    while start < n:
-        block = values + start
-        count = min(<Py_ssize_t>BLOCK, n - start)
-        width = BLOCK // 2
-        while width > 0:
-            for i in range(min(width, count - width)):
-                block[i] += block[i + width]
-            count = min(count, width)
-            width //= 2
-        sums[start // BLOCK] = block[0]
-        start += BLOCK
+    cdef Py_ssize_t block
+    for block in range(n // BLOCK):
+        sums[block] = fold_block(values + block * BLOCK, BLOCK)
+    if n % BLOCK != 0:
+        sums[n // BLOCK] = fold_block(values + n // BLOCK * BLOCK, n % BLOCK)
 
 
 cdef void add_sums(Total* total, const double* sums, Py_ssize_t n) noexcept nogil:

@@ -158,7 +158,7 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     cdef double inverse[LANES]
     cdef double log_sum[LANES]
     cdef double z_slope[LANES]
-    cdef double product, loss, others, z_value, total, weight, rest
+    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest
     cdef bint ahead
     cdef Py_ssize_t row
     for row in range(LANES):
@@ -178,13 +178,16 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     for row in range(LANES):
         ahead = d[row] >= 0.0
         loss = log_sum[row] if ahead else log_sum[row] - d[row]
-        loss = 0.0 if terms.target_mass[row] == 0.0 and loss == loss else terms.target_mass[row] * loss
+        nothing = 0.0 if loss == loss else loss
+        loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
         others = log_sum[row] + (d[row] if ahead else 0.0)                          # lse − c
         others = 0.0 if mass[row] == 0.0 else mass[row] * others
         z_slope[row] = z_of((terms.x_target[row] if ahead else top[row]) * unit + log_sum[row], z_loss, &z_value)
         settled.top[row] = top[row]
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
-        settled.bad[row] = 1.0 if u[row] != u[row] or terms.x_target[row] == INFINITY or moment[row] != moment[row] else 0.0
+        bad = 1.0 if u[row] != u[row] else 0.0          # not "or", which is a branch
+        bad = 1.0 if terms.x_target[row] == INFINITY else bad
+        settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
     if problem.out.data == NULL:
         return
     for row in range(LANES):
@@ -218,7 +221,7 @@ cdef inline void settle_unmarked(const Problem* problem, const double* folds, co
     cdef double y[LANES]
     cdef double inverse[LANES]
     cdef double log_sum[LANES]
-    cdef double mass, z_value, z_slope
+    cdef double mass, bad, z_value, z_slope
     cdef Py_ssize_t row
     for row in range(LANES):
         u[row] = (peaks[row] - 1.0) + sums[row]
@@ -230,7 +233,9 @@ cdef inline void settle_unmarked(const Problem* problem, const double* folds, co
         z_slope = z_of(top[row] * unit + log_sum[row], z_loss, &z_value)
         settled.top[row] = top[row]
         settled.value[row] = terms.weight[row] * (mass * log_sum[row] + moment[row] + z_value)
-        settled.bad[row] = 1.0 if u[row] != u[row] or peaks[row] == 0.0 or moment[row] != moment[row] else 0.0
+        bad = 1.0 if u[row] != u[row] else 0.0          # not "or", which is a branch
+        bad = 1.0 if peaks[row] == 0.0 else bad
+        settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
         settled.mass_scale[row] = terms.weight[row] * gradient_scale
         settled.scale[row] = settled.mass_scale[row] * (mass + z_slope) * inverse[row]
         settled.target[row] = 0.0

@@ -103,6 +103,20 @@ cdef inline void fetch_ahead(Ahead ahead, Py_ssize_t cls, real kind) noexcept no
         XF_PREFETCH(ahead.first + cls * ahead.step + 64 * line)
 
 
+cdef inline void dense_to_tile(const real* source, Py_ssize_t n, real* tile) noexcept nogil:
+    cdef Py_ssize_t row, cls
+    for row in range(LANES):
+        for cls in range(n):
+            tile[cls * LANES + row] = source[row * n + cls]
+
+
+cdef inline void tile_to_dense(const real* tile, Py_ssize_t n, real* target) noexcept nogil:
+    cdef Py_ssize_t row, cls
+    for row in range(LANES):
+        for cls in range(n):
+            target[row * n + cls] = tile[cls * LANES + row]
+
+
 cdef inline const real* tile_row(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, real* buffer) noexcept nogil:
     """A row of n numbers of the kernel's type: in place where it is one, else in `buffer`."""
     if item_bytes(type) == <Py_ssize_t>sizeof(real) and step == <Py_ssize_t>sizeof(real):
@@ -126,6 +140,15 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
             return
         for cls in range(n):
             read_values(source + offsets[0] + cls * operand.step, item_bytes(type), type, LANES, tile + cls * LANES)
+        return
+    if n < 4 and plain_classes(operand, type, <real>0) and adjacent(offsets, count, n * operand.step):
+        x = <const real*>(source + offsets[0])
+        if n == 2:
+            dense_to_tile(x, 2, tile)
+        elif n == 3:
+            dense_to_tile(x, 3, tile)
+        else:
+            dense_to_tile(x, 1, tile)
         return
     if real is float:
         if n >= 4:
@@ -182,6 +205,15 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
             return
         for cls in range(n):
             write_values(tile + cls * LANES, LANES, target + offsets[0] + cls * operand.step, item_bytes(type), type)
+        return
+    if n < 4 and direct and adjacent(offsets, count, n * operand.step):
+        y = <real*>(target + offsets[0])
+        if n == 2:
+            tile_to_dense(tile, 2, y)
+        elif n == 3:
+            tile_to_dense(tile, 3, y)
+        else:
+            tile_to_dense(tile, 1, y)
         return
     if real is float:
         if n >= 4:
