@@ -31,6 +31,7 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
     cdef real* kept
     cdef Py_ssize_t row
     memset(folds, 0, sizeof(folds))
+    blank_rows(problem, &rows)
     place_tile(problem, first, count, &rows)
     for row in range(count):
         if rows.skip[row]:
@@ -103,18 +104,20 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
     cdef real* mass = tile + matrix
     cdef real* work = mass + matrix
+    cdef TileRows rows
     cdef Py_ssize_t index, start, count
+    blank_rows(problem, &rows)
     for index in range((last - first + LANES - 1) // LANES):
         start = first + index * LANES
         count = min(<Py_ssize_t>LANES, last - start)
         if problem.classes != NULL and has_mass(problem):
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, True)
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, True)
         elif problem.classes != NULL:
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, True, False)
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, False)
         elif has_mass(problem):
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, True)
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, True)
         else:
-            run_tile(problem, start, count, stats, tile, mass, work, row_values + start - first, False, False)
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, False)
 
 
 # ---- one row, its chunks cut over the threads
@@ -142,6 +145,7 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
         state.state = SKIPPED
         return 0.0
     memset(folds, 0, sizeof(folds))
+    blank_rows(problem, &rows)
     place_tile(problem, row, 1, &rows)
     fold = fold_chunks(stats, n_chunks, 1, problem.unit)
     keep_fold(&fold, 0, folds)

@@ -16,7 +16,21 @@ cdef struct TileRows:                       # the rows of a tile
     double spread[LANES]
 
 
+cdef inline void blank_rows(const Problem* problem, TileRows* rows) noexcept nogil:
+    """What place_tile and those after it set only for options that say so: once for all tiles. Rows that are skipped may keep
+    what an earlier tile had there; nobody looks at it."""
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        rows.target[row] = -1
+        rows.x_target[row] = 0.0
+        rows.target_mass[row] = 1.0
+        rows.weight[row] = 1.0
+        rows.slope[row] = 1.0
+        rows.spread[row] = spread_of(problem, NULL)
+
+
 cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
+    """Rows first, first + 1, …: where they are, their targets and weights."""
     cdef Py_ssize_t row
     rows.count = count
     row_offsets(problem, &problem.logits, first, count, rows.logits)
@@ -29,13 +43,7 @@ cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
     if problem.where.data != NULL:
         row_offsets(problem, &problem.where, first, count, rows.open)
     for row in range(LANES):
-        rows.target[row] = -1
         rows.skip[row] = row >= count
-        rows.x_target[row] = 0.0
-        rows.target_mass[row] = 1.0
-        rows.weight[row] = 1.0
-        rows.slope[row] = 1.0
-        rows.spread[row] = spread_of(problem, NULL)
     if problem.classes != NULL:
         for row in range(count):
             rows.target[row] = problem.classes[first + row]

@@ -364,32 +364,31 @@ cdef void hess_tile(const Problem* problem, const TileRows* rows, const Settled*
     store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)
 
 
-cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* tile,
+cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows, double* stats, real* tile,
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint again = problem.again and makes_exponentials(problem) and (n_chunks > 1 or (massed and problem.cap != 0.0))
     cdef bint keep = makes_exponentials(problem) and not again
-    cdef TileRows rows
     cdef Settled settled
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
-    place_tile(problem, first, count, &rows)
+    place_tile(problem, first, count, rows)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        load_logits(problem, &rows, start, n, tile, work)
+        load_logits(problem, rows, start, n, tile, work)
         if massed:
-            load_tile_mass(problem, &rows, start, n, marked, True, mass, work)
+            load_tile_mass(problem, rows, start, n, marked, True, mass, work)
         if marked:
-            take_targets(&rows, tile, start, n)
+            take_targets(rows, tile, start, n)
         sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES,
                    ahead_of(&problem.logits, rows.logits, count, start, <real>0), marked, massed, keep)
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-    shape_targets(problem, &rows, <real>0)
-    settle_tile(problem, &rows, stats, n_chunks, &settled)
-    tile_values(problem, &rows, &settled, row_values, <real>0)
+    shape_targets(problem, rows, <real>0)
+    settle_tile(problem, rows, stats, n_chunks, &settled)
+    tile_values(problem, rows, &settled, row_values, <real>0)
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
@@ -397,10 +396,10 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             start = k * chunk_length(<real>0)
             n = min(chunk_length(<real>0), problem.n_classes - start)
             if again:
-                remake_tile(problem, &rows, stats + k * LANES, start, n, tile, mass, work, massed)
+                remake_tile(problem, rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(problem, &rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
+            add_rests(problem, rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
         for row in range(LANES):
             settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
@@ -408,23 +407,23 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         n = min(chunk_length(<real>0), problem.n_classes - start)
         reloads = massed and (n_chunks > 1 or marked or again or problem.where.data != NULL or problem.hess.data != NULL)
         if reloads and problem.cap != 0.0:                  # before the slopes take `work`
-            load_tile_mass(problem, &rows, start, n, False, False, mass, work)
+            load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if again:
-            remake_tile(problem, &rows, stats + k * LANES, start, n, tile, work if massed else mass, work, massed)
+            remake_tile(problem, rows, stats + k * LANES, start, n, tile, work if massed else mass, work, massed)
         elif n_chunks > 1 and keep:
             load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
         elif n_chunks > 1:
-            load_logits(problem, &rows, start, n, tile, work)
+            load_logits(problem, rows, start, n, tile, work)
         if problem.hess.data != NULL:                       # takes the masses' matrix
-            hess_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
+            hess_tile(problem, rows, &settled, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
         if reloads and problem.cap == 0.0:
-            load_tile_mass(problem, &rows, start, n, False, False, mass, work)
+            load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
-            scale_tile(problem, &rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n,
+            scale_tile(problem, rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n,
                        ahead_of(&problem.out, rows.out, count, start, <real>0), massed)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
             log_tile(&settled, tile, n)
-        mend_rows(&rows, &settled, start, n, marked, tile)
+        mend_rows(rows, &settled, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
