@@ -265,24 +265,28 @@ cdef inline double slope_of(double p, double q, double least, double largest, do
     return 0.0 if p == 0.0 else slope                           # also where q = 0
 
 
-cdef inline double make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,
-                               double smallest) noexcept nogil:
-    """Slopes in the place of p[0 : n], whole blocks. Returns 0, or nan where p or q is no probability."""
-    cdef double lanes[LANES]
+cdef inline double look_at(const double* p, const double* q, Py_ssize_t n) noexcept nogil:
+    """0, or nan where p[0 : n] or q[0 : n], whole blocks, hold what is no probability."""
     cdef double marks[LANES]
-    cdef const double* p_block
-    cdef const double* q_block
     cdef Py_ssize_t block, lane
     for lane in range(LANES):
         marks[lane] = 0.0
     for block in range(n // LANES):
-        p_block = p + block * LANES
-        q_block = q + block * LANES
         for lane in range(LANES):
-            lanes[lane] = slope_of(p_block[lane], q_block[lane], least, largest, smallest)
-            marks[lane] += checked(checked(0.0, p_block[lane]), q_block[lane])
-        memcpy(p + block * LANES, lanes, LANES * sizeof(double))
+            marks[lane] += checked(checked(0.0, p[block * LANES + lane]), q[block * LANES + lane])
     return fold_lanes(marks)
+
+
+cdef inline void make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,
+                             double smallest) noexcept nogil:
+    """Slopes in the place of p[0 : n], whole blocks."""
+    cdef double lanes[LANES]
+    cdef Py_ssize_t block, lane
+    for block in range(n // LANES):
+        for lane in range(LANES):
+            lanes[lane] = slope_of(p[block * LANES + lane], q[block * LANES + lane], least, largest, smallest)
+        for lane in range(LANES):
+            p[block * LANES + lane] = lanes[lane]
 
 
 # Chunks are counted through all rows, as in compare_chunks; `out` may be p or q. Without `out`, a look for bad numbers.
@@ -292,7 +296,7 @@ cdef void slope_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef double* p = <double*>scratch
     cdef double* q = p + TERMS
-    cdef Py_ssize_t item, row, start, n
+    cdef Py_ssize_t item, row, start, n, end
     cdef double bad
     cdef double smallest = DBL_MIN if problem.out_type == FLOAT64 else FLT_MIN
     for item in range(first, last):
@@ -301,11 +305,13 @@ cdef void slope_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last
         n = min(<Py_ssize_t>TERMS, problem.n_classes - start)
         load_probabilities(problem, &problem.p, problem.p_type, row, 1, start, n, p)
         load_probabilities(problem, &problem.q, problem.q_type, row, 1, start, n, q)
+        end = whole_blocks(p, n, 0.0)
         whole_blocks(q, n, 1.0)
-        bad = make_slopes(p, q, whole_blocks(p, n, 0.0), problem.least, problem.largest, smallest)
+        bad = look_at(p, q, end)
         if bad != bad:
             xf_raise_flag(problem.bad)
         if problem.out.data != NULL:
+            make_slopes(p, q, end, problem.least, problem.largest, smallest)
             write_values(p, n, problem.out.data + place_of(problem, &problem.out, row) + start * problem.out.step,
                          problem.out.step, problem.out_type)
         row_values[item - first] = 0.0
