@@ -20,9 +20,6 @@ from xentfast.sigmoid import (
 )
 from xentfast.softmax import log_softmax, logsumexp, softmax
 
-if TYPE_CHECKING:
-    from xentfast import init, random
-
 __all__ = [
     "__version__",
     "cross_entropy",
@@ -51,11 +48,14 @@ __all__ = [
 _LAZY = ("init", "random")
 
 
-def __getattr__(name):
-    if name in _LAZY:
-        return importlib.import_module(f"xentfast.{name}")
-    raise AttributeError(f"module 'xentfast' has no attribute {name!r}")
+if TYPE_CHECKING:                   # a type checker takes every name for good where there is a __getattr__
+    from xentfast import init, random
+else:
+    def __getattr__(name):
+        if name in _LAZY:
+            return importlib.import_module(f"xentfast.{name}")
+        raise AttributeError(f"module 'xentfast' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "_LAZY"})

@@ -1,6 +1,6 @@
 """The common case of the checks in _arguments, compiled: where all is plain, a call has no microsecond to spare for more.
 
-Nothing is refused here. What is not plain goes to _arguments, which looks at it anew and has the errors.
+Nothing but n_threads is refused here. What is not plain goes to _arguments, which looks at it anew and has the errors.
 """
 from libc.stdint cimport int64_t, uintptr_t
 
@@ -88,8 +88,8 @@ cpdef new_like(cnp.ndarray array):
 
 
 cdef class PlainCall(CrossEntropyArguments):
-    """They are set here where logits and integer targets are plain, the classes last, and no option is used. A subclass has
-    `check`, with the same arguments, for everything else, and `checked_output`."""
+    """The base of all calls. It sets their fields itself where logits and integer targets are plain, the classes last, and no
+    option is used. A subclass has `check`, with the same arguments, for everything else, and `checked_output`."""
 
     def __init__(self, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
                  where, reduction, n_threads):

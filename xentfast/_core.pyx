@@ -193,7 +193,7 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
                            scratch + part * scratch_bytes)
 
 
-cdef double run_split(const KernelTable* table, const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
+cdef double run_split(const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
                       Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
                       ValueType type) except? -1.0:
     """run_ranges where each row is cut: there are few."""
@@ -234,7 +234,7 @@ cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, i
         problem.stream = False
         n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
         scratch_bytes = padded(table.scratch_bytes(problem, itemsize))
-        return run_split(table, own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type)
+        return run_split(own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type)
     if kernel == NULL:
         kernel = own.rows
         if prefers_tiles(problem, itemsize, table.lanes):

@@ -208,8 +208,9 @@ cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_row
     cdef char* memory
     cdef char* scratch
     cdef double total
-    scratch_bytes = (scratch_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT        # a thread's own values stand behind it
-    cdef Py_ssize_t own_bytes = padded(scratch_bytes + (SPAN * 8 if many else 0))
+    cdef Py_ssize_t own_bytes
+    scratch_bytes = padded(scratch_bytes)               # a thread's own values stand behind it
+    own_bytes = scratch_bytes + (SPAN * 8 if many else 0)
     memory = <char*>malloc(ALIGNMENT + own_bytes * parts + shared)
     if memory == NULL:
         raise MemoryError("no memory for the threads' scratch")

@@ -45,7 +45,7 @@ def compare(sections, threads, seconds, quick, markdown):
 
 
 def start(level, settings):
-    child = subprocess.Popen([sys.executable, "-c", CHILD], env=os.environ | {"XENTFAST_CPU": level}, text=True,
+    child = subprocess.Popen([sys.executable, "-P", "-c", CHILD], env=os.environ | {"XENTFAST_CPU": level}, text=True,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     print(json.dumps(settings), file=child.stdin, flush=True)
     return child

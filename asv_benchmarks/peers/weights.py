@@ -167,11 +167,17 @@ PYTORCH = {
 }
 
 
+# They loop over columns or channels, and torch.compile unrolls that for minutes.
+UNROLLED = ("init.sparse", "init.dirac")
+
+
 def by_pytorch(function, problem, threads, compiled=False):
     import torch
 
     torch.set_num_threads(threads)
     shape, init = problem.shape, torch.nn.init
+    if compiled and function in UNROLLED:
+        return None
     if function == "init.gain":
         return None if compiled else functools.partial(init.calculate_gain, "relu")
     if function == "init.fans":

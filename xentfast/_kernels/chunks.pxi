@@ -101,7 +101,6 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     mark, logits equal to the reference are counted as peaks and left out of the tail."""
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
-    cdef real none[LANES]
     cdef real lanes[LANES]
     cdef real gaps[LANES]
     cdef real values[LANES]
@@ -116,14 +115,12 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     cdef double moments[LANES]
     cdef double peak_sums[LANES]
     cdef const real* source
-    cdef const real* other
-    cdef const real* m
     cdef const real* short_block = cut_tail(x, n, edge)
     cdef real reference
     cdef Py_ssize_t full = n // LANES
     cdef Py_ssize_t blocks = (n + LANES - 1) // LANES
     cdef Py_ssize_t marked_block = mark // LANES if mark >= 0 else -1
-    cdef Py_ssize_t block, lane, strip, stop
+    cdef Py_ssize_t block, lane, strip
 
     if mark >= 0:
         cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, marked_edge)
@@ -137,7 +134,6 @@ cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const
     reference = 0 if stats[REFERENCE * stride] == -INFINITY else <real>stats[REFERENCE * stride]   # −inf − (−inf) would be nan
 
     for lane in range(LANES):
-        none[lane] = -INFINITY
         tails[lane] = 0.0
         if massed:
             mass_sums[lane] = 0.0

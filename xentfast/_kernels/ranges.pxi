@@ -15,8 +15,8 @@ cdef inline Py_ssize_t stats_length(const Problem* problem, Py_ssize_t n_chunks)
     return (N_FIELDS * n_chunks + 8) // 8 * 8 if writes_classes(problem) else 0
 
 
-cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
-                              real* aside, double* row_values) noexcept nogil:
+cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
+                               real* aside, double* row_values) noexcept nogil:
     """Up to LANES rows: the first sweep of each, then what is left to do for each row in double, for all of them side by side,
     then the second sweep of each."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
@@ -37,7 +37,7 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
         if rows.skip[row]:
             continue
         own = stats + row * stride
-        place = place_in_tile(problem, &rows, row)
+        place = place_of_row(problem, &rows, row)
         kept = kept_of(problem, &place, aside, row)
         sweep_any(problem, &place, 0, n_chunks, kept, own, buffer)
         fold = fold_chunks(own, n_chunks, 1, problem.unit)
@@ -49,7 +49,7 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
         return
     for row in range(count):
         own = stats + row * stride
-        place = place_in_tile(problem, &rows, row)
+        place = place_of_row(problem, &rows, row)
         kept = kept_of(problem, &place, aside, row)
         state = state_of(&settled, row, rows.skip[row])
         if state.state != SKIPPED and needs_rest(problem, &state):
@@ -57,7 +57,7 @@ cdef inline void rows_of_tile(const Problem* problem, Py_ssize_t first, Py_ssize
         scale_any(problem, &state, &place, 0, n_chunks, kept, own, buffer)
 
 
-cdef inline RowPlace place_in_tile(const Problem* problem, const TileRows* rows, Py_ssize_t row) noexcept nogil:
+cdef inline RowPlace place_of_row(const Problem* problem, const TileRows* rows, Py_ssize_t row) noexcept nogil:
     cdef RowPlace place
     place.logits = problem.logits.data + rows.logits[row]
     place.soft = problem.soft.data + rows.soft[row] if problem.soft.data != NULL else NULL
@@ -76,15 +76,16 @@ cdef inline real* kept_of(const Problem* problem, const RowPlace* place, real* a
 
 cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                      real kind) noexcept nogil:
-    """Rows [first, last). Scratch: a group's stats, the buffers of a row, and exponentials that wait for streaming."""
+    """Rows [first, last). Scratch: a group's stats, the buffers of a row, and exponentials that wait for
+    the second sweep elsewhere than in `out`."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef Py_ssize_t group = rows_at_once(problem, sizeof(real))
     cdef double* stats = <double*>scratch
     cdef real* buffer = <real*>(stats + rows_stats(problem, n_chunks, sizeof(real)))
     cdef Py_ssize_t start = first
     while start < last:
-        rows_of_tile(problem, start, min(group, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
-                     row_values + start - first)
+        rows_of_group(problem, start, min(group, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
+                      row_values + start - first)
         start += group
     if problem.stream:
         xf_stream_done()
@@ -123,10 +124,17 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
 # ---- one row, its chunks cut over the threads
 
 
+cdef inline RowPlace place_one(const Problem* problem, Py_ssize_t row, TileRows* rows) noexcept nogil:
+    blank_rows(problem, rows)
+    place_tile(problem, row, 1, rows)
+    return place_of_row(problem, rows, 0)
+
+
 cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                     char* scratch, real kind) noexcept nogil:
     """Chunks [first, last) of one row; other threads have the others."""
-    cdef RowPlace place = place_row(problem, row)
+    cdef TileRows rows
+    cdef RowPlace place = place_one(problem, row, &rows)
     if not skipped(problem, row):
         sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
@@ -134,10 +142,10 @@ cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
 cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, char* scratch, real kind) noexcept nogil:
     """The row's value; its state goes behind the chunks' fields."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef RowPlace place = place_row(problem, row)
+    cdef TileRows rows
+    cdef RowPlace place = place_one(problem, row, &rows)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
     cdef double folds[N_FIELDS * LANES]
-    cdef TileRows rows
     cdef Settled settled
     cdef Fold fold
     cdef double value
@@ -145,8 +153,6 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
         state.state = SKIPPED
         return 0.0
     memset(folds, 0, sizeof(folds))
-    blank_rows(problem, &rows)
-    place_tile(problem, row, 1, &rows)
     fold = fold_chunks(stats, n_chunks, 1, problem.unit)
     keep_fold(&fold, 0, folds)
     rows.x_target[0] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[0], kind)
@@ -162,6 +168,7 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
 cdef void row_scale(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last, double* stats,
                     char* scratch, real kind) noexcept nogil:
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
-    cdef RowPlace place = place_row(problem, row)
+    cdef TileRows rows
+    cdef RowPlace place = place_one(problem, row, &rows)
     cdef RowState* state = <RowState*>(stats + N_FIELDS * n_chunks + 1)
     scale_any(problem, state, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)

@@ -6,7 +6,7 @@
 # scale_row   every chunk: what was kept, times its factor → out
 #
 # `stats` has, for each field, one double a chunk; behind them the target's logit, which is read before a gradient in place
-# takes its memory, and the settled row.
+# takes its memory, and where a row is cut over threads, the settled row.
 
 cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
     const char* logits
@@ -16,34 +16,6 @@ cdef struct RowPlace:               # a row's pointers, whatever the operands' s
     char* hess
     Py_ssize_t target               # −1 where there is none
     double spread                   # what smoothing gives to each class
-
-
-cdef inline RowPlace place_row(const Problem* problem, Py_ssize_t row) noexcept nogil:
-    cdef RowPlace place
-    cdef Py_ssize_t offset
-    row_offsets(problem, &problem.logits, row, 1, &offset)
-    place.logits = problem.logits.data + offset
-    place.soft = NULL
-    place.open = NULL
-    place.out = NULL
-    place.hess = NULL
-    place.target = -1
-    if problem.soft.data != NULL:
-        row_offsets(problem, &problem.soft, row, 1, &offset)
-        place.soft = problem.soft.data + offset
-    if problem.where.data != NULL:
-        row_offsets(problem, &problem.where, row, 1, &offset)
-        place.open = problem.where.data + offset
-    if problem.out.data != NULL:
-        row_offsets(problem, &problem.out, row, 1, &offset)
-        place.out = problem.out.data + offset
-    if problem.hess.data != NULL:
-        row_offsets(problem, &problem.hess, row, 1, &offset)
-        place.hess = problem.hess.data + offset
-    if problem.classes != NULL:
-        place.target = problem.classes[row]
-    place.spread = spread_of(problem, place.open)
-    return place
 
 
 cdef inline const real* load_row_mass(const Problem* problem, const RowPlace* place, Py_ssize_t start, Py_ssize_t n,
@@ -134,18 +106,16 @@ cdef inline double gap_error_of(const Problem* problem, double x_target, double 
     return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
 
 
-cdef inline double row_value(const Problem* problem, const RowState* state, const char* row, real kind) noexcept nogil:
-    """What the caller gets for the row: its loss, or logsumexp, which has answers where a loss has none."""
+cdef inline double bad_value(const Problem* problem, double top, const char* row, real kind) noexcept nogil:
+    """What the caller gets for a bad row: nan, but for logsumexp, which has answers where a loss has none."""
     cdef Py_ssize_t cls
     if problem.result != LOGSUMEXP:
-        return NAN if state.state == BAD else state.value
-    if state.state == PLAIN:
-        return state.top + state.value
+        return NAN
     for cls in range(problem.n_classes):
         read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
         if kind != kind:
             return NAN
-    return state.top
+    return top
 
 
 cdef void store_hess(const Problem* problem, const RowState* state, const RowPlace* place, const real* source, Py_ssize_t start,

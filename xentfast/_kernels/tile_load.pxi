@@ -17,8 +17,8 @@ cdef struct TileRows:                       # the rows of a tile
 
 
 cdef inline void blank_rows(const Problem* problem, TileRows* rows) noexcept nogil:
-    """What place_tile and those after it set only for options that say so: once for all tiles. Rows that are skipped may keep
-    what an earlier tile had there; nobody looks at it."""
+    """What place_tile and those after it set only for options that say so: once for all tiles of a range. Rows that are skipped,
+    or that a tile is short of, may keep what an earlier tile had there: nothing of them is used."""
     cdef Py_ssize_t row
     for row in range(LANES):
         rows.target[row] = -1
@@ -81,32 +81,32 @@ cdef enum:
     TILES_AHEAD = 3             # how far: with one, rows side by side wait for memory all the same (0.58 and 0.37 ns per logit)
 
 cdef struct Ahead:              # where a later tile of an operand is in memory: LANES numbers for each class, `step` bytes apart
-    const char* first
+    const char* first           # NULL: nowhere that is foreseen
     Py_ssize_t step
 
 
-cdef inline Ahead ahead_of(const Operand* operand, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
-                           real kind) noexcept nogil:
-    """Of rows side by side, and of rows end to end, cut into as many pieces as there are classes; nothing else is fetched
-    ahead."""
+cdef inline Ahead ahead_of(const Operand* operand, ValueType type, Py_ssize_t n_classes, const Py_ssize_t* offsets,
+                           Py_ssize_t count, Py_ssize_t start, real kind) noexcept nogil:
+    """Of rows side by side, and of rows end to end, which are cut into as many pieces as there are classes."""
     cdef Ahead ahead
-    cdef Py_ssize_t row_bytes = offsets[1] - offsets[0]
-    ahead.first = operand.data + offsets[0]
+    ahead.first = NULL
     ahead.step = 0
-    if count < LANES or offsets[LANES - 1] - offsets[0] != (LANES - 1) * row_bytes:
+    if count < LANES or item_bytes(type) != <Py_ssize_t>sizeof(real):
         return ahead
-    if row_bytes == <Py_ssize_t>sizeof(real):
+    if adjacent(offsets, count, sizeof(real)):
         ahead.step = operand.step
-        ahead.first += start * operand.step + TILES_AHEAD * LANES * row_bytes
-    elif operand.step == <Py_ssize_t>sizeof(real):
+        ahead.first = operand.data + offsets[0] + start * operand.step + TILES_AHEAD * LANES * <Py_ssize_t>sizeof(real)
+    elif operand.step == <Py_ssize_t>sizeof(real) and adjacent(offsets, count, n_classes * operand.step):
         ahead.step = LANES * <Py_ssize_t>sizeof(real)
-        ahead.first += (start + TILES_AHEAD * row_bytes // <Py_ssize_t>sizeof(real)) * ahead.step
+        ahead.first = operand.data + offsets[0] + (start + TILES_AHEAD * n_classes) * ahead.step
     return ahead
 
 
 cdef inline void fetch_ahead(Ahead ahead, Py_ssize_t cls, real kind) noexcept nogil:
     """A CPU does not foresee what is in as many places as there are classes, and computes nothing while it waits for a tile."""
     cdef Py_ssize_t line
+    if ahead.first == NULL:
+        return
     for line in range(LANES * <Py_ssize_t>sizeof(real) // 64):
         XF_PREFETCH(ahead.first + cls * ahead.step + 64 * line)
 
@@ -149,14 +149,12 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
         for cls in range(n):
             read_values(source + offsets[0] + cls * operand.step, item_bytes(type), type, LANES, tile + cls * LANES)
         return
-    if n < 4 and plain_classes(operand, type, <real>0) and adjacent(offsets, count, n * operand.step):
+    if 1 < n < 4 and plain_classes(operand, type, <real>0) and adjacent(offsets, count, n * operand.step):
         x = <const real*>(source + offsets[0])
         if n == 2:
             dense_to_tile(x, 2, tile)
-        elif n == 3:
-            dense_to_tile(x, 3, tile)
         else:
-            dense_to_tile(x, 1, tile)
+            dense_to_tile(x, 3, tile)
         return
     if real is float:
         if n >= 4:
@@ -214,14 +212,12 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
         for cls in range(n):
             write_values(tile + cls * LANES, LANES, target + offsets[0] + cls * operand.step, item_bytes(type), type)
         return
-    if n < 4 and direct and adjacent(offsets, count, n * operand.step):
+    if 1 < n < 4 and direct and adjacent(offsets, count, n * operand.step):
         y = <real*>(target + offsets[0])
         if n == 2:
             tile_to_dense(tile, 2, y)
-        elif n == 3:
-            tile_to_dense(tile, 3, y)
         else:
-            tile_to_dense(tile, 1, y)
+            tile_to_dense(tile, 3, y)
         return
     if real is float:
         if n >= 4:

@@ -170,8 +170,9 @@ cdef void settle_rows(const Problem* problem, TileRows* rows, const double* fold
         for row in range(LANES):
             d_error[row] = gap_error_of(problem, rows.x_target[row], folds[REFERENCE * LANES + row])
         settle_marked(problem, folds, &terms, settled, False)
-        for row in range(LANES):
-            settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
+        if problem.out.data != NULL:
+            for row in range(LANES):
+                settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
     settled.n_special = 0
     for row in range(LANES):
         settled.rest[row] = 0.0
@@ -197,7 +198,7 @@ cdef inline void settle_tile(const Problem* problem, TileRows* rows, double* sta
     settle_rows(problem, rows, folds, settled)
 
 
-cdef inline void scale_tile(const Problem* problem, const TileRows* rows, const Settled* settled, const double* share,
+cdef inline void scale_tile(const TileRows* rows, const Settled* settled, const double* share,
                             const real* mass, real* tile, Py_ssize_t n, Ahead ahead, bint massed) noexcept nogil:
     """Exponentials → gradients, in place, without the targets and the bad rows."""
     cdef real first[LANES]
@@ -260,7 +261,6 @@ cdef inline void mend_rows(const TileRows* rows, const Settled* settled, Py_ssiz
 
 cdef inline void tile_values(const Problem* problem, const TileRows* rows, const Settled* settled, double* row_values,
                              real kind) noexcept nogil:
-    cdef RowState one
     cdef Py_ssize_t row
     for row in range(rows.count):
         row_values[row] = settled.value[row]
@@ -272,9 +272,7 @@ cdef inline void tile_values(const Problem* problem, const TileRows* rows, const
         if rows.skip[row]:
             row_values[row] = 0.0
         elif settled.bad[row] != 0.0:
-            one.state = BAD
-            one.top = settled.top[row]
-            row_values[row] = row_value(problem, &one, problem.logits.data + rows.logits[row], kind)
+            row_values[row] = bad_value(problem, settled.top[row], problem.logits.data + rows.logits[row], kind)
 
 
 cdef inline void shape_targets(const Problem* problem, TileRows* rows, real kind) noexcept nogil:
@@ -305,7 +303,7 @@ cdef void remake_tile(const Problem* problem, const TileRows* rows, const double
         multiply(tile, slopes, n * LANES)
 
 
-cdef void add_rests(const Problem* problem, const TileRows* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
+cdef void add_rests(const TileRows* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
                     const double* share, Settled* settled, real* work) noexcept nogil:
     """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
     cdef double sums[LANES]
@@ -371,6 +369,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef bint again = problem.again and makes_exponentials(problem) and (n_chunks > 1 or (massed and problem.cap != 0.0))
     cdef bint keep = makes_exponentials(problem) and not again
     cdef Settled settled
+    cdef Ahead ahead
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
     place_tile(problem, first, count, rows)
@@ -382,8 +381,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             load_tile_mass(problem, rows, start, n, marked, True, mass, work)
         if marked:
             take_targets(rows, tile, start, n)
-        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES,
-                   ahead_of(&problem.logits, rows.logits, count, start, <real>0), marked, massed, keep)
+        ahead = ahead_of(&problem.logits, problem.type, problem.n_classes, rows.logits, count, start, <real>0)
+        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES, ahead, marked, massed, keep)
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, rows, <real>0)
@@ -399,7 +398,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 remake_tile(problem, rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(problem, rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
+            add_rests(rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
         for row in range(LANES):
             settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
@@ -419,8 +418,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
-            scale_tile(problem, rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n,
-                       ahead_of(&problem.out, rows.out, count, start, <real>0), massed)
+            ahead = ahead_of(&problem.out, problem.type, problem.n_classes, rows.out, count, start, <real>0)
+            scale_tile(rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, ahead, massed)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
