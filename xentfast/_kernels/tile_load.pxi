@@ -68,13 +68,12 @@ cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
 
 cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
     """A full tile of rows side by side in memory."""
-    cdef Py_ssize_t row
+    cdef Py_ssize_t row, uneven = 0
     if count < LANES or offsets[LANES - 1] - offsets[0] != (LANES - 1) * item:
         return False
-    for row in range(1, LANES):
-        if offsets[row] - offsets[row - 1] != item:
-            return False
-    return True
+    for row in range(1, LANES):                     # to its end, which lanes do sooner than an early return
+        uneven |= (offsets[row] - offsets[row - 1]) ^ item
+    return uneven == 0
 
 
 cdef enum:
@@ -87,16 +86,19 @@ cdef struct Ahead:              # where a later tile of an operand is in memory:
 
 cdef inline Ahead ahead_of(const Operand* operand, ValueType type, Py_ssize_t n_classes, const Py_ssize_t* offsets,
                            Py_ssize_t count, Py_ssize_t start, real kind) noexcept nogil:
-    """Of rows side by side, and of rows end to end, which are cut into as many pieces as there are classes."""
+    """Of rows side by side, and of rows end to end, which are cut into as many pieces as there are classes. The last row tells,
+    without a look at each: what is fetched in vain does no harm."""
     cdef Ahead ahead
+    cdef Py_ssize_t reach
     ahead.first = NULL
     ahead.step = 0
     if count < LANES or item_bytes(type) != <Py_ssize_t>sizeof(real):
         return ahead
-    if adjacent(offsets, count, sizeof(real)):
+    reach = offsets[LANES - 1] - offsets[0]
+    if reach == (LANES - 1) * <Py_ssize_t>sizeof(real):
         ahead.step = operand.step
         ahead.first = operand.data + offsets[0] + start * operand.step + TILES_AHEAD * LANES * <Py_ssize_t>sizeof(real)
-    elif operand.step == <Py_ssize_t>sizeof(real) and adjacent(offsets, count, n_classes * operand.step):
+    elif operand.step == <Py_ssize_t>sizeof(real) and reach == (LANES - 1) * n_classes * operand.step:
         ahead.step = LANES * <Py_ssize_t>sizeof(real)
         ahead.first = operand.data + offsets[0] + (start + TILES_AHEAD * n_classes) * ahead.step
     return ahead
