@@ -42,12 +42,30 @@ def test_numpydoc(name):
             assert re.search(rf"^[\w, ]*\b{parameter}\b[\w, ]*( :|$)", described, re.M), parameter
 
 
+def readme_blocks():
+    """(what a block needs beside the `test` extra, its code): <!-- needs torch --> may stand above a block."""
+    text = (ROOT / "README.md").read_text()
+    return [(set(needs.split()), code) for needs, code in
+            re.findall(r"(?:<!-- needs ([\w ]+) -->\n+)?```python\n(.*?)```", text, re.S)]
+
+
 def test_readme_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    blocks = [code for needs, code in readme_blocks() if not needs]
     assert blocks
     names = {}
     for block in blocks:                    # one after the other, as a reader would
+        exec(compile(block, "README.md", "exec"), names)
+
+
+@pytest.mark.parametrize("needs", sorted({" ".join(sorted(needs)) for needs, _ in readme_blocks() if needs}))
+def test_readme_blocks_of_extras_run(needs, tmp_path, monkeypatch):
+    """Those with the same needs, one after the other; the `peers` extra brings what they need."""
+    for module in needs.split():
+        pytest.importorskip(module)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in [code for wanted, code in readme_blocks() if wanted == set(needs.split())]:
         exec(compile(block, "README.md", "exec"), names)
 
 
