@@ -1,7 +1,9 @@
 """What the package's other modules with loops share."""
+from libc.stdint cimport int64_t
+
 cimport numpy as cnp
 
-from xentfast._kernels.table cimport KernelTable
+from xentfast._kernels.table cimport KernelTable, Problem, RangeKernel, ValueType
 
 
 cdef class Kernels:
@@ -24,3 +26,22 @@ cdef class CrossEntropyArguments:
     cdef public double weight_sum       # Σ of the rows' weights
     cdef public object reduction
     cdef public int n_threads
+
+
+# ---- what _capi calls: everything below the arrays
+
+cdef struct RowsLook:               # at targets and weights, before any work
+    Py_ssize_t bad_class            # the first row whose class is neither in range nor ignored, or −1
+    Py_ssize_t bad_weight           # the first row whose weight is not finite, or −1
+    double weight_sum               # Σ of the row weights
+
+cdef bint look_at_rows(const KernelTable* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
+                       const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
+                       RowsLook* look) noexcept nogil
+cdef void without_ignored(const int64_t* classes, Py_ssize_t n_rows, int64_t ignored, int64_t* result) noexcept nogil
+cdef void clear_problem(Problem* problem) noexcept nogil
+cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil
+cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+                          ValueType type, double* total) noexcept nogil
+cdef double inverse_of(double divisor) noexcept nogil
+cdef double quotient(double dividend, double divisor, const KernelTable* exponential, bint as_double) noexcept nogil

@@ -193,48 +193,46 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
                            scratch + part * scratch_bytes)
 
 
-cdef double run_split(const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
-                      Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
-                      ValueType type) except? -1.0:
-    """run_ranges where each row is cut: there are few."""
+cdef bint compute_split(const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
+                        Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
+                        ValueType type, double* total) noexcept nogil:
+    """compute_ranges where each row is cut: there are few."""
     cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8
     cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
     cdef char* scratch
     cdef double* stats
     cdef Values values
-    cdef double total
     if memory == NULL:
-        raise MemoryError("no memory for the threads' scratch")
+        return False
     scratch = aligned(memory)
     stats = <double*>(scratch + scratch_bytes * n_threads)
     values.held = <double*>(<char*>stats + stats_bytes)
     values.stored = row_values
     values.type = type
-    with nogil:
-        run_split_rows(own, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
-        total = gather_values(&values, n_rows)
-        free(memory)
-    return total
+    run_split_rows(own, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
+    total[0] = gather_values(&values, n_rows)
+    free(memory)
+    return True
 
 
-cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, int n_threads, row_values) except? -1.0:
-    """Every row of the problem. The row values go to `row_values` in its own type, or are added up and returned."""
-    cdef const KernelTable* table = kernels.table
+cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+                          ValueType type, double* total) noexcept nogil:
+    """Every row of the problem. The row values go to `values` in their type, or are added up into `total`. False where there is
+    no memory: nothing has been done then."""
     cdef const RowKernels* own = &table.of_double if problem.type == FLOAT64 else &table.of_float
     cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
     cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
-    cdef void* values = data_or_null(row_values)
-    cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
     cdef int axis
     for axis in range(problem.n_axes):
         n_rows *= problem.shape[axis]
+    problem.again = problem.out.data != NULL and (narrow(problem) or sloped_masses(problem))
     merge_problem(problem)
     n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
         problem.stream = False
         n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
         scratch_bytes = padded(table.scratch_bytes(problem, itemsize))
-        return run_split(own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type)
+        return compute_split(own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
     if kernel == NULL:
         kernel = own.rows
         if prefers_tiles(problem, itemsize, table.lanes):
@@ -246,12 +244,30 @@ cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, i
             problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
             problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
             problem.again = problem.again and not problem.aside
-    return run_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem, itemsize), values, type)
+    return compute_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem, itemsize), values, type, total)
+
+
+cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, int n_threads, row_values) except? -1.0:
+    """compute_problem for arrays; the sum is returned."""
+    cdef void* values = data_or_null(row_values)
+    cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
+    cdef double total
+    cdef bint done
+    with nogil:
+        done = compute_problem(kernels.table, problem, kernel, n_threads, values, type, &total)
+    if not done:
+        raise MemoryError("no memory for the threads' scratch")
+    return total
+
+
+cdef void clear_problem(Problem* problem) noexcept nogil:
+    memset(problem, 0, sizeof(Problem))
+    problem.scale = problem.unit = problem.gradient_scale = 1.0
 
 
 cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
     cdef int i, n = 0
-    memset(problem, 0, sizeof(Problem))
+    clear_problem(problem)
     problem.n_axes = cnp.PyArray_NDIM(logits) - 1
     for i in range(problem.n_axes + 1):
         if i != axis:
@@ -259,7 +275,6 @@ cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
             n += 1
     problem.n_classes = cnp.PyArray_DIM(logits, axis)
     problem.type = <ValueType>value_type(logits)
-    problem.scale = problem.unit = problem.gradient_scale = 1.0
     set_operand(&problem.logits, logits, axis)
 
 
@@ -276,15 +291,19 @@ cdef void set_rows(Problem* problem, CrossEntropyArguments call) except *:
         problem.soft_type = <ValueType>value_type(call.soft)
 
 
-cdef void set_options(Problem* problem, int axis, options) except *:
-    cdef double logit_scale, softcap, z_loss
-    logit_scale, softcap, z_loss, where = options
+cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil:
+    """`softcap` is 0 where there is none. After the gradient's scale."""
     problem.z_loss = z_loss
     problem.negate = logit_scale < 0.0
     problem.scale = abs(logit_scale) if logit_scale != 0.0 else 5e-324      # all logits equal, −inf excluded all the same
     problem.cap = softcap
     problem.unit = problem.scale if softcap == 0.0 else 1.0
     problem.gradient_scale *= logit_scale
+
+
+cdef void set_options(Problem* problem, int axis, options) except *:
+    logit_scale, softcap, z_loss, where = options
+    set_shape(problem, logit_scale, softcap, z_loss)
     if where is not None:
         set_operand(&problem.where, where, axis)
 
@@ -304,7 +323,6 @@ def cross_entropy(Kernels kernels, CrossEntropyArguments call, double divisor, o
         set_options(&problem, call.axis, call.options)
     if out is not None:
         set_operand(&problem.out, out, call.axis)
-        problem.again = narrow(&problem) or sloped_masses(&problem)
     if hess is not None:
         set_operand(&problem.hess, hess, call.axis)
     value = run_problem(kernels, &problem, NULL, call.n_threads, row_values)
@@ -328,7 +346,6 @@ def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values,
     problem.stream = stream and result == SOFTMAX
     if out is not None:
         set_operand(&problem.out, out, axis)
-        problem.again = narrow(&problem)
     run_problem(kernels, &problem, NULL, n_threads, row_values)
 
 
@@ -384,47 +401,68 @@ cdef void scan_span(const KernelTable* table, const int64_t* classes, const doub
     scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
 
 
+cdef bint look_at_rows(const KernelTable* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
+                       const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
+                       RowsLook* look) noexcept nogil:
+    """False where there is no memory."""
+    cdef Py_ssize_t n_spans = (n_rows + SCAN - 1) // SCAN, span
+    cdef Scan single
+    cdef Scan* scans = &single
+    cdef Total total
+    cdef xf_mode saved
+    if n_spans > 1:
+        scans = <Scan*>malloc(n_spans * sizeof(Scan))
+        if scans == NULL:
+            return False
+    look.bad_class = look.bad_weight = -1
+    total.sum = total.error = 0.0
+    if n_threads == 1 or n_spans < 2:
+        for span in range(n_spans):
+            scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
+                      ignored, scans + span)
+    else:
+        for span in prange(n_spans, num_threads=n_threads, schedule="static"):
+            scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
+                      ignored, scans + span)
+    saved = xf_enter_ieee()
+    for span in range(n_spans):
+        if look.bad_class < 0:
+            look.bad_class = scans[span].bad_class
+        if look.bad_weight < 0:
+            look.bad_weight = scans[span].bad_weight
+        add_values(&total, &scans[span].weight.sum, 1)
+        total.error += scans[span].weight.error
+    xf_leave_ieee(saved)
+    look.weight_sum = total_of(&total)
+    if n_spans > 1:
+        free(scans)
+    return True
+
+
 def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_t n_classes,
                  int64_t ignored, int n_threads):
     """(first row with a bad class or −1, first row with a bad weight or −1, Σ of the row weights)"""
     cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
     cdef const double* sample_data = <const double*>data_or_null(sample_weight)
     cdef const double* weight_data = <const double*>data_or_null(class_weight)
-    cdef Py_ssize_t n_spans = (n_rows + SCAN - 1) // SCAN, span
-    cdef Scan* scans = <Scan*>malloc(max(n_spans, 1) * sizeof(Scan))
-    cdef Scan whole
-    cdef Total total
-    cdef xf_mode saved
-    if scans == NULL:
-        raise MemoryError("no memory to scan the targets")
-    whole.bad_class = whole.bad_weight = -1
-    total.sum = total.error = 0.0
+    cdef RowsLook look
+    cdef bint done
     with nogil:
-        if n_threads == 1 or n_spans < 2:
-            for span in range(n_spans):
-                scan_span(kernels.table, class_data, sample_data, weight_data, span * SCAN,
-                          min((span + 1) * SCAN, n_rows), n_classes, ignored, scans + span)
-        else:
-            for span in prange(n_spans, num_threads=n_threads, schedule="static"):
-                scan_span(kernels.table, class_data, sample_data, weight_data, span * SCAN,
-                          min((span + 1) * SCAN, n_rows), n_classes, ignored, scans + span)
-        saved = xf_enter_ieee()
-        for span in range(n_spans):
-            if whole.bad_class < 0:
-                whole.bad_class = scans[span].bad_class
-            if whole.bad_weight < 0:
-                whole.bad_weight = scans[span].bad_weight
-            add_values(&total, &scans[span].weight.sum, 1)
-            total.error += scans[span].weight.error
-        xf_leave_ieee(saved)
-        free(scans)
-    return whole.bad_class, whole.bad_weight, total_of(&total)
+        done = look_at_rows(kernels.table, n_rows, class_data, sample_data, weight_data, n_classes, ignored, n_threads, &look)
+    if not done:
+        raise MemoryError("no memory to scan the targets")
+    return look.bad_class, look.bad_weight, look.weight_sum
+
+
+cdef void without_ignored(const int64_t* classes, Py_ssize_t n_rows, int64_t ignored, int64_t* result) noexcept nogil:
+    """Classes, −1 where they are ignored. `result` may be `classes`."""
+    cdef Py_ssize_t row
+    for row in range(n_rows):
+        result[row] = -1 if classes[row] == ignored else classes[row]
 
 
 def skip_ignored(cnp.ndarray classes, int64_t ignored):
     """Put −1, which the kernels skip, where `classes` (contiguous) is `ignored`."""
     cdef int64_t* data = <int64_t*>cnp.PyArray_DATA(classes)
-    cdef Py_ssize_t row, n_rows = cnp.PyArray_SIZE(classes)
     with nogil:
-        for row in range(n_rows):
-            data[row] = -1 if data[row] == ignored else data[row]
+        without_ignored(data, cnp.PyArray_SIZE(classes), ignored, data)

@@ -20,14 +20,20 @@ from libc.string cimport memcpy
 
 from xentfast._core cimport Kernels
 from xentfast._kernels.table cimport (
-    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GROUP, MAX_AXES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel)
+    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GROUP, MAX_AXES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, KernelTable)
 
 cdef extern from "_kernels/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
+    double xf_here(double value) noexcept nogil
     void xf_stream_lines(void* target, const void* source) noexcept nogil
     void xf_stream_done() noexcept nogil
+
+cdef extern from "<math.h>" nogil:
+    double INFINITY
+    double nextafter(double x, double y)
+    float nextafterf(float x, float y)
 
 cdef enum:
     PIECE = 16384           # elements of an item: some 10 µs
@@ -38,24 +44,41 @@ cdef enum:
 FOR_UNIFORM, FOR_NORMAL, FOR_TRUNCATED = UNIFORM, NORMAL, TRUNCATED
 AS_FLOAT16, AS_BFLOAT16, AS_FLOAT32, AS_FLOAT64 = FLOAT16, BFLOAT16, FLOAT32, FLOAT64
 
-# One array, or a part of one.
-cdef struct Job:
-    Fill fill
-    char* data
-    Py_ssize_t itemsize
-    uint64_t first                      # place of its first element in the global array
-    int n_axes
-    Py_ssize_t shape[MAX_AXES]
-    Py_ssize_t places[MAX_AXES]         # strides in the global array, in elements …
-    Py_ssize_t strides[MAX_AXES]        # … and in the output, in bytes
-    int n_outer                         # axes that count spans; the others lie inside
-    Py_ssize_t span                     # elements of a span in the global array
-    Py_ssize_t pieces                   # of a span
-    Py_ssize_t cells                    # pieces of all spans
-    Py_ssize_t cells_per_item
-    Py_ssize_t first_item
-    bint stream
-    bint tiled                          # the innermost of the outer axes goes along the output's memory
+
+# ---- constants of a distribution
+
+
+cpdef double at_least(double bound, bint as_double) noexcept nogil:
+    """The bound as a float (or double), or the next one above where rounding goes below it."""
+    cdef float number = <float>bound
+    if as_double:
+        return bound
+    return number if number >= bound else nextafterf(number, INFINITY)
+
+
+cdef void set_uniform(Fill* fill, double low, double high) noexcept nogil:
+    """[low, high), low ≤ high, of float or double as `fill.type` says: no value below `low`, none at `high` or above it."""
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef bint as_double = fill.type == FLOAT64
+    cdef double last
+    low, high = xf_here(low), xf_here(high)
+    last = -at_least(-high, as_double)
+    if last == high:
+        last = nextafter(high, -INFINITY) if as_double else nextafterf(<float>high, -INFINITY)
+    fill.distribution = UNIFORM
+    fill.shift = low if as_double else <float>low
+    fill.scale = high - low if as_double else <float>(high - low)
+    fill.least = fill.shift if low == high else at_least(low, as_double)
+    fill.largest = max(fill.least, last)
+    xf_leave_ieee(saved)
+
+
+def uniform_constants(double low, double high, bint as_double):
+    """(shift, scale, least, largest) of a uniform fill in float64 or else in float32."""
+    cdef Fill fill
+    fill.type = FLOAT64 if as_double else FLOAT32
+    set_uniform(&fill, low, high)
+    return fill.shift, fill.scale, fill.least, fill.largest
 
 
 # ---- layout
@@ -304,14 +327,29 @@ cdef void set_job(Job* job, fields) except *:
         job.strides[axis] = view.strides[axis]
         job.places[axis] = places[axis]
     PyBuffer_Release(&view)                         # the caller's list holds the array
-    merge_axes(job)
-    plan_spans(job)
+
+
+cdef void run_jobs(const KernelTable* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
+    """Jobs whose fields are set up to `strides`, and `stream`."""
+    cdef FillKernel kernel = table.random_chunk
+    cdef Py_ssize_t n_items = 0, item, i
+    for i in range(n_jobs):
+        merge_axes(jobs + i)
+        plan_spans(jobs + i)
+        jobs[i].first_item = n_items
+        n_items += (jobs[i].cells + jobs[i].cells_per_item - 1) // jobs[i].cells_per_item
+    n_threads = <int>min(<Py_ssize_t>n_threads, n_items)
+    if n_threads == 1:
+        for item in range(n_items):
+            run_item(kernel, jobs, n_jobs, item)
+    else:
+        for item in prange(n_items, num_threads=n_threads, schedule="dynamic"):
+            run_item(kernel, jobs, n_jobs, item)
 
 
 def run(Kernels kernels, requests, int n_threads):
     """Fill the outputs of `requests`, each the fields of a Request (random.py), in one parallel region."""
-    cdef FillKernel kernel = kernels.table.random_chunk
-    cdef Py_ssize_t n_jobs = len(requests), n_items = 0, item, i
+    cdef Py_ssize_t n_jobs = len(requests), i
     cdef Job* jobs
     if n_jobs == 0:
         return
@@ -321,15 +359,7 @@ def run(Kernels kernels, requests, int n_threads):
     try:
         for i in range(n_jobs):
             set_job(jobs + i, requests[i])
-            jobs[i].first_item = n_items
-            n_items += (jobs[i].cells + jobs[i].cells_per_item - 1) // jobs[i].cells_per_item
-        n_threads = <int>min(<Py_ssize_t>n_threads, n_items)
         with nogil:
-            if n_threads == 1:
-                for item in range(n_items):
-                    run_item(kernel, jobs, n_jobs, item)
-            else:
-                for item in prange(n_items, num_threads=n_threads, schedule="dynamic"):
-                    run_item(kernel, jobs, n_jobs, item)
+            run_jobs(kernels.table, jobs, n_jobs, n_threads)
     finally:
         free(jobs)

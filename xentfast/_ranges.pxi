@@ -113,18 +113,23 @@ cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssiz
             (<uint16_t*>target)[first + i] = to_float16(value)
 
 
-cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
-    """dividend/divisor, or e^ of it by a level's kernel, as a NumPy scalar; exactly 0 below its type's smallest normal number."""
+cdef double quotient(double dividend, double divisor, const KernelTable* exponential, bint as_double) noexcept nogil:
+    """dividend/divisor, or e^ of it by a level's kernel; exactly 0 below the smallest normal number of the result's type."""
     cdef xf_mode saved = xf_enter_ieee()
     cdef double value = xf_here(dividend) / divisor, power
-    cdef float single
     if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
         power = -abs(value)
         exponential.exp_double(&power, &power, 1)
         value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
     value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
     xf_leave_ieee(saved)
-    value = NAN if value != value else value
+    return NAN if value != value else value
+
+
+cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
+    """`quotient` as a NumPy scalar."""
+    cdef double value = quotient(dividend, divisor, exponential, as_double)
+    cdef float single
     if as_double:
         return PyArray_Scalar(&value, cnp.PyArray_DescrFromType(cnp.NPY_FLOAT64), None)
     single = <float>value
@@ -191,10 +196,10 @@ cdef double gather_values(const Values* values, Py_ssize_t n_rows) noexcept nogi
     return total_of(&total)
 
 
-cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
-                       Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
+cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
+                         Py_ssize_t scratch_bytes, void* row_values, ValueType type, double* total) noexcept nogil:
     """Rows [0, n_rows), cut evenly into one part a thread, in multiples of `unit` rows. The row values go to `row_values`, or
-    are added up and returned.
+    are added up into `total`. False where there is no memory: nothing has been done then.
 
     One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole blocks
     and adds their values up while its cache has them.
@@ -207,27 +212,37 @@ cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_row
     cdef Values values
     cdef char* memory
     cdef char* scratch
-    cdef double total
     cdef Py_ssize_t own_bytes
     scratch_bytes = padded(scratch_bytes)               # a thread's own values stand behind it
     own_bytes = scratch_bytes + (SPAN * 8 if many else 0)
     memory = <char*>malloc(ALIGNMENT + own_bytes * parts + shared)
     if memory == NULL:
-        raise MemoryError("no memory for the threads' scratch")
+        return False
     scratch = aligned(memory)
     values.sums = <double*>(scratch + own_bytes * parts)
     values.held = NULL if many else values.sums
     values.stored = row_values
     values.type = type
+    if parts == 1:
+        run_part(kernel, problem, 0, n_rows, scratch, <double*>(scratch + scratch_bytes), &values)
+    else:
+        for part in prange(parts, num_threads=parts, schedule="static"):
+            run_part(kernel, problem, units * part // parts * step, min(units * (part + 1) // parts * step, n_rows),
+                     scratch + part * own_bytes, <double*>(scratch + part * own_bytes + scratch_bytes), &values)
+    total[0] = gather_values(&values, n_rows)
+    free(memory)
+    return True
+
+
+cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
+                       Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
+    """compute_ranges for callers with the GIL; the sum is returned."""
+    cdef double total
+    cdef bint done
     with nogil:
-        if parts == 1:
-            run_part(kernel, problem, 0, n_rows, scratch, <double*>(scratch + scratch_bytes), &values)
-        else:
-            for part in prange(parts, num_threads=parts, schedule="static"):
-                run_part(kernel, problem, units * part // parts * step, min(units * (part + 1) // parts * step, n_rows),
-                         scratch + part * own_bytes, <double*>(scratch + part * own_bytes + scratch_bytes), &values)
-        total = gather_values(&values, n_rows)
-        free(memory)
+        done = compute_ranges(kernel, problem, n_rows, unit, n_threads, scratch_bytes, row_values, type, &total)
+    if not done:
+        raise MemoryError("no memory for the threads' scratch")
     return total
 
 

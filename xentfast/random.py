@@ -82,9 +82,7 @@ class Variates(NamedTuple):
 
 def uniform_variates(low, high, dtype):
     """[low, high) in float32 or float64, of which `dtype` is one: no value below `low`, none at `high` or above it."""
-    least = float(dtype.type(low)) if low == high else _rounded(low, dtype, np.greater_equal, math.inf)
-    largest = max(least, _rounded(high, dtype, np.less, -math.inf))
-    return Variates(_fills.FOR_UNIFORM, float(dtype.type(low)), float(dtype.type(high - low)), least, largest)
+    return Variates(_fills.FOR_UNIFORM, *_fills.uniform_constants(low, high, dtype == np.float64))
 
 
 def normal_variates(mean, std):
@@ -101,17 +99,9 @@ def truncated_variates(mean, std, lower, upper, dtype):
         raise ValueError(f"lower is {lower} and upper is {upper}: the last value's tail would be {smallest:.1e}, less than "
                          f"{dtype} holds; expected bounds within about {far} standard deviations from the mean, and within "
                          f"{open_far} where the other side is open")
-    return Variates(_fills.FOR_TRUNCATED, mean, std, _rounded(lower, dtype, np.greater_equal, math.inf),
-                    _rounded(upper, dtype, np.less_equal, -math.inf), truncation)
-
-
-def _rounded(bound, dtype, holds, towards):
-    """The nearest number of `dtype` for which `holds(number, bound)`."""
-    with np.errstate(over="ignore"):
-        number = dtype.type(bound)
-    if not holds(float(number), bound):
-        number = np.nextafter(number, dtype.type(towards))
-    return float(number)
+    as_double = dtype == np.float64
+    return Variates(_fills.FOR_TRUNCATED, mean, std, _fills.at_least(lower, as_double), -_fills.at_least(-upper, as_double),
+                    truncation)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,26 @@
+"""What _capi calls of the fills: everything below the arrays."""
+from libc.stdint cimport uint64_t
+
+from xentfast._kernels.table cimport MAX_AXES, Fill, KernelTable
+
+# One array, or a part of one.
+cdef struct Job:
+    Fill fill
+    char* data
+    Py_ssize_t itemsize
+    uint64_t first                      # place of its first element in the global array
+    int n_axes
+    Py_ssize_t shape[MAX_AXES]
+    Py_ssize_t places[MAX_AXES]         # strides in the global array, in elements …
+    Py_ssize_t strides[MAX_AXES]        # … and in the output, in bytes
+    int n_outer                         # axes that count spans; the others lie inside
+    Py_ssize_t span                     # elements of a span in the global array
+    Py_ssize_t pieces                   # of a span
+    Py_ssize_t cells                    # pieces of all spans
+    Py_ssize_t cells_per_item
+    Py_ssize_t first_item
+    bint stream
+    bint tiled                          # the innermost of the outer axes goes along the output's memory
+
+cdef void set_uniform(Fill* fill, double low, double high) noexcept nogil
+cdef void run_jobs(const KernelTable* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil
