@@ -29,7 +29,7 @@ if X86_64:
     LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
 
 # Beside the kernels, which are compiled once for each level.
-MODULES = ["_core", "_checks", "_elements", "_fills", "_information", "_philox"]
+MODULES = ["_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"]
 
 STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],

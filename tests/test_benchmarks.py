@@ -37,8 +37,8 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, elements, information, weights, suite = map(load, ("losses", "elements", "information", "weights", "suite"))
-FUNCTIONS = losses.FUNCTIONS | elements.FUNCTIONS | information.FUNCTIONS | weights.FUNCTIONS
+losses, weights, suite = map(load, ("losses", "weights", "suite"))
+FUNCTIONS = {function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()}
 EXEMPT = losses.EXEMPT | weights.ALIASES
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]

@@ -12,6 +12,11 @@ from xentfast.losses import (
     softmax_cross_entropy_grad_hess,
     softmax_cross_entropy_value_and_grad,
 )
+from xentfast.partials import (
+    softmax_cross_entropy_combine,
+    softmax_cross_entropy_combine_grad,
+    softmax_cross_entropy_partial,
+)
 from xentfast.sigmoid import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_grad,
@@ -39,8 +44,11 @@ __all__ = [
     "sigmoid_cross_entropy_value_and_grad",
     "softmax",
     "softmax_cross_entropy",
+    "softmax_cross_entropy_combine",
+    "softmax_cross_entropy_combine_grad",
     "softmax_cross_entropy_grad",
     "softmax_cross_entropy_grad_hess",
+    "softmax_cross_entropy_partial",
     "softmax_cross_entropy_value_and_grad",
 ]
 

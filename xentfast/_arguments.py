@@ -291,6 +291,15 @@ class CrossEntropyCall(_checks.PlainCall):
         logits = self.logits = float_array(logits, "logits")
         axis = self.axis = class_axis(axis, logits, "logits")
         self.n_threads = thread_count(n_threads, logits.size)
+        self._set_loss(label_smoothing, reduction)
+        self.options = logit_options(logits, z_loss, logit_scale, softcap, where)
+        n_classes = logits.shape[axis]
+        rows = self.rows
+        self._set_weights(weight, sample_weight, rows, n_classes)
+        self._set_targets(targets, rows, n_classes, ignore_index)
+        self._set_smoothing_mass(n_classes, self.class_weight)
+
+    def _set_loss(self, label_smoothing, reduction):
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
         self.reduction = reduction
@@ -298,22 +307,22 @@ class CrossEntropyCall(_checks.PlainCall):
         self.smoothing = smoothing
         if not 0.0 <= smoothing <= 1.0:
             raise ValueError(f"label_smoothing is {smoothing}; expected a number from 0 to 1")
-        self.options = logit_options(logits, z_loss, logit_scale, softcap, where)
-        n_classes = logits.shape[axis]
-        rows = self.rows
+
+    def _set_weights(self, weight, sample_weight, rows, n_classes):
         if weight is not None:
             self.class_weight = weight_array(weight, (n_classes,), "weight", "a weight for each class")
             finite = np.isfinite(self.class_weight)
             check_finite(self.class_weight, -1 if finite.all() else int(np.argmin(finite)), "weight")
         if sample_weight is not None:
-            self.sample_weight = weight_array(sample_weight, rows, "sample_weight",
-                                              "the logits' shape without the class axis")
-        self._set_targets(targets, rows, n_classes, ignore_index)
-        if smoothing and self.classes is not None:
-            mass = smoothing / n_classes * (1.0 if self.class_weight is None else self.class_weight)
+            self.sample_weight = weight_array(sample_weight, rows, "sample_weight", self.meaning_of_rows)
+
+    def _set_smoothing_mass(self, n_classes, weights):
+        """ε/n_classes times the weight of each class of the logits (None: 1), with integer targets."""
+        if self.smoothing and self.classes is not None:
+            width = self.logits.shape[self.axis]
             lanes = _dispatch.kernels.lanes                 # kernels read whole blocks
-            self.smoothing_mass = np.zeros(-(-n_classes // lanes) * lanes, result_type(logits))
-            self.smoothing_mass[:n_classes] = mass
+            self.smoothing_mass = np.zeros(-(-width // lanes) * lanes, result_type(self.logits))
+            self.smoothing_mass[:width] = self.smoothing / n_classes * (1.0 if weights is None else weights)
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
         if _checks.is_plain_classes(targets):
@@ -339,8 +348,7 @@ class CrossEntropyCall(_checks.PlainCall):
     def _set_classes(self, targets, classes, rows, n_classes, ignore_index):
         """`classes` are the targets as contiguous int64."""
         if targets.shape != rows:
-            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, the shape of logits "
-                             f"{self.logits.shape} without axis {self.axis}")
+            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {self.meaning_of_rows}")
         ignored = integer(ignore_index, "ignore_index")
         if not -2**63 <= ignored < 2**63:                           # nor can a target be
             ignored = -2**63
@@ -376,6 +384,10 @@ class CrossEntropyCall(_checks.PlainCall):
     def rows(self):
         """The shape of the rows: that of the logits without the class axis."""
         return self.logits.shape[:self.axis] + self.logits.shape[self.axis + 1:]
+
+    @property
+    def meaning_of_rows(self):
+        return f"the shape of logits {self.logits.shape} without axis {self.axis}"
 
     @property
     def _inputs(self):

@@ -28,6 +28,14 @@ cdef class CrossEntropyArguments:
     cdef public int n_threads
 
 
+# ---- calls to problems, which _partials runs kernels of its own over
+
+cdef void merge_problem(Problem* problem) noexcept nogil
+cdef void set_rows(Problem* problem, CrossEntropyArguments call) except *
+cdef void set_targets(Problem* problem, CrossEntropyArguments call) except *
+cdef void set_options(Problem* problem, int axis, options) except *
+
+
 # ---- what _capi calls: everything below the arrays
 
 cdef struct RowsLook:               # at targets and weights, before any work

@@ -281,6 +281,10 @@ cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
 cdef void set_rows(Problem* problem, CrossEntropyArguments call) except *:
     """Logits, targets and weights."""
     set_problem(problem, call.logits, call.axis)
+    set_targets(problem, call)
+
+
+cdef void set_targets(Problem* problem, CrossEntropyArguments call) except *:
     problem.classes = <const int64_t*>data_or_null(call.classes)
     problem.sample_weight = <const double*>data_or_null(call.sample_weight)
     problem.class_weight = <const double*>data_or_null(call.class_weight)

@@ -6,7 +6,18 @@ from operator import attrgetter
 
 import xentfast
 
-from . import element_calls, elements, information, information_calls, loss_calls, losses, weight_calls, weights
+from . import (
+    element_calls,
+    elements,
+    information,
+    information_calls,
+    loss_calls,
+    losses,
+    partial_calls,
+    partials,
+    weight_calls,
+    weights,
+)
 
 try:
     import ml_dtypes  # NumPy's "bfloat16"
@@ -18,7 +29,7 @@ except ImportError:                 # the tests run the benchmarks without asv
     SkipNotImplemented = NotImplementedError
 
 TABLES = [(losses, loss_calls.make_call), (elements, element_calls.make_call), (information, information_calls.make_call),
-          (weights, weight_calls.make_call)]
+          (partials, partial_calls.make_call), (weights, weight_calls.make_call)]
 
 
 def benchmark_classes(measures, kind):

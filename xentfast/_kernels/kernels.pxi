@@ -10,8 +10,9 @@
 from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.table cimport (
     BFLOAT16, CROSS_ENTROPY, DIVERGENCE, ELEMENT_BLOCK, ENTROPY, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GRADIENT, GROUP,
-    INT16, INT32, INT64, INT8, LOGSUMEXP, LOG_SOFTMAX, MAX_AXES, NORMAL, SOFTMAX, UINT16, UINT32, UINT8, UNIFORM, Comparison,
-    Elements, Fill, KernelTable, LogLoss, Measure, Operand, Problem, Strided, ValueType)
+    INT16, INT32, INT64, INT8, LOGSUMEXP, LOG_SOFTMAX, MAX_AXES, NORMAL, SOFTMAX, TARGET_EXCLUDED,
+    TARGET_HERE, TARGET_SOFT, UINT16, UINT32, UINT8, UNIFORM, Comparison, Elements, Fill, KernelTable, LogLoss, Measure, Operand,
+    Problem, Record, Strided, ValueType)
 
 include "bits.pxi"
 include "lanes.pxi"
@@ -25,6 +26,7 @@ include "rows.pxi"
 include "tile_load.pxi"
 include "tiles.pxi"
 include "ranges.pxi"
+include "partials.pxi"
 include "normal.pxi"
 include "fills.pxi"
 include "information.pxi"
@@ -85,6 +87,30 @@ cdef void scale_double(const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                        char* scratch) noexcept nogil:
     row_scale(problem, row, first, last, stats, scratch, <double>0)
 
+cdef void slices_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    slice_chunks(<const Problem*>problem, first, last, scratch, row_values, <float>0)
+
+cdef void slices_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                        double* row_values) noexcept nogil:
+    slice_chunks(<const Problem*>problem, first, last, scratch, row_values, <double>0)
+
+cdef void combine_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                        double* row_values) noexcept nogil:
+    combine_rows(<const Problem*>problem, first, last, scratch, row_values, <float>0)
+
+cdef void combine_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                         double* row_values) noexcept nogil:
+    combine_rows(<const Problem*>problem, first, last, scratch, row_values, <double>0)
+
+cdef void combine_slices_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                               double* row_values) noexcept nogil:
+    combine_chunks(<const Problem*>problem, first, last, scratch, row_values, <float>0)
+
+cdef void combine_slices_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                                double* row_values) noexcept nogil:
+    combine_chunks(<const Problem*>problem, first, last, scratch, row_values, <double>0)
+
 cdef void count_classes(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                         int64_t* good) noexcept nogil:
     cdef int64_t n_kept = 0, n_good = 0
@@ -144,11 +170,17 @@ TABLE.of_float.tiles = tiles_float
 TABLE.of_float.sweep = sweep_float
 TABLE.of_float.settle = settle_float
 TABLE.of_float.scale = scale_float
+TABLE.of_float.slices = slices_float
+TABLE.of_float.combine = combine_float
+TABLE.of_float.combine_slices = combine_slices_float
 TABLE.of_double.rows = rows_double
 TABLE.of_double.tiles = tiles_double
 TABLE.of_double.sweep = sweep_double
 TABLE.of_double.settle = settle_double
 TABLE.of_double.scale = scale_double
+TABLE.of_double.slices = slices_double
+TABLE.of_double.combine = combine_double
+TABLE.of_double.combine_slices = combine_slices_double
 TABLE.of_probabilities.rows = compare_rows
 TABLE.of_probabilities.chunks = compare_chunks
 TABLE.of_probabilities.add_chunks = add_chunks
@@ -170,6 +202,7 @@ TABLE.elements_of_double.focal = focal_double
 TABLE.elements_of_double.scan = scan_double
 TABLE.element_scratch = N_BUFFERS * PADDED_BLOCK * sizeof(double)
 TABLE.scratch_bytes = scratch_bytes
+TABLE.slice_scratch_bytes = slice_scratch_bytes
 TABLE.exp_float = lanes_exp_float
 TABLE.exp_double = lanes_exp_double
 TABLE.log1p_double = lanes_log1p_double

@@ -139,7 +139,8 @@ cdef inline double spread_of(const Problem* problem, const char* open_row) noexc
     """What smoothing gives to each class that is not excluded: ε over their number."""
     if problem.smoothing == 0.0:
         return 0.0
-    return problem.smoothing / <double>(problem.n_classes if open_row == NULL else count_open(problem, open_row))
+    return problem.smoothing / <double>(problem.n_classes + problem.other_classes if open_row == NULL
+                                        else count_open(problem, open_row))
 
 
 cdef inline bint masses_are_targets(const Problem* problem) noexcept nogil:
@@ -185,13 +186,11 @@ cdef void load_mass(const Problem* problem, const char* soft_row, const char* op
         first += LANES
 
 
-cdef inline double target_mass_of(const Problem* problem, const char* open_row, Py_ssize_t cls, double spread) noexcept nogil:
+cdef inline double target_mass_of(const Problem* problem, bint closed, Py_ssize_t cls, double spread) noexcept nogil:
     """weight_t·((1 − ε) + spread), the mass that the target keeps; no spread where it is excluded"""
     cdef double mass = 1.0
-    if open_row != NULL and open_row[cls * problem.where.step] == 0:
-        spread = 0.0
     if problem.smoothing != 0.0:
-        mass = (1.0 - problem.smoothing) + spread
+        mass = (1.0 - problem.smoothing) + (0.0 if closed else spread)
     if problem.class_weight != NULL:
         mass *= problem.class_weight[cls]
     return mass

@@ -33,6 +33,7 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
     memset(folds, 0, sizeof(folds))
     blank_rows(problem, &rows)
     place_tile(problem, first, count, &rows)
+    weigh_targets(problem, &rows)
     for row in range(count):
         if rows.skip[row]:
             continue
@@ -127,6 +128,7 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
 cdef inline RowPlace place_one(const Problem* problem, Py_ssize_t row, TileRows* rows) noexcept nogil:
     blank_rows(problem, rows)
     place_tile(problem, row, 1, rows)
+    weigh_targets(problem, rows)
     return place_of_row(problem, rows, 0)
 
 

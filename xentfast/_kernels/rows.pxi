@@ -266,25 +266,34 @@ cdef void scale_any(const Problem* problem, const RowState* state, const RowPlac
         scale_row(problem, state, place, first, last, kept, stats, buffer, False)
 
 
-cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:
-    """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
+cdef double weight_of_chunk(const Problem* problem, const char* soft_row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    """Σ weight_c·t_c over classes [start, start + n)."""
     cdef double sums[LANES]
     cdef double targets[LANES]
-    cdef const char* source
-    cdef Py_ssize_t row, cls, count, lane, offset
+    cdef Py_ssize_t cls = start, count, lane
+    for lane in range(LANES):
+        sums[lane] = 0.0
+    while cls < start + n:
+        count = min(<Py_ssize_t>LANES, start + n - cls)
+        read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
+        for lane in range(count):
+            sums[lane] += problem.class_weight[cls + lane] * targets[lane]
+        cls += LANES
+    return fold_lanes(sums)
+
+
+cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:
+    """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
+    cdef Py_ssize_t row, offset, start, chunk = chunk_length(<double>0) if problem.type == FLOAT64 else chunk_length(<float>0)
+    cdef double weight
     for row in range(first, last):
         row_values[row - first] = 0.0
         if skipped(problem, row):
             continue
         row_offsets(problem, &problem.soft, row, 1, &offset)
-        source = problem.soft.data + offset
-        for lane in range(LANES):
-            sums[lane] = 0.0
-        cls = 0
-        while cls < problem.n_classes:
-            count = min(<Py_ssize_t>LANES, problem.n_classes - cls)
-            read_values(source + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
-            for lane in range(count):
-                sums[lane] += problem.class_weight[cls + lane] * targets[lane]
-            cls += LANES
-        row_values[row - first] = sample_weight_of(problem, row) * fold_lanes(sums)
+        weight = 0.0
+        start = 0
+        while start < problem.n_classes:
+            weight += weight_of_chunk(problem, problem.soft.data + offset, start, min(chunk, problem.n_classes - start))
+            start += chunk
+        row_values[row - first] = sample_weight_of(problem, row) * weight

@@ -213,7 +213,8 @@ cdef inline void settle_unmarked(const Problem* problem, const double* folds, co
     cdef const double* peaks = folds + PEAKS * LANES
     cdef const double* sums = folds + TAIL * LANES
     cdef const double* moment = folds + MOMENT * LANES
-    cdef double default_mass = 0.0 if problem.soft.data != NULL else 1.0        # softmax and its kin: e^{x − c}/Σ, lse − c
+    # Of softmax and its kin, which have no targets: e^{x − c}/Σ, lse − c. Those of partial results are in the sums.
+    cdef double default_mass = 0.0 if problem.soft.data != NULL or problem.records != NULL else 1.0
     cdef double unit = problem.unit
     cdef double z_loss = problem.z_loss
     cdef double gradient_scale = problem.gradient_scale

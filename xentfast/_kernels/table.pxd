@@ -33,6 +33,23 @@ cdef struct Operand:
     Py_ssize_t strides[MAX_AXES]
     Py_ssize_t step
 
+# What stands for a chunk in the partial results of a slice of classes: doubles, of which users see an array.
+cdef struct Record:
+    double reference                # its largest logit c, an integer target left out; with a softcap, the capped one
+    double peaks                    # how many equal it; 0 with integer targets
+    double sum                      # Σ e^{x − c} of the others; with integer targets, of all but the target
+    double mass                     # Σ m, without an integer target's
+    double moment                   # Σ m·(c − x)
+    double target                   # the target's logit; with soft targets and class weights, Σ weight·target
+    double state                    # 0: the target is elsewhere, or one of the following
+    double count                    # classes of the chunk
+    double digits                   # bits of the arithmetic's numbers: 24 or 53
+
+cdef enum:
+    TARGET_HERE = 1
+    TARGET_EXCLUDED = 2             # here, where `where` is False
+    TARGET_SOFT = 3
+
 # A whole call. Rows count in C order over `shape`; a kernel is given a range of them.
 cdef struct Problem:
     Result result
@@ -60,6 +77,13 @@ cdef struct Problem:
     bint aside                      # exponentials wait in the thread's scratch, since `out` could not keep them …
     bint again                      # … or the second sweep computes them anew
     bint stream                     # `out` goes past the cache
+    # a slice of the classes of whole rows (partials.pxi)
+    Record* records                 # those of the slice's chunks, to be written, or of all chunks of the rows; NULL: no slice
+    Py_ssize_t n_records            # of a row
+    Py_ssize_t first_record         # that of the slice's first chunk
+    Py_ssize_t first_class          # that of the slice: `classes` count in the whole rows
+    Py_ssize_t other_classes        # how many the whole rows have beside the slice's
+    const int64_t* open_classes     # how many of them `where` leaves each row, or NULL: all of them
 
 # What is added up over the classes of two probabilities p and q.
 cdef enum Measure:
@@ -186,6 +210,9 @@ cdef struct RowKernels:             # for one dtype
     ChunkKernel sweep
     SettleKernel settle
     ChunkKernel scale
+    RangeKernel slices              # chunks of a slice of the rows' classes, counted through all rows → their records
+    RangeKernel combine             # records → row values
+    RangeKernel combine_slices      # records → the gradient's chunks, counted as by `slices`
 
 cdef struct ProbabilityKernels:
     RangeKernel rows                # of a Comparison
@@ -222,6 +249,7 @@ cdef struct KernelTable:
     ElementKernels elements_of_double
     Py_ssize_t element_scratch      # bytes that an elementwise kernel needs
     Py_ssize_t (*scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
+    Py_ssize_t (*slice_scratch_bytes)(const Problem* problem, Py_ssize_t itemsize) noexcept nogil
     FloatLanes exp_float            # the functions themselves, for the accuracy tests
     DoubleLanes exp_double
     DoubleLanes log1p_double

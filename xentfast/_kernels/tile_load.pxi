@@ -30,7 +30,7 @@ cdef inline void blank_rows(const Problem* problem, TileRows* rows) noexcept nog
 
 
 cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
-    """Rows first, first + 1, …: where they are, their targets and weights."""
+    """Rows first, first + 1, …: where they are, their targets, sample weights and spreads."""
     cdef Py_ssize_t row
     rows.count = count
     row_offsets(problem, &problem.logits, first, count, rows.logits)
@@ -46,24 +46,34 @@ cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
         rows.skip[row] = row >= count
     if problem.classes != NULL:
         for row in range(count):
-            rows.target[row] = problem.classes[first + row]
-            rows.skip[row] |= rows.target[row] < 0
+            rows.target[row] = problem.classes[first + row] - problem.first_class
+            rows.skip[row] |= problem.classes[first + row] < 0
     if problem.sample_weight != NULL:
         for row in range(count):
             rows.weight[row] = problem.sample_weight[first + row]
             rows.skip[row] |= rows.weight[row] == 0.0
         for row in range(count):
             rows.target[row] = -1 if rows.skip[row] else rows.target[row]
-    if problem.where.data != NULL and problem.smoothing != 0.0:
+    if problem.open_classes != NULL:
+        for row in range(count):
+            rows.spread[row] = problem.smoothing / <double>max(problem.open_classes[first + row], <int64_t>1)
+    elif problem.where.data != NULL and problem.smoothing != 0.0:
         for row in range(count):
             if not rows.skip[row]:
                 rows.spread[row] = spread_of(problem, problem.where.data + rows.open[row])
-    if problem.classes != NULL and (problem.smoothing != 0.0 or problem.class_weight != NULL):
-        for row in range(count):
-            if not rows.skip[row]:
-                rows.target_mass[row] = target_mass_of(
-                    problem, problem.where.data + rows.open[row] if problem.where.data != NULL else NULL, rows.target[row],
-                    rows.spread[row])
+
+
+cdef void weigh_targets(const Problem* problem, TileRows* rows) noexcept nogil:
+    """The targets' masses, of rows that place_tile has placed."""
+    cdef Py_ssize_t row
+    cdef bint closed
+    if problem.classes == NULL or (problem.smoothing == 0.0 and problem.class_weight == NULL):
+        return
+    for row in range(rows.count):
+        if not rows.skip[row]:
+            closed = (problem.where.data != NULL
+                      and (problem.where.data + rows.open[row])[rows.target[row] * problem.where.step] == 0)
+            rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row])
 
 
 cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t item) noexcept nogil:

@@ -373,6 +373,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
     place_tile(problem, first, count, rows)
+    weigh_targets(problem, rows)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
