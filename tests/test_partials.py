@@ -220,7 +220,7 @@ BAD = [
     (COMBINE, (BOTH, X), {"n_classes": 20}, TypeError, "targets are floats; expected integers, or None"),
     (COMBINE, (BOTH, None), {"n_classes": 20}, ValueError, "partials[0] are not of soft targets"),
     (COMBINE, (SOFT, np.zeros(3, int)), {"n_classes": 10}, ValueError, "partials[0] are of soft targets"),
-    (COMBINE, (X, T), {"n_classes": 20}, ValueError, "partials have dtype float32 and shape (3, 10); expected the float64 arrays"),
+    (COMBINE, (X, T), {"n_classes": 20}, ValueError, "partials have dtype float32 and shape (3, 10); expected the float64"),
     (COMBINE, (BOTH[..., :8], T), {"n_classes": 20}, ValueError, "partials have dtype float64 and shape (3, 2, 8)"),
     (COMBINE, (BOTH, T), {"n_classes": 20, "reduction": "max"}, ValueError, "reduction is 'max'"),
     (GRAD, (BOTH, X, T), {"first_class": 5, "n_classes": 20}, ValueError,

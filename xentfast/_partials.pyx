@@ -61,7 +61,8 @@ cdef void run_slices(Kernels kernels, Problem* problem, RangeKernel kernel, Py_s
     """Every chunk of the slice."""
     cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4, n_rows = rows_of(problem)
     merge_problem(problem)
-    run_ranges(kernel, problem, n_rows * n_chunks, 1, n_threads, kernels.table.slice_scratch_bytes(problem, itemsize), NULL, FLOAT64)
+    run_ranges(kernel, problem, n_rows * n_chunks, 1, n_threads, kernels.table.slice_scratch_bytes(problem, itemsize), NULL,
+               FLOAT64)
 
 
 cdef const RowKernels* kernels_for(Kernels kernels, ValueType type) noexcept:
@@ -151,7 +152,7 @@ def check_records(cnp.ndarray records, Py_ssize_t n_records, classes, sample_wei
 
 def soft_weights(cnp.ndarray records, Py_ssize_t n_records, sample_weight):
     """Each row's weight, sample_weight·Σ_c weight_c·t_c, of soft targets with class weights."""
-    cdef Py_ssize_t n_rows = rows_in(records, n_records), row, k
+    cdef Py_ssize_t n_rows = rows_in(records, n_records), row, _
     cdef cnp.ndarray result = np.empty(n_rows)
     cdef double* values = <double*>cnp.PyArray_DATA(result)
     cdef const Record* record = <const Record*>cnp.PyArray_DATA(records)
@@ -159,7 +160,7 @@ def soft_weights(cnp.ndarray records, Py_ssize_t n_records, sample_weight):
     cdef xf_mode saved = xf_enter_ieee()
     for row in range(n_rows):
         values[row] = 0.0
-        for k in range(n_records):
+        for _ in range(n_records):
             values[row] += record.target
             record += 1
         if weights != NULL:

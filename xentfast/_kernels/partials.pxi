@@ -19,7 +19,7 @@ cdef Py_ssize_t slice_scratch_bytes(const Problem* problem, Py_ssize_t itemsize)
     cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
     cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
     cdef Py_ssize_t doubles = N_FIELDS * problem.n_records + LANES
-    doubles += rows_at_once(problem, itemsize) * slice_stats(problem, n_chunks) if writes_classes(problem) else n_chunks * N_FIELDS
+    doubles += slice_stats(problem, n_chunks) * (rows_at_once(problem, itemsize) if writes_classes(problem) else 1)
     return doubles * 8 + 5 * CHUNK_BYTES
 
 
