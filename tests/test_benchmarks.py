@@ -8,10 +8,10 @@ import sys
 from itertools import product
 from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from public_names import public_names
 
 import xentfast as xf
 
@@ -43,13 +43,6 @@ EXEMPT = losses.EXEMPT | weights.ALIASES
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
 HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
-
-
-def public_names():
-    """Dotted, without `xentfast`. Of a module its own names count."""
-    for name in xf.__all__:
-        found = getattr(xf, name)
-        yield from (f"{name}.{inner}" for inner in found.__all__) if isinstance(found, ModuleType) else (name,)
 
 
 @pytest.mark.parametrize("function", sorted(set(public_names()) - set(EXEMPT)))
@@ -133,6 +126,12 @@ def test_dtype_absent_from_an_environment_is_not_applicable(monkeypatch):
     monkeypatch.setattr(suite, "ml_dtypes", None)
     method = suite.benchmark_classes({"time": load("speed").time}, "time")["InitNormal"].time_dtype
     assert method.skip_params == [values for values in product(*method.params) if "bfloat16" in values] != []
+
+
+def test_objectives_for_boosting_agree_with_numpy():
+    done = subprocess.run([sys.executable, FOLDER / "compare_boosting.py", "--quick"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("60 × 10") == done.stdout.count("sigmoid") == 2
 
 
 def test_configuration():

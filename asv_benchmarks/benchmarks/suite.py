@@ -1,5 +1,7 @@
 """From the rows of the tables to the classes that asv looks for."""
 
+import importlib
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from operator import attrgetter
@@ -7,6 +9,8 @@ from operator import attrgetter
 import xentfast
 
 from . import (
+    boosting,
+    boosting_calls,
     element_calls,
     elements,
     information,
@@ -29,7 +33,12 @@ except ImportError:                 # the tests run the benchmarks without asv
     SkipNotImplemented = NotImplementedError
 
 TABLES = [(losses, loss_calls.make_call), (elements, element_calls.make_call), (information, information_calls.make_call),
-          (partials, partial_calls.make_call), (weights, weight_calls.make_call)]
+          (partials, partial_calls.make_call), (weights, weight_calls.make_call), (boosting, boosting_calls.make_call)]
+
+# Modules that `import xentfast` does not bring; one that a commit has not, or whose packages are missing, is n/a.
+for module in ("boosting",):
+    with suppress(ImportError):
+        importlib.import_module(f"xentfast.{module}")
 
 
 def benchmark_classes(measures, kind):
