@@ -164,6 +164,15 @@ def test_soft_labels_as_labels_and_as_rows_of_a_table(options):
     assert metrics[0] == metrics[1]
 
 
+def test_labels_that_came_flattened():
+    """Row by row, as XGBoost 2.1 hands out those of several to a row."""
+    labels, margins, weights = RNG.random((20, 3), np.float32), RNG.standard_normal((20, 3), np.float32), RNG.random(20)
+    for objective in (SoftmaxObjective("xgboost"), SigmoidObjective()):
+        want = objective(labels, margins, weights)
+        for call in ((margins, Data(labels.ravel(), weights)), (labels.ravel(), margins, weights)):
+            assert all((one == other).all() for one, other in zip(objective(*call), want, strict=True))
+
+
 def test_soft_labels_are_a_copy():
     table = np.eye(3)
     objective = SoftmaxObjective("xgboost", soft_labels=table)

@@ -27,6 +27,9 @@ def arguments_of(y_true, y_pred, sample_weight):
     labels = plain_array(y_true, "labels", "")
     if labels.dtype.kind not in "iub" and not is_float(labels.dtype):
         raise TypeError(f"labels have dtype {labels.dtype}; expected numbers")
+    shape = np.shape(y_pred)
+    if len(shape) == 2 and labels.shape == (shape[0] * shape[1],) and shape[1] > 1:
+        labels = labels.reshape(shape)                              # several to a row, as XGBoost 2.1 hands them out
     if labels.ndim not in (1, 2):
         raise ValueError(f"labels have shape {labels.shape}; expected one or two axes, rows first")
     weights = None if sample_weight is None else plain_array(sample_weight, "weights", "")
