@@ -7,6 +7,7 @@ import operator
 import numpy as np
 
 from xentfast import _checks, _core, _dispatch
+from xentfast._exchange import exchanged_array, output_of
 from xentfast._threads import thread_count
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -52,8 +53,11 @@ def name_of(dtype):
 
 
 def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):
+    """Whatever NumPy makes an array of; arrays of other libraries, and buffers, without a copy."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled() data{advice}")
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
+        return exchanged_array(value, name)
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -184,7 +188,7 @@ def output_array(out, like, inputs=()):
         return _checks.new_like(like)
     if _checks.takes(out, like, inputs):
         return out
-    check_output(out, like.shape, like.dtype)
+    out = checked_output(out, like.shape, like.dtype)
     if out is not like and np.may_share_memory(out, like) and not same_elements(out, like) and overlap(out, like):
         raise ValueError("out overlaps the input without being the same elements; pass the input itself, or another array")
     for array in inputs:
@@ -207,9 +211,9 @@ def output_pair(out, like, inputs):
     return gradient, hessian
 
 
-def check_output(out, shape, dtype):
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out is of type {type(out).__name__}; expected a NumPy array")
+def checked_output(out, shape, dtype):
+    """`out` as an array to write to, if it can take a result of that shape and dtype."""
+    out = output_of(out)
     if out.dtype != dtype or not out.dtype.isnative:
         raise TypeError(f"out has dtype {out.dtype}; expected {dtype}")
     if out.shape != shape:
@@ -220,6 +224,7 @@ def check_output(out, shape, dtype):
         raise ValueError("out is not aligned to its items")
     if not out.flags.forc and overlaps_itself(out):
         raise ValueError(f"out has elements that share memory (strides {out.strides}, shape {out.shape})")
+    return out
 
 
 def same_elements(a, b):

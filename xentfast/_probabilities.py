@@ -7,7 +7,7 @@ import numpy as np
 from xentfast import _checks, _core, _dispatch
 from xentfast._arguments import (
     check_finite,
-    check_output,
+    checked_output,
     first_outside,
     name_of,
     overlap,
@@ -79,7 +79,7 @@ def gradient_output(out, p, q):
     dtype = float_dtype(q.dtype)
     if out is None:
         return np.empty(q.shape, dtype)
-    check_output(out, q.shape, dtype)
+    out = checked_output(out, q.shape, dtype)
     for name, array in (("p", p), ("q", q)):
         if np.may_share_memory(out, array) and not same_elements(out, array) and overlap(out, array):
             raise ValueError(f"out overlaps {name} without being the same elements; pass {name} itself, or another array")
@@ -89,7 +89,7 @@ def gradient_output(out, p, q):
 def name_bad_probability(given):
     """Raise ValueError for the first number that is no probability, in the first argument that has one."""
     for name, value in given.items():
-        array = np.asarray(value)
+        array = plain_array(value, name)
         place = first_outside(array, lambda part: (part >= 0) & (part <= 1))
         if place >= 0:
             where = np.unravel_index(place, array.shape)

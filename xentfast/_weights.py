@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xentfast import _fills
-from xentfast._arguments import check_output, integer, name_of, real_number
+from xentfast._arguments import checked_output, integer, name_of, real_number
+from xentfast._exchange import output_of
 
 TYPE_CODES = {"float16": _fills.AS_FLOAT16, "bfloat16": _fills.AS_BFLOAT16, "float32": _fills.AS_FLOAT32,
               "float64": _fills.AS_FLOAT64}
@@ -81,9 +82,10 @@ def target(shape, dtype, out, index=None):
     if out is None:
         out = np.empty(out_shape, dtype)
     else:
-        if isinstance(out, np.ndarray) and out.dtype != dtype and name_of(out.dtype) in TYPE_CODES:
+        out = output_of(out)
+        if out.dtype != dtype and name_of(out.dtype) in TYPE_CODES:
             raise TypeError(f"out has dtype {out.dtype}; expected {dtype}, which the argument dtype says")
-        check_output(out, out_shape, dtype)
+        out = checked_output(out, out_shape, dtype)
     return Target(out, shape, parts, first, tuple(reversed(places)))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _dispatch, _information
-from xentfast._arguments import name_of, one_axis_of, reduced_shape, reduction_axes
+from xentfast._arguments import name_of, one_axis_of, plain_array, reduced_shape, reduction_axes
 from xentfast._probabilities import (
     EPSILON,
     LogLossCall,
@@ -269,7 +269,7 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
         name_bad_probability({"y_pred": y_pred})
     if not even:
         warnings.warn("rows of y_pred do not sum to one; pass probabilities", UserWarning, stacklevel=2)
-    if call.declared is not None and not np.array_equal(call.declared, labels):
+    if call.declared is not None and not np.array_equal(call.declared, plain_array(labels, "labels")):
         warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
                       f"{call.declared.tolist()}", UserWarning, stacklevel=2)
     if not normalize:

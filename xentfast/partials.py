@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast import _dispatch, _partials
-from xentfast._arguments import SMALLEST, check_output, real_number
+from xentfast._arguments import SMALLEST, checked_output, real_number
 from xentfast._slices import SliceCall
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def softmax_cross_entropy_partial(
                      0.0, logit_scale, softcap, where, where_count, "sum", n_threads)
     shape = (*call.rows, call.n_chunks, _partials.FIELDS)
     if out is not None:
-        check_output(out, shape, np.dtype(np.float64))
+        out = checked_output(out, shape, np.dtype(np.float64))
         call.check_apart(out)
     records = out if out is not None and out.flags.c_contiguous else np.empty(shape)
     _partials.write_records(_dispatch.kernels, call, records, call.n_chunks, call.n_classes, call.first_class, call.open_classes)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xentfast import _core, _dispatch
 from xentfast._arguments import (
-    check_output,
+    checked_output,
     float_array,
     one_axis_of,
     output_array,
@@ -142,7 +142,7 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, keepdims
     last = axes[0] if merged is x else merged.ndim - 1
     count = thread_count(n_threads, x.size)
     if out is not None:
-        check_output(out, shape, x.dtype)
+        out = checked_output(out, shape, x.dtype)
         if np.may_share_memory(out, x):
             raise ValueError("out overlaps x, which is read while it is written")
     values = out if out is not None and out.flags.c_contiguous else np.empty(shape, x.dtype)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-import numpy as np
-
 from xentfast import _checks, random
 from xentfast._arguments import overlap
+from xentfast._exchange import output_of
 from xentfast._threads import thread_count
 from xentfast.init._plan import carry_out
 
@@ -101,7 +100,8 @@ def _plan(name, initialiser, where):
     taken = sorted({"rng", "name", "n_threads"} & options.keys())
     if taken:
         raise TypeError(f"params[{name!r}] has an initialiser with {', '.join(taken)}, which fill gives itself")
-    if isinstance(where, np.ndarray):
+    if hasattr(where, "__dlpack__"):                # an array, or a tensor
+        where = output_of(where)
         if {"out", "dtype", "index"} & options.keys():
             raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
         where, options = where.shape, options | {"out": where, "dtype": where.dtype}
