@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from xentfast._config import __version__, show_config
 from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
+from xentfast.linear import linear_cross_entropy, linear_cross_entropy_value_and_grad
 from xentfast.losses import (
     perplexity,
     softmax_cross_entropy,
@@ -32,6 +33,8 @@ __all__ = [
     "entropy",
     "init",
     "kl_divergence",
+    "linear_cross_entropy",
+    "linear_cross_entropy_value_and_grad",
     "log_loss",
     "log_softmax",
     "logsumexp",

@@ -211,19 +211,19 @@ def output_pair(out, like, inputs):
     return gradient, hessian
 
 
-def checked_output(out, shape, dtype):
+def checked_output(out, shape, dtype, name="out"):
     """`out` as an array to write to, if it can take a result of that shape and dtype."""
-    out = output_of(out)
+    out = output_of(out, name)
     if out.dtype != dtype or not out.dtype.isnative:
-        raise TypeError(f"out has dtype {out.dtype}; expected {dtype}")
+        raise TypeError(f"{name} has dtype {out.dtype}; expected {dtype}")
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}; expected {shape}")
+        raise ValueError(f"{name} has shape {out.shape}; expected {shape}")
     if not out.flags.writeable:
-        raise ValueError("out is read-only")
+        raise ValueError(f"{name} is read-only")
     if not out.flags.aligned:
-        raise ValueError("out is not aligned to its items")
+        raise ValueError(f"{name} is not aligned to its items")
     if not out.flags.forc and overlaps_itself(out):
-        raise ValueError(f"out has elements that share memory (strides {out.strides}, shape {out.shape})")
+        raise ValueError(f"{name} has elements that share memory (strides {out.strides}, shape {out.shape})")
     return out
 
 

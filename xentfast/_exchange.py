@@ -54,14 +54,14 @@ def bfloat16_type(name):
     return np.dtype(ml_dtypes.bfloat16)
 
 
-def output_of(out):
+def output_of(out, name="out"):
     """What is to be written to, as a NumPy array that shares its memory."""
     if isinstance(out, np.ndarray):
         return out
     if hasattr(out, "__dlpack__"):
-        return exchanged_array(out, "out")
+        return exchanged_array(out, name)
     try:
         return np.asarray(memoryview(out))
     except TypeError:
-        raise TypeError(f"out is of type {type(out).__name__}; expected a NumPy array, or an object with __dlpack__ or the "
+        raise TypeError(f"{name} is of type {type(out).__name__}; expected a NumPy array, or an object with __dlpack__ or the "
                         "buffer protocol") from None
