@@ -29,6 +29,13 @@ def level(request, use_level):
 
 
 @pytest.fixture
+def one_blas_thread():
+    """Threads of BLAS that wait for each other make hundreds of small products slow where the machine is busy."""
+    with pytest.importorskip("threadpoolctl").threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+@pytest.fixture
 def flush_to_zero():
     """The caller's thread with subnormals off (FTZ and DAZ), as a library built with -ffast-math leaves it."""
     if platform.machine() not in ("x86_64", "AMD64"):

@@ -66,6 +66,14 @@ def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, 
     return (losses.sum(), grad) if reduction == "sum" else (losses.sum() / total, grad / total)
 
 
+def linear_cross_entropy(hidden, linear_weight, targets, *, bias=None, dtype=np.float64, **options):
+    """(loss, (d_hidden, d_linear_weight, d_bias)) by explicit logits."""
+    h, w = np.asarray(hidden, dtype), np.asarray(linear_weight, dtype)
+    loss, grad = cross_entropy(h @ w.T + (0 if bias is None else np.asarray(bias, dtype)), targets, dtype=dtype, **options)
+    rows, grads = h.reshape(-1, h.shape[-1]) if h.size else np.zeros((grad.size // len(w), h.shape[-1])), grad.reshape(-1, len(w))
+    return loss, (grad @ w, grads.T @ rows, None if bias is None else grads.sum(0))
+
+
 def terms(p, q, log, eps=None, dtype=np.float64):
     """p·log(…) with 0·log 0 = 0; `log` gets p and the clipped q."""
     p, q = np.broadcast_arrays(np.asarray(p, dtype), np.asarray(q, dtype))

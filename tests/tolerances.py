@@ -117,6 +117,19 @@ def largest_term_bound(case, n_classes, dtype):
     return LARGEST_TERM[dtype] + (np.log(n_classes) if case in CONTRIVED else 0.0)
 
 
+# The loss of a linear layer, and its gradients, against the twin, relative to the largest of them: logits of some units, of up to
+# 30, and sums over rows are rounded in the arithmetic's type, or the gradient's, and BLAS adds in an order of its own.
+LINEAR = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 4e-14}
+
+
+def linear_bound(want, dtype, arithmetic):
+    """How far a result of `dtype`, computed in `arithmetic`, may be from the twin's."""
+    dtype = np.dtype(dtype)
+    relative, absolute = SIXTEEN_BIT.get(dtype.name, (0.0, 0.0))
+    base = np.dtype(np.float32 if np.float32 in (dtype, np.dtype(arithmetic)) else np.float64)
+    return LINEAR[base] * np.max(np.abs(want), initial=0.0) + relative * np.abs(want) + absolute
+
+
 # A variate's distance from its formula, in ulp of the exact value, over the words of tests/test_variates.py and 10⁷ others
 # (python tests/lanes.py normal_float …). Radius, angle and their product each round a few times; what is left of a
 # truncated normal is its two polynomials and a division.

@@ -101,17 +101,19 @@ class LinearLayer:
     def cut(self, memory_limit):
         """(rows of a chunk, classes of a block) within so many bytes, or the bytes that are needed where these are too few."""
         features = self.n_features * self.dtype.itemsize
+        n_rows = max(self.n_rows, 1)
         room = memory_limit - self.fixed_bytes
         class_bytes = features * self.converts_weight
-        self.adds = self.differentiates and not (
-            self.fills_weight and room >= max(self.n_rows, 1) * self.row_bytes + class_bytes)
-        class_bytes += features * self.adds
+        # A single chunk needs no sum.
+        self.adds = self.differentiates and not (self.fills_weight and room >= n_rows * self.row_bytes + class_bytes)
+        if self.adds and not (self.fills_weight and n_rows == 1):
+            class_bytes += features
         if room < self.row_bytes + class_bytes:
             return self.fixed_bytes + self.row_bytes + class_bytes
         block = self.n_classes
         if class_bytes:
             block = min(block, max(1, min(room // BLOCK_SHARE, room - self.row_bytes) // class_bytes))
-        return max(1, min(self.n_rows, (room - block * class_bytes) // self.row_bytes)), block
+        return min(n_rows, (room - block * class_bytes) // self.row_bytes), block
 
     def allocate(self, rows, block):
         """Buffers for chunks of up to so many rows and blocks of so many classes."""

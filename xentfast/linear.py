@@ -201,8 +201,8 @@ def _run(call, gradients):
         _clear(gradients or ())
         return call.dtype.type(call.empty)
     losses = np.zeros(math.prod(rows_shape), call.dtype if reduction == "none" else np.float64)
-    if gradients is not None and layer.n_rows < losses.size:
-        _clear(gradients[:1] if layer.n_rows else gradients)
+    if gradients is not None and (layer.n_rows == 0 or layer.kept is not None):
+        _clear(gradients if layer.n_rows == 0 else gradients[:1])
     with np.errstate(all="ignore"):                         # nan and infinity are results, and BLAS raises flags for nothing
         for i, rows in enumerate(layer.chunks()):
             logits, hidden = layer.logits(rows)
