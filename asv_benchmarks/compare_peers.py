@@ -15,7 +15,7 @@ import json
 import os
 import sys
 
-SECTIONS = ("losses", "softmax", "sigmoid", "probabilities", "weights", "calls")
+SECTIONS = ("losses", "softmax", "sigmoid", "probabilities", "linear", "weights", "calls")
 OF_PICTURE = ("widths", "wide")
 # Read when the libraries start.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -50,7 +50,7 @@ def test_sections_are_those_of_the_command(load):
     assert set(cases.TITLES) == {*command.SECTIONS, *command.OF_PICTURE}
 
 
-@pytest.mark.parametrize("section", ["losses", "softmax", "sigmoid", "probabilities", "weights", "calls"])
+@pytest.mark.parametrize("section", ["losses", "softmax", "sigmoid", "probabilities", "linear", "weights", "calls"])
 def test_light_peers_agree_with_us(quick, section, capsys):
     quick.section(section)
     quick.say_what_is_missing()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import kolmogorov
-from tolerances import ORTHONORMAL, TWIN, usual, z_limit
+from tolerances import ORTHONORMAL, TWIN, linear_bound, usual, z_limit
 
 import xentfast as xf
 
@@ -36,6 +36,35 @@ def test_torch(case, dtype):
     assert near(got, loss.item(), dtype) and near(grad, logits.grad.numpy(), dtype)
     soft = rng.dirichlet(np.ones(case[1]), case[0]).astype(dtype)
     assert near(xf.softmax_cross_entropy(x, soft), cross_entropy(torch.tensor(x), torch.tensor(soft)).item(), dtype)
+
+
+@pytest.mark.parametrize("given", [{}, {"bias": True}, {"label_smoothing": 0.1}, {"reduction": "sum", "bias": True}])
+@pytest.mark.parametrize("memory_limit", [100_000, 2**26])
+@pytest.mark.parametrize("case", CASES)
+def test_torch_linear(case, memory_limit, given):
+    """Both ways: its fused function, where it has one, and the loss of explicit logits."""
+    torch = pytest.importorskip("torch")
+    n_rows, n_classes = case
+    rng = np.random.default_rng(n_classes)
+    hidden, linear_weight, bias = (rng.standard_normal(shape).astype(np.float32) for shape in
+                                   ((n_rows, 24), (n_classes, 24), n_classes))
+    t = np.where(np.arange(n_rows) == 1, -100, rng.integers(0, n_classes, n_rows))
+    given = dict(given)
+    arrays = (hidden, linear_weight, bias) if given.pop("bias", False) else (hidden, linear_weight)
+    loss, gradients = xf.linear_cross_entropy_value_and_grad(
+        hidden, linear_weight, t, bias=bias if len(arrays) == 3 else None, memory_limit=memory_limit, **given)
+
+    def explicit(hidden, linear_weight, targets, linear_bias=None, **options):
+        return torch.nn.functional.cross_entropy(torch.nn.functional.linear(hidden, linear_weight, linear_bias), targets, **options)
+
+    for function in (explicit, getattr(torch.nn.functional, "linear_cross_entropy", explicit)):
+        tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+        options = given | {"linear_bias": tensors[2]} if len(tensors) == 3 else given
+        want = function(*tensors[:2], torch.tensor(t), **options)
+        want.backward()
+        assert near(loss, want.item())
+        for gradient, tensor in zip(gradients, tensors, strict=False):
+            assert np.all(np.abs(gradient - tensor.grad.numpy()) <= linear_bound(gradient, np.float32, np.float32))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -395,13 +395,14 @@ class CrossEntropyCall(_checks.PlainCall):
         return f"the shape of logits {self.logits.shape} without axis {self.axis}"
 
     @property
-    def _inputs(self):
+    def inputs(self):
+        """The arrays that are read beside the logits, or None for those that there are not."""
         where = None if self.options is None else self.options[3]
         return self.soft, self.classes, self.sample_weight, self.class_weight, where
 
     def checked_output(self, out):
-        return output_array(out, self.logits, self._inputs)
+        return output_array(out, self.logits, self.inputs)
 
     def outputs(self, out):
         """The arrays for gradient and Hessian: those of `out`, checked, or new ones."""
-        return output_pair(out, self.logits, self._inputs)
+        return output_pair(out, self.logits, self.inputs)

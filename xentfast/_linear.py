@@ -40,8 +40,8 @@ class LinearCall:
         if linear_weight.ndim != 2:
             raise ValueError(f"linear_weight has shape {linear_weight.shape}; expected two axes, classes and features")
         if linear_weight.shape[1] != hidden.shape[-1]:
-            raise ValueError(f"linear_weight has shape {linear_weight.shape}, for {linear_weight.shape[1]} features, but hidden has "
-                             f"shape {hidden.shape}, with {hidden.shape[-1]} features along its last axis")
+            raise ValueError(f"linear_weight has shape {linear_weight.shape}, for {linear_weight.shape[1]} features, but hidden "
+                             f"has shape {hidden.shape}, with {hidden.shape[-1]} features along its last axis")
         if len(linear_weight) == 0:
             raise ValueError(f"linear_weight has no classes: its shape is {linear_weight.shape}")
         if bias is not None and bias.shape != linear_weight.shape[:1]:
@@ -105,9 +105,7 @@ class LinearCall:
                      for array, like, dtype in zip(out, likes, dtypes, strict=True))
 
     def _check_apart(self, out):
-        loss = self.loss
-        where = None if loss.options is None else loss.options[3]
-        inputs = (self.hidden, self.linear_weight, self.bias, loss.soft, loss.classes, loss.sample_weight, loss.class_weight, where)
+        inputs = (self.hidden, self.linear_weight, self.bias, *self.loss.inputs)
         for i, array in enumerate(out):
             if array is None:
                 continue

@@ -1,6 +1,6 @@
 """The products of a linear layer and of its gradients, by chunks of rows, through NumPy's BLAS in reused buffers.
 
-(a) A chunk of rows makes its logits in one buffer, where the caller puts their gradient; the gradient's products go to the outputs.
+(a) A chunk of rows has its logits in one buffer, where the caller puts their gradient, whose products go to the outputs.
 (b) What BLAS takes as it is, it reads and writes in place. Everything else (16 bits, byte order, odd strides, rows that are left
     out) goes through buffers: rows by the chunk, classes by the block.
 (c) NumPy's product cannot add to its result: the gradient of the weights is made by blocks of classes in a buffer, and added.
@@ -80,8 +80,8 @@ class LinearLayer:
         self.hidden = Rows(hidden)
         self.n_rows = math.prod(hidden.shape[:-1]) if kept is None else len(kept)
         self.n_classes, self.n_features = linear_weight.shape
-        self.copies_rows = kept is not None or not self.hidden.even
-        self.converts_hidden = hidden.dtype != dtype if self.copies_rows else not fits_blas(self.hidden.array, dtype)
+        copied = (kept is not None or not self.hidden.even) and not self.hidden.constant
+        self.converts_hidden = hidden.dtype != dtype if copied else not fits_blas(self.hidden.array, dtype)
         self.converts_weight = not fits_blas(linear_weight, dtype)
         self.d_hidden, self.d_weight, self.d_bias = outputs or (None, None, None)
         self.differentiates = outputs is not None
@@ -90,7 +90,8 @@ class LinearLayer:
             self.fills_hidden = kept is None and self.d_hidden.even and fits_blas(self.d_hidden.array, dtype)
             self.fills_weight = fits_blas(self.d_weight, dtype)
         self.row_bytes = row_bytes + self._row_bytes()
-        self.fixed_bytes = self.n_classes * dtype.itemsize * ((bias is not None and bias.dtype != dtype) + (self.d_bias is not None))
+        biases = (bias is not None and bias.dtype != dtype) + (self.d_bias is not None)
+        self.fixed_bytes = self.n_classes * dtype.itemsize * biases
 
     def _row_bytes(self):
         features = self.n_features * self.dtype.itemsize

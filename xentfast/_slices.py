@@ -144,12 +144,12 @@ class SliceCall(CrossEntropyCall):
 
     def check_apart(self, out):
         """`out` may share memory with no input."""
-        for array in (self.logits, *self._inputs, self.open_classes):
+        for array in (self.logits, *self.inputs, self.open_classes):
             if array is not None and np.may_share_memory(out, array) and overlap(out, array):
                 raise ValueError("out overlaps an input, which is read while it is written")
 
     def output(self, out):
-        return output_array(out, self.logits, (*self._inputs, self.open_classes, self.records))
+        return output_array(out, self.logits, (*self.inputs, self.open_classes, self.records))
 
 
 def chunk_length(logits):

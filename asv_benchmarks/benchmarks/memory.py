@@ -33,7 +33,9 @@ def beyond_outputs(prepare):
 def parts(result):
     if isinstance(result, dict):
         return result.values()
-    return result if isinstance(result, tuple) else (result,)
+    if isinstance(result, tuple):
+        return [inner for part in result for inner in parts(part)]
+    return (result,)
 
 
 MEASURES = {"peakmem": peakmem, "track_beyond_outputs": beyond_outputs}

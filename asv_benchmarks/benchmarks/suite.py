@@ -15,6 +15,8 @@ from . import (
     elements,
     information,
     information_calls,
+    linear,
+    linear_calls,
     loss_calls,
     losses,
     partial_calls,
@@ -32,8 +34,15 @@ try:
 except ImportError:                 # the tests run the benchmarks without asv
     SkipNotImplemented = NotImplementedError
 
-TABLES = [(losses, loss_calls.make_call), (elements, element_calls.make_call), (information, information_calls.make_call),
-          (partials, partial_calls.make_call), (weights, weight_calls.make_call), (boosting, boosting_calls.make_call)]
+TABLES = [
+    (losses, loss_calls.make_call),
+    (elements, element_calls.make_call),
+    (information, information_calls.make_call),
+    (partials, partial_calls.make_call),
+    (linear, linear_calls.make_call),
+    (weights, weight_calls.make_call),
+    (boosting, boosting_calls.make_call),
+]
 
 # Modules that `import xentfast` does not bring; one that a commit has not, or whose packages are missing, is n/a.
 for module in ("boosting",):

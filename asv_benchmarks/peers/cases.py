@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import elements, information, limits, losses, weights
+from . import elements, information, limits, linear, losses, weights
 
 # Not compared: no computation. And names of the very same functions.
 EXEMPT = {"__version__", "show_config",
           "init.glorot_normal", "init.glorot_uniform", "init.kaiming_normal", "init.kaiming_uniform"}
-TOPICS = (losses, elements, information, weights)
+TOPICS = (losses, elements, information, linear, weights)
 FUNCTIONS = {function: topic for topic in TOPICS for function in topic.FUNCTIONS}
 
 SHAPES = [(65_536, 2), (65_536, 3), (65_536, 10), (32_768, 32), (8192, 100), (1024, 1000), (1024, 4000), (1024, 32_000),
@@ -123,6 +123,19 @@ def of_probabilities(quick):
             yield case(function, named(shape), problem, problem.p.size)
 
 
+def linear_problem(n_rows, n_features, n_classes):
+    rng = np.random.default_rng(0)
+    hidden = np.resize(rng.standard_normal(PERIOD, np.float32), (n_rows, n_features))
+    linear_weight = np.resize(rng.standard_normal(PERIOD, np.float32) / math.sqrt(n_features), (n_classes, n_features))
+    return linear.Problem(hidden, linear_weight, rng.integers(0, n_classes, n_rows))
+
+
+def of_linear(quick):
+    for shape in [(6, 5, 10)] if quick else [(4096, 256, 1000), (512, 512, 32_000)]:
+        for function in linear.FUNCTIONS:
+            yield case(function, f"{named(shape[:2])} → {named(shape[2:])}", linear_problem(*shape), shape[0] * shape[2])
+
+
 def of_weights(quick):
     shapes = {"init.dirac": (3, 3, 512, 512), "init.fill": (200, 224, 224), "init.orthogonal": (2048, 2048),
               "init.sparse": (1024, 4096), "random.Philox4x32": (2**22,)}
@@ -145,6 +158,8 @@ def of_calls(quick):
             yield case(function, named(shape), sigmoid_problem(shape), 0)
         for function in information.FUNCTIONS:
             yield case(function, named(shape), probability_problem(shape), 0)
+        for function in linear.FUNCTIONS:
+            yield case(function, f"{shape[0]} × 16 → {shape[1]}", linear_problem(shape[0], 16, shape[1]), 0)
     for function in weights.DISTRIBUTIONS | weights.FIXED | dict.fromkeys(["init.identity", "init.orthogonal"]):
         yield case(function, named((16, 16)), weights.Problem((16, 16)), 0)
     yield case("init.fans", "(3, 3, 256, 512)", weights.Problem((3, 3, 256, 512)), 0)
@@ -166,13 +181,14 @@ def of_wide(quick):
 
 
 SECTIONS = {"losses": of_losses, "softmax": of_softmax, "sigmoid": of_sigmoid, "probabilities": of_probabilities,
-            "weights": of_weights, "calls": of_calls}
+            "linear": of_linear, "weights": of_weights, "calls": of_calls}
 OF_PICTURE = {"widths": of_widths, "wide": of_wide}
 TITLES = {
     "losses": "Softmax cross-entropy of float32 logits, nanoseconds per logit",
     "softmax": "The other functions of float32 logits, nanoseconds per logit",
     "sigmoid": "Sigmoid cross-entropy of float32 logits and targets, nanoseconds per logit",
     "probabilities": "Probabilities in float32, nanoseconds per probability",
+    "linear": "Softmax cross-entropy of a linear layer in float32, nanoseconds per logit",
     "weights": "Weights in float32, nanoseconds per weight",
     "calls": "Small calls, microseconds per call",
     "widths": "2²² logits in ever fewer rows, nanoseconds per logit",
