@@ -55,7 +55,8 @@ def test_torch_linear(case, memory_limit, given):
         hidden, linear_weight, t, bias=bias if len(arrays) == 3 else None, memory_limit=memory_limit, **given)
 
     def explicit(hidden, linear_weight, targets, linear_bias=None, **options):
-        return torch.nn.functional.cross_entropy(torch.nn.functional.linear(hidden, linear_weight, linear_bias), targets, **options)
+        logits = torch.nn.functional.linear(hidden, linear_weight, linear_bias)
+        return torch.nn.functional.cross_entropy(logits, targets, **options)
 
     for function in (explicit, getattr(torch.nn.functional, "linear_cross_entropy", explicit)):
         tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
