@@ -29,7 +29,7 @@ if X86_64:
     LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
 
 # Beside the kernels, which are compiled once for each level.
-MODULES = ["_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"]
+MODULES = ["_capi", "_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"]
 
 STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
@@ -132,7 +132,7 @@ class BuildExt(build_ext):
 def extension(name):
     source = f"xentfast/{name.replace('.', '/')}.pyx"
     return Extension(
-        f"xentfast.{name}", [source], include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels"],
+        f"xentfast.{name}", [source], include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels", "xentfast/include"],
         depends=["setup.py", *(str(path) for pattern in ("*.pxi", "*.pxd", "*.h") for path in Path("xentfast").rglob(pattern))],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")])
 

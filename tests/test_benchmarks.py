@@ -86,6 +86,17 @@ def test_benchmark_runs(module, class_name, name):
             assert 0 <= result < SMALL_CALL_BYTES
 
 
+@pytest.mark.parametrize(("class_name", "name"), [("CTable", "time_ctypes"), ("CTableFromNumba", "time_thousand_calls")])
+def test_c_table_benchmark_runs(class_name, name):
+    module = load("c_table")
+    if class_name == "CTableFromNumba":
+        pytest.importorskip("numba")
+    for shape in vars(module)[class_name].params[0]:
+        benchmark = vars(module)[class_name]()
+        benchmark.setup(shape)
+        getattr(benchmark, name)(shape)
+
+
 @pytest.mark.parametrize("name", [name for name in vars(load("imports").Import) if name.startswith("timeraw_")])
 def test_import_benchmark_runs(name):
     """The code that asv would time in a process of its own."""

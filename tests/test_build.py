@@ -17,7 +17,7 @@ PACKAGE = Path(xentfast.__file__).parent
 KERNELS = [next((PACKAGE / "_kernels").glob(f"{level}.*.so"), None) or next((PACKAGE / "_kernels").glob(f"{level}.*.pyd"), None)
            for level in _build.LEVELS]
 MODULES = [*KERNELS, *(next(PACKAGE.glob(f"{name}.*.so"), None)
-                       for name in ("_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"))]
+                       for name in ("_capi", "_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"))]
 LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
 
 needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),
@@ -68,15 +68,16 @@ def test_strict_flags():
 
 
 def test_the_wheel_holds_what_users_need():
-    """Python, compiled modules, types; no sources, no tests."""
+    """Python, compiled modules, types, and what C and Cython need of it; no sources, no tests."""
     files = [str(path) for path in importlib.metadata.files("xentfast")]
     if any(path.startswith("__editable__") for path in files):
         pytest.skip("an editable install lists no package files")
     inside = {path for path in files if path.startswith("xentfast/") and "__pycache__" not in path}
     assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/_core.pyi", "xentfast/_checks.pyi", "xentfast/_elements.pyi",
             "xentfast/_fills.pyi", "xentfast/_information.pyi", "xentfast/_partials.pyi", "xentfast/_philox.pyi",
-            "xentfast/init/__init__.py", "xentfast/_build.py", "xentfast/__main__.py", "xentfast/_kernels/__init__.py"} <= inside
-    assert not [path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))]
+            "xentfast/_capi.pyi", "xentfast/init/__init__.py", "xentfast/_build.py", "xentfast/__main__.py", "xentfast/_kernels/__init__.py"} <= inside
+    others = {path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))}
+    assert others == {"xentfast/__init__.pxd", "xentfast/include/xentfast.h"}
     top = {path.split("/")[0] for path in files if not path.startswith("..")}
     assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
 

@@ -1,6 +1,7 @@
 """Cross-entropy and weights for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from xentfast._config import __version__, show_config
@@ -28,9 +29,11 @@ from xentfast.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "__version__",
+    "capi",
     "cross_entropy",
     "cross_entropy_grad",
     "entropy",
+    "get_include",
     "init",
     "kl_divergence",
     "linear_cross_entropy",
@@ -56,11 +59,29 @@ __all__ = [
 ]
 
 # Loaded when they are first asked for: they need numpy.random, which takes longer than all the rest.
-_LAZY = ("init", "random")
+_LAZY = ("capi", "init", "random")
+
+
+def get_include() -> str:
+    """The folder of ``xentfast.h``, for the include_dirs of modules that call xentfast from C or Cython.
+
+    Returns
+    -------
+    str
+        Its path.
+
+    Examples
+    --------
+    >>> import os
+    >>> import xentfast as xf
+    >>> os.listdir(xf.get_include())
+    ['xentfast.h']
+    """
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
 
 
 if TYPE_CHECKING:                   # a type checker takes every name for good where there is a __getattr__
-    from xentfast import init, random
+    from xentfast import capi, init, random
 else:
     def __getattr__(name):
         if name in _LAZY:
@@ -69,4 +90,4 @@ else:
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "_LAZY"})
+    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "os", "_LAZY"})

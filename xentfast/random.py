@@ -20,9 +20,11 @@ from xentfast._philox import Philox4x32
 from xentfast._threads import thread_count
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from xentfast._weights import Target
 
-__all__ = ["Philox4x32"]
+__all__ = ["Philox4x32", "key", "stream"]
 
 # Blocks that no element of an array reaches: for random choices about a parameter other than its values.
 SPARE_BLOCKS = 2**63
@@ -67,6 +69,66 @@ def stream_of(name):
     except UnicodeEncodeError:
         raise ValueError(f"name is {name!r}, which has no UTF-8 form") from None
     return (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little"))
+
+
+def key(rng: Any = None) -> int:
+    """The key of 64 bits that `rng` gives an initialiser, for code that fills arrays by the C functions (`xentfast.capi`).
+
+    Parameters
+    ----------
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        As for `init.uniform`: a Generator is drawn from, None takes entropy from the operating system.
+
+    Returns
+    -------
+    int
+        From 0 to 2⁶⁴ − 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an `rng` that is not as described.
+
+    Notes
+    -----
+    docs/streams.md in the repository says how a seed becomes a key.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> hex(xf.random.key(7))
+    '0xead0f7017c326e58'
+    """
+    words = key_of(rng)
+    return words.high << 32 | words.low
+
+
+def stream(name: str | None = None) -> int:
+    """The stream of 64 bits that belongs to a parameter's name, for code that fills arrays by the C functions.
+
+    Parameters
+    ----------
+    name : str, optional
+        As for `init.uniform`.
+
+    Returns
+    -------
+    int
+        From 0 to 2⁶⁴ − 1; 0 without a name.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a name that is no string, or has no UTF-8 form.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> hex(xf.random.stream("embedding"))
+    '0x7b356ef3560158aa'
+    """
+    low, high = stream_of(name)
+    return high << 32 | low
 
 
 class Variates(NamedTuple):

@@ -18,7 +18,8 @@ PARTS = {
 
 def make_call(function, **values):
     """The public function with its arguments; its `keywords` hold the array that was given for the result."""
-    make = {"init.fill": model_call, "random.Philox4x32": generator_call}.get(function, initialiser_call)
+    make = {"init.fill": model_call, "random.Philox4x32": generator_call, "random.key": key_call,
+            "random.stream": stream_call}.get(function, initialiser_call)
     return make(attrgetter(function)(xentfast), **FUNCTIONS[function].options | values)
 
 
@@ -39,6 +40,14 @@ def model_call(fill, *, shape, parameters, dtype, out, order, part, **keywords):
     shapes = [shape] if parameters == "one" else [shape[1:]] * shape[0]
     where = [np.zeros(one, dtype, order) for one in shapes] if out == "given" else shapes
     return partial(fill, {f"layer{number}/weight": (xentfast.init.uniform, one) for number, one in enumerate(where)}, **keywords)
+
+
+def key_call(key, *, rng, **_):
+    return partial(key, rng)
+
+
+def stream_call(stream, *, parameter, **_):
+    return partial(stream, parameter)
 
 
 def generator_call(bit_generator, *, draw=None, shape=None, dtype, seed, **_):

@@ -104,6 +104,8 @@ FUNCTIONS = {
     ),
     "init.fans": Function({}, time={"small": {"shape": [(3, 3, 256, 512)]}}, memory={}),
     "init.gain": Function({}, time={"small": {"nonlinearity": ["relu", "leaky_relu"]}}, memory={}),
+    "random.key": Function({}, time={"small": {"rng": [0]}}, memory={}),
+    "random.stream": Function({}, time={"small": {"parameter": ["layer/weight"]}}, memory={}),
     # What NumPy's Generator draws with it; seeding is what the class itself does.
     "random.Philox4x32": Function(
         {"seed": 0},
@@ -126,6 +128,8 @@ ALIASES = {
 NO_MEMORY = {
     "init.fans": "returns two ints",
     "init.gain": "returns a float",
+    "random.key": "returns an int",
+    "random.stream": "returns an int",
 }
 
 # As in `losses`.

@@ -1,0 +1,6 @@
+from typing import Any
+
+api: Any                                            # a capsule
+
+def take_policy() -> None: ...
+def thread_count(n_threads: int, n_numbers: int) -> int: ...

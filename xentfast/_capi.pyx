@@ -1,0 +1,280 @@
+"""The table of C functions that include/xentfast.h describes: arguments to a Problem or a Fill, then what Python runs too.
+
+No policy: how many threads and which kernels is taken from _threads, _arguments and _dispatch when this module is imported. It
+is imported when the table is asked for.
+"""
+from cpython.pycapsule cimport PyCapsule_New
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+import os
+
+import numpy as np
+
+from xentfast import _arguments, _dispatch, _threads, _weights, random
+
+from xentfast cimport (
+    XENTFAST_BAD_OPTION, XENTFAST_BAD_POINTER, XENTFAST_BAD_SAMPLE_WEIGHT, XENTFAST_BAD_SHAPE, XENTFAST_BAD_TARGET,
+    XENTFAST_BAD_THREADS, XENTFAST_BAD_WEIGHT, XENTFAST_MEAN, XENTFAST_NO_MEMORY, XENTFAST_NONE, XENTFAST_OK, XENTFAST_OVERLAP,
+    XENTFAST_SUM, XENTFAST_VERSION, xentfast_api, xentfast_default_options, xentfast_options, xentfast_truncation)
+from xentfast._core cimport (
+    Kernels, RowsLook, clear_problem, compute_problem, inverse_of, look_at_rows, quotient, set_shape, without_ignored)
+from xentfast._fills cimport Job, run_jobs, set_uniform
+from xentfast._kernels.table cimport (
+    FLOAT32, FLOAT64, GRADIENT, LOGSUMEXP, LOSS, NORMAL, TRUNCATED, Fill, KernelTable, Problem, ValueType)
+
+cdef extern from "_platform.h":
+    int omp_get_max_threads() nogil
+
+cdef extern from "_kernels/machine.h":
+    ctypedef unsigned int xf_mode
+    xf_mode xf_enter_ieee() noexcept nogil
+    void xf_leave_ieee(xf_mode saved) noexcept nogil
+    double xf_here(double value) noexcept nogil
+
+cdef extern from "<math.h>":
+    double INFINITY
+
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
+
+# ---- what Python decides
+
+
+cdef struct Policy:
+    const KernelTable* table
+    int64_t grain
+    int cpus                    # default threads at most …
+    int crowd                   # … and those that may be asked for
+    bint forked
+    int64_t stream_bytes
+    int64_t stream_row_bytes
+    double smallest
+    double largest              # of float32
+
+cdef Policy policy
+kernels = None                  # whose table the policy has
+
+
+def take_policy():
+    """What the Python modules say now; the tests change it."""
+    global kernels
+    kernels = _dispatch.kernels
+    policy.table = (<Kernels?>kernels).table
+    policy.grain = _threads.GRAIN
+    policy.cpus = _threads.available_cpus()
+    policy.crowd = _threads.CROWD * policy.cpus
+    policy.forked = _threads._forked
+    policy.stream_bytes, policy.stream_row_bytes = _arguments.STREAM_BYTES, _arguments.STREAM_ROW_BYTES
+    policy.smallest, policy.largest = _arguments.SMALLEST, _weights.LARGEST["float32"]
+
+
+def _note_fork():
+    policy.forked = True
+
+
+cpdef int thread_count(int n_threads, int64_t n_numbers) noexcept nogil:
+    """_threads.thread_count; 0 is its None."""
+    if n_numbers < 2 * policy.grain or policy.forked:
+        return 1
+    if n_threads == 0:
+        n_threads = max(1, min(omp_get_max_threads(), policy.cpus))
+    return <int>min(<int64_t>min(n_threads, policy.crowd), n_numbers // policy.grain)
+
+
+# ---- statuses
+
+
+cdef const char* status_message(int status) noexcept nogil:
+    if status == XENTFAST_OK:
+        return "no error"
+    if status == XENTFAST_NO_MEMORY:
+        return "there is no memory for the threads' scratch"
+    if status == XENTFAST_BAD_POINTER:
+        return "a pointer is NULL that must not be"
+    if status == XENTFAST_BAD_SHAPE:
+        return ("n_rows or n is negative, n_classes is below 1, there are too many elements, or grad_stride lets rows of the "
+                "gradient overlap")
+    if status == XENTFAST_BAD_THREADS:
+        return "n_threads is negative; expected 0 for the default, or a number"
+    if status == XENTFAST_BAD_OPTION:
+        return ("an option, or a parameter of a distribution, is outside of what xentfast.h allows, or the options were not "
+                "begun with xentfast_default_options()")
+    if status == XENTFAST_BAD_TARGET:
+        return "a target is neither a class nor ignore_index; *bad_place has its row"
+    if status == XENTFAST_BAD_WEIGHT:
+        return "a class weight is not finite; *bad_place has the class"
+    if status == XENTFAST_BAD_SAMPLE_WEIGHT:
+        return "a sample weight is not finite; *bad_place has the row"
+    if status == XENTFAST_OVERLAP:
+        return "grad overlaps the logits without being the same elements"
+    return "no status of xentfast"
+
+
+cdef int bad(int status, const xentfast_options* options, int64_t place) noexcept nogil:
+    if options.bad_place != NULL:
+        options.bad_place[0] = place
+    return status
+
+
+# ---- rows
+
+
+cdef struct Rows:
+    ValueType type
+    Py_ssize_t itemsize
+    int64_t n_rows
+    int64_t n_classes
+    const char* logits
+    int64_t stride              # in bytes, 0 where there is but one row
+    int n_threads               # as asked for
+
+
+cdef inline bint finite(double value) noexcept nogil:
+    return value - value == 0.0
+
+
+cdef inline int64_t step(const Rows* rows, int64_t stride) noexcept nogil:
+    """Bytes from row to row."""
+    return stride * rows.itemsize if rows.n_rows > 1 else 0
+
+
+cdef int set_rows(Rows* rows, ValueType type, const void* logits, int64_t n_rows, int64_t n_classes, int64_t row_stride,
+                  int n_threads) noexcept nogil:
+    if n_rows < 0 or n_classes < 1 or n_rows > PY_SSIZE_T_MAX // 8 // n_classes or n_classes > PY_SSIZE_T_MAX // 8:
+        return XENTFAST_BAD_SHAPE
+    if logits == NULL and n_rows > 0:
+        return XENTFAST_BAD_POINTER
+    if n_threads < 0:
+        return XENTFAST_BAD_THREADS
+    rows.type = type
+    rows.itemsize = 8 if type == FLOAT64 else 4
+    rows.n_rows, rows.n_classes = n_rows, n_classes
+    rows.logits = <const char*>logits
+    rows.stride = step(rows, row_stride)
+    rows.n_threads = thread_count(n_threads, n_rows * n_classes)
+    return XENTFAST_OK
+
+
+cdef void set_problem(Problem* problem, const Rows* rows) noexcept nogil:
+    clear_problem(problem)
+    problem.type = rows.type
+    problem.n_axes = 1
+    problem.shape[0] = rows.n_rows
+    problem.n_classes = rows.n_classes
+    problem.logits.data = <char*>rows.logits
+    problem.logits.strides[0] = rows.stride
+    problem.logits.step = rows.itemsize
+
+
+cdef inline uintptr_t first_byte(const Rows* rows, const void* data, int64_t stride) noexcept nogil:
+    return <uintptr_t>data + <uintptr_t>(stride * (rows.n_rows - 1) if stride < 0 else 0)
+
+
+cdef inline uintptr_t last_byte(const Rows* rows, const void* data, int64_t stride) noexcept nogil:
+    """The one behind the last."""
+    return (<uintptr_t>data + <uintptr_t>(stride * (rows.n_rows - 1) if stride > 0 else 0)
+            + <uintptr_t>(rows.n_classes * rows.itemsize))
+
+
+cdef bint apart(const Rows* rows, const char* grad, int64_t stride) noexcept nogil:
+    """Whether the gradient lies outside of the memory that the logits span."""
+    return (first_byte(rows, grad, stride) >= last_byte(rows, rows.logits, rows.stride)
+            or first_byte(rows, rows.logits, rows.stride) >= last_byte(rows, grad, stride))
+
+
+cdef bint shares_elements(const Rows* rows, const char* grad, int64_t stride) noexcept nogil:
+    """Whether the gradient overlaps the logits otherwise than element for element. Of one stride they may be other columns of
+    the same matrix."""
+    cdef uintptr_t row_bytes = <uintptr_t>(rows.n_classes * rows.itemsize), length, offset
+    if apart(rows, grad, stride):
+        return False
+    if stride != rows.stride or stride == 0:
+        return stride != rows.stride or grad != rows.logits
+    length = <uintptr_t>(stride if stride > 0 else -stride)
+    if <uintptr_t>grad >= <uintptr_t>rows.logits:
+        offset = (<uintptr_t>grad - <uintptr_t>rows.logits) % length
+    else:
+        offset = (length - (<uintptr_t>rows.logits - <uintptr_t>grad) % length) % length
+    if offset == 0:
+        return grad != rows.logits
+    return offset < row_bytes or length - offset < row_bytes
+
+
+# ---- losses
+
+
+include "_capi_losses.pxi"
+
+
+# ---- log-sum-exp
+
+
+cdef int logsumexp(ValueType type, const void* x, int64_t n_rows, int64_t n_classes, int64_t row_stride, int n_threads,
+                   void* result) noexcept nogil:
+    cdef Rows rows
+    cdef Problem problem
+    cdef double total
+    cdef int status = set_rows(&rows, type, x, n_rows, n_classes, row_stride, n_threads)
+    if status != XENTFAST_OK:
+        return status
+    if n_rows == 0:
+        return XENTFAST_OK
+    if result == NULL:
+        return XENTFAST_BAD_POINTER
+    set_problem(&problem, &rows)
+    problem.result = LOGSUMEXP
+    if not compute_problem(policy.table, &problem, NULL, rows.n_threads, result, type, &total):
+        return XENTFAST_NO_MEMORY
+    return XENTFAST_OK
+
+
+cdef int logsumexp_float32(const float* x, int64_t n_rows, int64_t n_classes, int64_t row_stride, int n_threads,
+                           float* result) noexcept nogil:
+    return logsumexp(FLOAT32, x, n_rows, n_classes, row_stride, n_threads, result)
+
+
+cdef int logsumexp_float64(const double* x, int64_t n_rows, int64_t n_classes, int64_t row_stride, int n_threads,
+                           double* result) noexcept nogil:
+    return logsumexp(FLOAT64, x, n_rows, n_classes, row_stride, n_threads, result)
+
+
+# ---- fills
+
+
+include "_capi_fills.pxi"
+
+
+# ---- the table
+
+
+cdef xentfast_api table
+
+table.version = XENTFAST_VERSION
+table.api_bytes = sizeof(xentfast_api)
+table.options_bytes = sizeof(xentfast_options)
+table.status_message = status_message
+table.softmax_cross_entropy_float32 = softmax_cross_entropy_float32
+table.softmax_cross_entropy_float64 = softmax_cross_entropy_float64
+table.softmax_cross_entropy_grad_float32 = softmax_cross_entropy_grad_float32
+table.softmax_cross_entropy_grad_float64 = softmax_cross_entropy_grad_float64
+table.softmax_cross_entropy_value_and_grad_float32 = softmax_cross_entropy_value_and_grad_float32
+table.softmax_cross_entropy_value_and_grad_float64 = softmax_cross_entropy_value_and_grad_float64
+table.logsumexp_float32 = logsumexp_float32
+table.logsumexp_float64 = logsumexp_float64
+table.uniform_float32 = uniform_float32
+table.uniform_float64 = uniform_float64
+table.normal_float32 = normal_float32
+table.normal_float64 = normal_float64
+table.truncated_normal_float32 = truncated_normal_float32
+table.truncated_normal_float64 = truncated_normal_float64
+table.truncation_float32 = truncation_float32
+table.truncation_float64 = truncation_float64
+
+take_policy()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+set_usual_bounds()
+api = PyCapsule_New(&table, "xentfast._capi.api", NULL)
