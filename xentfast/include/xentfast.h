@@ -5,9 +5,9 @@
  * Getting the table. With Python.h included before this file, xentfast_import() returns it, or NULL with an ImportError set.
  * It needs the GIL, once; the pointer is good as long as the process lives. Code without Python.h is handed the pointer.
  *
- * Calling. No function needs the GIL or takes it (truncation_… alone takes it itself), none keeps a pointer beyond its call,
- * and any number of threads may call at once, each with outputs of its own. Each function returns a status; one other than
- * XENTFAST_OK means that no output was written.
+ * Calling. No function needs the GIL or takes it (but truncation_float32 and truncation_float64, which take it themselves), none
+ * keeps a pointer beyond its call, and any number of threads may call at once, each with outputs of its own. Each function
+ * returns a status; one other than XENTFAST_OK means that no output was written.
  *
  * Rows. `logits` points to row 0; row i begins i*row_stride elements behind it (row_stride may be 0 or negative), and its
  * n_classes numbers lie side by side. `grad` goes the same way by grad_stride. Outputs of losses and log-sum-exps, targets and
@@ -18,8 +18,8 @@
  * any number. Code that calls from threads of its own passes 1; so does a child of a fork that Python does not know of.
  *
  * Preconditions, which are not checked: pointers are aligned to their type and point to as much memory as the counts and strides
- * say; `targets`, `weight` and `sample_weight` lie apart from the outputs and do not change during a call; outputs of one call
- * lie apart from each other. Everything else that is asked for below is checked, before any work.
+ * say; nothing that is read changes during a call; outputs lie apart from each other and from all that is read, but for `grad`,
+ * which may be the logits or lie among their columns. Everything else that is asked for below is checked, before any work.
  *
  * Versions. XENTFAST_VERSION changes when something that is here changes. New functions go to the end of the table, new options
  * to the end of theirs, without a change of version. So a table is accepted if it has the version compiled against and is at
@@ -91,7 +91,8 @@ static inline xentfast_options xentfast_default_options(void)
     return options;
 }
 
-/* Where a normal distribution is cut, as constants for one dtype: made by truncation_…, nobody else's to set. */
+/* Where a normal distribution is cut, as constants for one dtype: made by truncation_float32 or truncation_float64, nobody else's
+ * to set. */
 typedef struct xentfast_truncation {
     int64_t dtype;
     double constants[11];
@@ -127,32 +128,32 @@ typedef struct xentfast_api {
         const double *logits, int64_t n_rows, int64_t n_classes, int64_t row_stride, const int64_t *targets,
         const xentfast_options *options, int n_threads, double *loss, double *grad, int64_t grad_stride);
 
-    /* The logarithm of the sum of exponentials of each row → result[0 .. n_rows − 1], which lies apart from x. */
+    /* The logarithm of the sum of exponentials of each row goes to result[0 .. n_rows - 1], which lies apart from x. */
     int (*logsumexp_float32)(
         const float *x, int64_t n_rows, int64_t n_classes, int64_t row_stride, int n_threads, float *result);
     int (*logsumexp_float64)(
         const double *x, int64_t n_rows, int64_t n_classes, int64_t row_stride, int n_threads, double *result);
 
-    /* Elements [first, first + n) of the array that xf.init.uniform(…, rng=…, name=…) makes, in C order → out[0 .. n − 1].
-     * `key` is xf.random.key(rng) and `stream` xf.random.stream(name); first + n ≤ 2⁶². low ≤ high; the numbers, and high − low,
-     * are within the range of the type. */
+    /* Elements [first, first + n) in C order of the array that xf.init.uniform(shape, rng=rng, name=name) makes go to
+     * out[0 .. n - 1]. `key` is xf.random.key(rng) and `stream` xf.random.stream(name); first + n is at most 2**62. low <= high;
+     * the numbers, and high - low, are within the range of the type. */
     int (*uniform_float32)(float *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double low, double high,
                            int n_threads);
     int (*uniform_float64)(double *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double low, double high,
                            int n_threads);
-    /* Likewise xf.init.normal; std ≥ 0. */
+    /* Likewise xf.init.normal; std >= 0. */
     int (*normal_float32)(float *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double mean, double std,
                           int n_threads);
     int (*normal_float64)(double *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double mean, double std,
                           int n_threads);
     /* Likewise xf.init.truncated_normal, between the bounds that `bounds` was made for by the function of the same dtype;
-     * NULL: −2 and 2. */
+     * NULL: -2 and 2. */
     int (*truncated_normal_float32)(float *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double mean, double std,
                                     const xentfast_truncation *bounds, int n_threads);
     int (*truncated_normal_float64)(double *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double mean, double std,
                                     const xentfast_truncation *bounds, int n_threads);
     /* lower < upper, in standard deviations from the mean, within what xf.init.truncated_normal allows. Computed to 60 digits by
-     * Python: takes the GIL, and some 100 µs. Done once, the result can be kept and copied. */
+     * Python: takes the GIL, and some 100 microseconds. Done once, the result can be kept and copied. */
     int (*truncation_float32)(double lower, double upper, xentfast_truncation *bounds);
     int (*truncation_float64)(double lower, double upper, xentfast_truncation *bounds);
 } xentfast_api;
@@ -172,15 +173,15 @@ static inline const xentfast_api *xentfast_import(void)
         return NULL;
     if (api->version != XENTFAST_VERSION) {
         PyErr_Format(PyExc_ImportError,
-                     "the installed xentfast has version %d of its C table, but this module was compiled for version %d; compile it "
-                     "against the installed xentfast.h, or install an xentfast that has that version",
+                     "the installed xentfast has version %d of its C table, but this module was compiled for version %d; compile "
+                     "it against the installed xentfast.h, or install an xentfast that has that version",
                      (int)api->version, XENTFAST_VERSION);
         return NULL;
     }
     if (api->api_bytes < sizeof(xentfast_api) || api->options_bytes < sizeof(xentfast_options)) {
         PyErr_Format(PyExc_ImportError,
-                     "the installed xentfast is older than the xentfast.h that this module was compiled with: its C table has %zu "
-                     "bytes and its options %zu, expected at least %zu and %zu; install a newer xentfast",
+                     "the installed xentfast is older than the xentfast.h that this module was compiled with: its C table has "
+                     "%zu bytes and its options %zu, expected at least %zu and %zu; install a newer xentfast",
                      api->api_bytes, api->options_bytes, sizeof(xentfast_api), sizeof(xentfast_options));
         return NULL;
     }
