@@ -153,7 +153,7 @@ typedef struct xentfast_api {
     int (*truncated_normal_float64)(double *out, int64_t n, uint64_t key, uint64_t stream, int64_t first, double mean, double std,
                                     const xentfast_truncation *bounds, int n_threads);
     /* lower < upper, in standard deviations from the mean, within what xf.init.truncated_normal allows. Computed to 60 digits by
-     * Python: takes the GIL, and some 100 microseconds. Done once, the result can be kept and copied. */
+     * Python: takes the GIL, and a millisecond or more. Done once, the result can be kept and copied. */
     int (*truncation_float32)(double lower, double upper, xentfast_truncation *bounds);
     int (*truncation_float64)(double lower, double upper, xentfast_truncation *bounds);
 } xentfast_api;
