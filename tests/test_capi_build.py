@@ -122,8 +122,10 @@ def bigram(tmp_path_factory):
     """examples/cython_pipeline, copied, built against the installed package, and imported."""
     folder = tmp_path_factory.mktemp("cython_pipeline")
     shutil.copytree(ROOT / "examples" / "cython_pipeline", folder / "source")
+    # Cython looks for cimports along the path, where an editable install is not.
+    environment = {**os.environ, "CFLAGS": "-O1", "PYTHONPATH": str(Path(xf.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-P", "setup.py", "build_ext", "--inplace"], cwd=folder / "source", timeout=300,
-                         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "CFLAGS": "-O1"})
+                         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
     assert run.returncode == 0, run.stdout
     sys.path.insert(0, str(folder / "source"))
     try:

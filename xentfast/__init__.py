@@ -1,10 +1,9 @@
 """Cross-entropy and weights for NumPy arrays on CPU: at the speed of memory, exact, the same bits everywhere."""
 
 import importlib
-import os
 from typing import TYPE_CHECKING
 
-from xentfast._config import __version__, show_config
+from xentfast._config import __version__, get_include, show_config
 from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
 from xentfast.linear import linear_cross_entropy, linear_cross_entropy_value_and_grad
 from xentfast.losses import (
@@ -62,24 +61,6 @@ __all__ = [
 _LAZY = ("capi", "init", "random")
 
 
-def get_include() -> str:
-    """The folder of ``xentfast.h``, for the include_dirs of modules that call xentfast from C or Cython.
-
-    Returns
-    -------
-    str
-        Its path.
-
-    Examples
-    --------
-    >>> import os
-    >>> import xentfast as xf
-    >>> os.listdir(xf.get_include())
-    ['xentfast.h']
-    """
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
-
-
 if TYPE_CHECKING:                   # a type checker takes every name for good where there is a __getattr__
     from xentfast import capi, init, random
 else:
@@ -90,4 +71,4 @@ else:
 
 
 def __dir__():
-    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "os", "_LAZY"})
+    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "_LAZY"})

@@ -1,5 +1,7 @@
 """What this copy is, how it was built, and what it chose on this machine."""
 
+import os
+
 try:
     from xentfast import _build
 except ImportError as error:
@@ -30,3 +32,21 @@ def show_config():
     print(f"           supported here {', '.join(_dispatch.supported_levels())}; chosen {_dispatch.kernels.level}")
     print(f"threads:   {_threads.default_threads()} by default (OpenMP {_core.max_threads()}, CPUs of this process "
           f"{_threads.available_cpus()}, of these by quota: {quota})")
+
+
+def get_include() -> str:
+    """The folder of ``xentfast.h``, for the include_dirs of modules that call xentfast from C or Cython.
+
+    Returns
+    -------
+    str
+        Its path.
+
+    Examples
+    --------
+    >>> import os
+    >>> import xentfast as xf
+    >>> os.listdir(xf.get_include())
+    ['xentfast.h']
+    """
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
