@@ -35,9 +35,8 @@ def _wanted(input, target):
 
 
 def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_threads, wants_gradient, wants_log_softmax):
-    """The loss and three more results, each of them empty where it is not wanted: its gradient with respect to the logits; their
-    log-softmax, of which that with respect to probabilities is made; and a link, which is always empty. Through the link
-    gradients depend on the graph, so that a second derivative is refused, and not lost."""
+    """The loss and two more results, each of them empty where it is not wanted: its gradient with respect to the logits, and
+    their log-softmax, of which that with respect to probabilities is made."""
     if n_threads is None:
         n_threads = min(torch.get_num_threads(), _threads.default_threads())
     logits, targets = array_of(input), array_of(target)
@@ -55,26 +54,28 @@ def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_
     if wants_log_softmax:
         log_probabilities = new_like(input)
         log_softmax(logits, axis, out=array_of(log_probabilities), n_threads=n_threads)
-    return torch.from_numpy(np.asarray(value)), gradient, log_probabilities, input.new_empty(0)
+    return torch.from_numpy(np.asarray(value)), gradient, log_probabilities
 
 
 def _save(ctx, inputs, output):
     _, target, weight, ctx.reduction, _, ctx.label_smoothing, *_ = inputs
-    _, gradient, log_probabilities, link = output
+    _, gradient, log_probabilities, *link = output
     ctx.target_dtype = target.dtype
     ctx.mark_non_differentiable(gradient, log_probabilities)
-    ctx.save_for_backward(gradient, log_probabilities, weight, link)
+    ctx.save_for_backward(gradient, log_probabilities, weight, *link)
     ctx.set_materialize_grads(False)
 
 
-def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link):
+def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link=None):
     if grad_link is not None:
         raise RuntimeError(SECOND_DERIVATIVE)
     by_input = by_target = None
     if grad_loss is not None:
-        gradient, log_probabilities, weight, link = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            grad_loss = grad_loss + link.sum()
+        gradient, log_probabilities, weight, *link = ctx.saved_tensors
+        if torch.is_grad_enabled():                 # somebody may differentiate what comes out
+            if not link:
+                raise RuntimeError(SECOND_DERIVATIVE)
+            grad_loss = grad_loss + link[0].sum()
         if ctx.needs_input_grad[0]:
             by_input = _times(gradient, grad_loss)
         if ctx.needs_input_grad[1]:
@@ -101,8 +102,8 @@ _keeps_graph = torch._C._autograd._get_current_graph_task_keep_graph
 
 def _by_target(ctx, log_probabilities, weight, factor):
     """−(1 − ε)·weight·log softmax, times the factor."""
-    per_class = torch.full((), ctx.label_smoothing - 1.0, dtype=log_probabilities.dtype) if weight is None else (
-        weight * (ctx.label_smoothing - 1.0))
+    per_class = log_probabilities.new_ones(1) if weight is None else weight.to(log_probabilities.dtype)
+    per_class = per_class * (ctx.label_smoothing - 1.0)
     if log_probabilities.ndim > 1:
         per_class = per_class.reshape(-1, *[1] * (log_probabilities.ndim - 2))
         factor = factor if factor.ndim == 0 else factor.unsqueeze(1)
@@ -112,11 +113,15 @@ def _by_target(ctx, log_probabilities, weight, factor):
 
 
 class Eager(torch.autograd.Function):
-    """For tensors with values. torch.func and torch.vmap come here too."""
+    """For tensors with values. torch.func and torch.vmap come here too.
+
+    A last result, the link, is always empty. Through it gradients depend on the graph, so that a second derivative comes back
+    here and is refused, instead of being lost; a first one is not, also where `create_graph` or torch.func would allow for more.
+    """
 
     @staticmethod
     def forward(*arguments):
-        return _compute(*arguments)
+        return *_compute(*arguments), arguments[0].new_empty(0)
 
     setup_context = staticmethod(_save)
     backward = staticmethod(_backward)
@@ -148,7 +153,7 @@ def operator(
     n_threads: int | None,
     wants_gradient: bool,
     wants_log_softmax: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_threads, wants_gradient,
                     wants_log_softmax)
 
@@ -158,7 +163,7 @@ def _shapes(input, target, weight, reduction, ignore_index, label_smoothing, n_t
     rows = (input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()) if reduction == "none" else ()
     dtype = torch.float64 if input.dtype == torch.float64 else torch.float32
     return (input.new_empty(rows, dtype=dtype), torch.empty_like(input) if wants_gradient else input.new_empty(0),
-            torch.empty_like(input) if wants_log_softmax else input.new_empty(0), input.new_empty(0))
+            torch.empty_like(input) if wants_log_softmax else input.new_empty(0))
 
 
 operator.register_autograd(_backward, setup_context=_save)

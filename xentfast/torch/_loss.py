@@ -68,8 +68,8 @@ def cross_entropy(
     See `xentfast.softmax_cross_entropy` for formula and accuracy. Where a gradient is needed it is made together with the loss,
     in one pass over the logits, and the backward pass returns it, multiplied by the incoming gradient unless that is 1. There
     are gradients with respect to `input` and to probabilities; second derivatives and forward mode are refused. float16 is
-    computed by way of a float32 copy, since its gradients would underflow before a loss scale reaches them; the other dtypes
-    are read where they are.
+    computed by way of a float32 copy, since its gradients would underflow before a loss scale reaches them, and so is bfloat16
+    where probabilities require a gradient; all else is read where it is.
 
     Other than in PyTorch a −inf logit with a target probability of 0 counts 0, not nan; an ignored row stays out of the
     gradient though it holds nan; where the weights add up to 0, so that the mean is nan, the gradient is 0; and a negative
@@ -95,7 +95,7 @@ def cross_entropy(
         _threads.thread_count(n_threads, 0)                         # checks it
     if input.shape != target.shape and input.ndim == 1:
         target = target.reshape(())
-    if input.dtype == torch.float16:
+    if input.dtype == torch.float16 or input.dtype == torch.bfloat16 and target.requires_grad:
         input = input.float()
     return _autograd.loss(input, target, weight, reduction, ignore_index, float(label_smoothing), n_threads).to(dtype)
 
