@@ -1,16 +1,34 @@
-"""Which modules need a package that the core does not: those that it lacks are left out of what walks all modules."""
+"""Modules of xentfast that are imported by their name alone, and what each needs beside NumPy: without it, they are left out. All
+public names, theirs included."""
 
+import importlib
 import importlib.util
+from operator import attrgetter
+from types import ModuleType
 
-# Of each such module, and of those inside it, what has to be installed.
-EXTRAS = {"xentfast.torch": ("torch", "ml_dtypes")}
+import xentfast as xf
 
-
-def needs(module):
-    """The packages that a module of xentfast needs beside NumPy."""
-    return next((packages for name, packages in EXTRAS.items() if f"{module}.".startswith(f"{name}.")), ())
+EXTRAS = {"boosting": (), "torch": ("torch", "ml_dtypes")}
 
 
-def is_installed(module):
-    """Whether all that it needs is there. Nothing is imported."""
-    return all(importlib.util.find_spec(package) for package in needs(module))
+def is_installed(name):
+    """Whether all that it needs is there; `name` is a module or a name in one, without `xentfast`. Nothing is imported."""
+    return all(map(importlib.util.find_spec, EXTRAS.get(name.partition(".")[0], ())))
+
+
+def public_names():
+    """As users type them after `xf.` or `xentfast.`."""
+    yield from _names_in(xf.__all__, "")
+    for name in filter(is_installed, EXTRAS):
+        importlib.import_module(f"xentfast.{name}")
+        yield from _names_in([name], "")
+
+
+def _names_in(names, prefix):
+    """Of a module its own names count."""
+    for name in names:
+        found = attrgetter(f"{prefix}{name}")(xf)
+        if isinstance(found, ModuleType):
+            yield from _names_in(found.__all__, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

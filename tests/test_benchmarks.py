@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from public_names import public_names
+from extras import is_installed, public_names
 
 import xentfast as xf
 
@@ -37,9 +37,10 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, weights, suite = map(load, ("losses", "weights", "suite"))
-FUNCTIONS = {function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()}
-EXEMPT = losses.EXEMPT | weights.ALIASES
+losses, weights, tensors, suite = map(load, ("losses", "weights", "tensors", "suite"))
+FUNCTIONS = {function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()
+             if is_installed(function)}
+EXEMPT = losses.EXEMPT | weights.ALIASES | {name: why for name, why in tensors.EXEMPT.items() if is_installed(name)}
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
 HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
@@ -117,6 +118,13 @@ def test_function_absent_from_a_commit_is_not_applicable(monkeypatch):
 def older_softmax_cross_entropy(logits, targets, *, weight=None, sample_weight=None, label_smoothing=0.0, n_threads=None):
     if logits.dtype not in (np.float32, np.float64):
         raise TypeError(f"logits has dtype {logits.dtype}")
+
+
+def test_extra_absent_from_an_environment_is_not_applicable(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "xentfast.torch", raising=False)
+    with pytest.raises(suite.SkipNotImplemented):
+        load("speed").TorchInitHeNormal().time_small((2, 3))
 
 
 def test_option_or_dtype_absent_from_a_commit_is_not_applicable(monkeypatch):

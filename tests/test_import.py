@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from extras import EXTRAS
 
 import xentfast as xf
 
@@ -39,6 +40,23 @@ def test_a_late_module_comes_when_it_is_asked_for(code, name):
     code = code.format(name)
     check = f"import sys, xentfast as xf; assert xf.{name} is sys.modules['xentfast.{name}']; print(*sys.modules)"
     assert f"xentfast.{name}" in names_of(f"{code}\n{check}")
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_module_that_is_imported_by_its_name_alone(name):
+    module = f"xentfast.{name}"
+    assert module not in names_of("import sys, xentfast; from xentfast import *; import xentfast.init; print(*sys.modules)")
+    assert not hasattr(xf, name) or module in sys.modules
+    assert name not in xf.__all__
+
+
+@pytest.mark.parametrize(("name", "package"), [(name, one) for name, packages in EXTRAS.items() for one in packages])
+def test_a_missing_package_is_named(name, package):
+    """As where it is not installed."""
+    run = subprocess.run([sys.executable, "-P", "-c", f"import sys; sys.modules[{package!r}] = None; import xentfast.{name}"],
+                         capture_output=True, text=True, timeout=60)
+    assert f'pip install "xentfast[{name}]"' in run.stderr.splitlines()[-1]
+    assert run.stderr.splitlines()[-1].startswith("ImportError")
 
 
 def test_dir_names_everything_and_loads_nothing():

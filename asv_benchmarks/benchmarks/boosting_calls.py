@@ -5,13 +5,13 @@ from operator import attrgetter
 
 import numpy as np
 
-import xentfast
-
 from .loss_calls import PERIOD, repeated
 
 
 def make_call(function, *, shape, library, n_threads, arrays, option):
     """An objective or a metric, called as scikit-learn's classes of that library call it."""
+    import xentfast.boosting
+
     rng = np.random.default_rng(0)
     margins = repeated(rng.standard_normal(PERIOD), shape, "float32" if library == "xgboost" else "float64")
     margins = np.asarray(margins, order="C" if library == "xgboost" else "F")

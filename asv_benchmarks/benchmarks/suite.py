@@ -1,8 +1,7 @@
 """From the rows of the tables to the classes that asv looks for."""
 
-import importlib
-from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
 from operator import attrgetter
 
@@ -21,6 +20,8 @@ from . import (
     losses,
     partial_calls,
     partials,
+    tensor_calls,
+    tensors,
     weight_calls,
     weights,
 )
@@ -42,12 +43,11 @@ TABLES = [
     (linear, linear_calls.make_call),
     (weights, weight_calls.make_call),
     (boosting, boosting_calls.make_call),
+    (tensors, tensor_calls.make_call),
 ]
 
-# Modules that `import xentfast` does not bring; one that a commit has not, or whose packages are missing, is n/a.
-for module in ("boosting",):
-    with suppress(ImportError):
-        importlib.import_module(f"xentfast.{module}")
+# Modules that `import xentfast` does not bring, and the benchmarks of others must not: they would hold all that these need.
+IMPORTED_BY_NAME = ("boosting", "torch")
 
 
 def benchmark_classes(measures, kind):
@@ -70,7 +70,10 @@ def benchmark_method(measure, function, make, row):
     parameters = {name: values for name, values in row.items() if isinstance(values, list)}
 
     def prepare(*values):
-        call = make(**row | dict(zip(parameters, values, strict=True)))
+        try:
+            call = make(**row | dict(zip(parameters, values, strict=True)))
+        except ImportError as error:    # an extra that is not installed
+            raise SkipNotImplemented(str(error)) from error
         try:
             call()
         except TypeError as error:  # an option or a dtype that an older commit has not: n/a as well
@@ -88,8 +91,10 @@ def benchmark_method(measure, function, make, row):
 
 def is_there(function, values):
     """What an older commit has not, and what an environment without ml_dtypes has not, is n/a and no failure."""
+    module = function.partition(".")[0]
     try:
-        attrgetter(function)(xentfast)
+        if (find_spec(f"xentfast.{module}") if module in IMPORTED_BY_NAME else attrgetter(function)(xentfast)) is None:
+            return False
     except AttributeError:
         return False
     return ml_dtypes is not None or "bfloat16" not in values
