@@ -106,6 +106,14 @@ def test_second_derivatives_are_refused():
         torch.autograd.grad(loss, logits, create_graph=True)
 
 
+def test_tracing_of_values():
+    """The operator is in the graph, not its result."""
+    logits, target, _ = example((6, 5))
+    traced = torch.fx.experimental.proxy_tensor.make_fx(lambda x, t: ours(x, t))(logits.detach(), target)
+    other, target, _ = example((6, 5), seed=1)
+    assert torch.equal(traced(other.detach(), target), ours(other, target))
+
+
 def test_export():
     class Loss(torch.nn.Module):
         def forward(self, logits, target):

@@ -23,7 +23,9 @@ SECOND_DERIVATIVE = ("xentfast.torch.cross_entropy has no second derivative: its
 
 def loss(input, target, weight, reduction, ignore_index, label_smoothing, n_threads):
     """The loss of checked arguments, in float64 for float64 logits and else in float32."""
-    plain = type(input) in (torch.Tensor, torch.nn.Parameter) and not torch.compiler.is_compiling()
+    # Whoever traces (make_fx) or counts (FlopCounterMode) sees operators alone.
+    traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+    plain = type(input) in (torch.Tensor, torch.nn.Parameter) and not traced
     route = Eager.apply if plain else operator
     return route(input, target, weight, reduction, ignore_index, label_smoothing, n_threads, *_wanted(input, target))[0]
 
