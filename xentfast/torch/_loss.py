@@ -75,8 +75,8 @@ def cross_entropy(
     gradient though it holds nan; where the weights add up to 0, so that the mean is nan, the gradient is 0; and a negative
     `label_smoothing` is an error.
 
-    Works under `torch.compile` without a graph break, autocast (16 bits give a float32 loss), `torch.func.grad` and
-    `torch.vmap` (one example after the other), and in DataLoader workers (on one thread).
+    Works under `torch.compile` without a graph break, autocast (16 bits give a float32 loss), `torch.func.grad` (not inside
+    `torch.compile`) and `torch.vmap` (one example after the other), and in DataLoader workers (on one thread).
 
     Examples
     --------
