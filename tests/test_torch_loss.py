@@ -82,7 +82,7 @@ def test_nothing_to_average(smoothing):
     for reduction in REDUCTIONS:
         compare(logits, torch.full_like(target, -100), reduction=reduction, label_smoothing=smoothing)
         compare(logits[:0], target[:0], reduction=reduction, label_smoothing=smoothing)
-        compare(logits[:0], logits[:0].detach(), reduction=reduction, label_smoothing=smoothing)
+        compare(logits[:0], logits[:0].detach().requires_grad_(), reduction=reduction, label_smoothing=smoothing)
     loss, gradient = loss_and_gradients(ours, logits, target, weight=torch.zeros(5, dtype=torch.float64))
     assert loss.isnan() and not gradient.any()
 

@@ -88,13 +88,14 @@ def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link=None):
 def _times(gradient, factor):
     """One factor for all, or one for each row."""
     factors = factor if factor.ndim == 0 or gradient.ndim == 1 else factor.unsqueeze(1)
-    if type(gradient) is type(factor) is torch.Tensor and not torch.is_grad_enabled() and not _keeps_graph():
+    plain = type(gradient) is type(factor) is torch.Tensor and not torch.compiler.is_compiling()
+    if plain and not torch.is_grad_enabled() and not _keeps_graph():
         try:
             all_one = bool((factor == 1).all())
         except RuntimeError:                        # a batch of factors, of which vmap tells no values
             pass
         else:
-            return gradient if all_one else gradient.mul_(factors)  # it is asked for this once
+            return gradient if all_one else gradient.mul_(factors)  # it is asked for once
     return (gradient * factors).to(gradient.dtype)
 
 
@@ -110,7 +111,7 @@ def _by_target(ctx, log_probabilities, weight, factor):
         per_class = per_class.reshape(-1, *[1] * (log_probabilities.ndim - 2))
         factor = factor if factor.ndim == 0 else factor.unsqueeze(1)
     if ctx.reduction == "mean":
-        factor = factor * (log_probabilities.shape[min(1, log_probabilities.ndim - 1)] / log_probabilities.numel())
+        factor = factor / (log_probabilities.numel() // log_probabilities.shape[min(1, log_probabilities.ndim - 1)])
     return (log_probabilities * per_class * factor).to(ctx.target_dtype)
 
 
@@ -135,7 +136,7 @@ class Eager(torch.autograd.Function):
         for example in range(info.batch_size):
             parts = [tensor if dim is None else tensor.select(dim, example)
                      for tensor, dim in zip(tensors, in_dims, strict=False)]
-            wanted = map(or_, options[-2:], _wanted(*parts[:2]))       # by a transform inside vmap, or outside
+            wanted = map(or_, options[-2:], _wanted(*parts[:2]))        # by a transform inside vmap, or outside
             results.append(Eager.apply(*parts, *options[:-2], *wanted))
         return tuple(torch.stack(outputs) for outputs in zip(*results, strict=True)), (0, 0, 0, 0)
 
