@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("ml_dtypes")
-from tolerances import TRAINED  # noqa: E402
+from tolerances import TRAINED_LOSSES  # noqa: E402
 from torch_cases import DTYPES, REDUCTIONS, SHAPES, check_near, example, loss_and_gradients, name_of  # noqa: E402
 
 import xentfast.torch  # noqa: E402
@@ -180,7 +180,7 @@ def test_training_goes_the_same_way(dtype, autocast):
     got = trained(ours, dtype, autocast)
     want = trained(torch.nn.functional.cross_entropy, dtype, autocast)
     assert want[-1] < 0.8 * want[0]
-    np.testing.assert_allclose(got, want, rtol=TRAINED["bfloat16" if autocast else name_of(dtype)])
+    np.testing.assert_allclose(got, want, rtol=TRAINED_LOSSES["bfloat16" if autocast else name_of(dtype)])
 
 
 def test_incoming_gradient_of_another_dtype():

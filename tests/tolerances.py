@@ -174,4 +174,4 @@ ORTHONORMAL = 1e-5
 
 # Losses of twenty steps of a small network, relative: PyTorch's rounding and ours, of the dtype of the loss, carried along by
 # a network that learns. In 16 bits PyTorch rounds at every step of the way.
-TRAINED = {"float32": 2e-5, "float64": 1e-13, "bfloat16": 2e-2}
+TRAINED_LOSSES = {"float32": 2e-5, "float64": 1e-13, "bfloat16": 2e-2}
