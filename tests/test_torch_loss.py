@@ -256,7 +256,8 @@ class Losses(torch.utils.data.Dataset):             # an item is computed where 
         loss.backward()
         return loss.detach(), logits.grad
 here = [Losses()[number] for number in range(4)]    # starts OpenMP's threads, which the forked workers have not
-for one, other in zip(here, torch.utils.data.DataLoader(Losses(), batch_size=None, num_workers=2), strict=True):
+loader = torch.utils.data.DataLoader(Losses(), batch_size=None, num_workers=2, multiprocessing_context="fork")
+for one, other in zip(here, loader, strict=True):
     assert all(map(torch.equal, one, other))
 print("the same")
 """
