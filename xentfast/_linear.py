@@ -4,12 +4,16 @@ import math
 
 import numpy as np
 
-from xentfast import _core
+from xentfast import _core, _dispatch, _partials
 from xentfast._arguments import CrossEntropyCall, checked_output, integer, is_float, overlap, plain_array, real_number
 from xentfast._products import LinearLayer, Rows, length_of
+from xentfast._slices import chunk_length
 from xentfast._threads import thread_count
 
 OUTPUTS = "(d_hidden, d_linear_weight, d_bias)"
+# After a product BLAS's threads spin for some milliseconds, on every core but the caller's, and take half of it: of two threads
+# of ours the second waits as long as it saves. A chunk's loss on two took 19 to 25 ms, on one 10 (EPYC, OpenBLAS, 2026-11).
+SPINNING = 2
 
 
 class LinearCall:
@@ -29,6 +33,8 @@ class LinearCall:
         logits = np.broadcast_to(np.zeros((), self.dtype), shape)
         self.loss = CrossEntropyCall(logits, targets, -1, weight, sample_weight, ignore_index, label_smoothing, z_loss,
                                      logit_scale, softcap, where, reduction, n_threads)
+        if n_threads is None and self.loss.n_threads == SPINNING:
+            self.loss.n_threads = 1
         self.empty = real_number(empty, "empty")
         self.memory_limit = integer(memory_limit, "memory_limit")
         self._set_rows()
@@ -60,19 +66,41 @@ class LinearCall:
         where = None if loss.options is None else loss.options[3]
         self.where = None if where is None else Rows(where)
 
+    @property
+    def in_tiles(self):
+        """Whether a loss alone can be had of tiles of the logits: there are several, and nothing else is as wide."""
+        return self.soft is None and self.where is None and len(self.linear_weight) > chunk_length(self.dtype)
+
     def layer(self, outputs):
         """The layer, with its rows cut to the memory limit."""
         row_bytes = sum(rows.row_bytes(self.kept is not None) for rows in (self.soft, self.where) if rows is not None)
         layer = LinearLayer(self.hidden, self.linear_weight, self.bias, self.dtype, self.kept, outputs, row_bytes)
-        cut = layer.cut(self.memory_limit)
+        if outputs is None and self.in_tiles:
+            cut = layer.cut_tiles(self.memory_limit, chunk_length(self.dtype), _partials.FIELDS * 8)
+        else:
+            cut = layer.cut(self.memory_limit)
         if not isinstance(cut, tuple):
             raise ValueError(f"memory_limit is {self.memory_limit} bytes; expected at least {cut}, for a row of "
                              f"{layer.n_classes} logits in {self.dtype} and what is made with it")
-        layer.allocate(*cut)
+        layer.allocate(*cut, width=cut[1] if outputs is None and self.in_tiles else None)
         return layer
 
+    def losses_of_tiles(self, layer, rows, losses):
+        """Those of a chunk of rows → `losses`, contiguous: of the partial results of each tile."""
+        chunk, kernels, n_classes = chunk_length(self.dtype), _dispatch.kernels, layer.n_classes
+        records = np.empty((len(losses), -(-n_classes // chunk), _partials.FIELDS))
+        for first, logits in layer.tiles(rows):
+            own = np.empty((len(losses), -(-logits.shape[1] // chunk), _partials.FIELDS))
+            arguments = self.chunk(rows, logits)
+            if arguments.smoothing_mass is not None:
+                arguments.smoothing_mass = arguments.smoothing_mass[first:]
+            _partials.write_records(kernels, arguments, own, own.shape[1], n_classes, first, None)
+            records[:, first // chunk:first // chunk + own.shape[1]] = own
+        _partials.combine_rows(kernels, self.chunk(rows, None), records, records.shape[1], n_classes, None,
+                               self.dtype == np.float64, 1.0, losses)
+
     def chunk(self, rows, logits):
-        """The arguments of the loss over a chunk of rows, whose logits are made."""
+        """The arguments of the loss over a chunk of rows, whose logits are made, or are not needed any more."""
         loss, arguments = self.loss, _core.CrossEntropyArguments()
         arguments.logits = logits
         arguments.axis = 1
@@ -85,7 +113,7 @@ class LinearCall:
         arguments.options = loss.options
         if self.where is not None:
             arguments.options = (*loss.options[:3], self.where[rows])
-        arguments.n_threads = thread_count(loss.n_threads, length_of(rows) * logits.shape[1])
+        arguments.n_threads = thread_count(loss.n_threads, length_of(rows) if logits is None else logits.size)
         return arguments
 
     def outputs(self, out):

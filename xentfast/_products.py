@@ -4,6 +4,8 @@
 (b) What BLAS takes as it is, it reads and writes in place. Everything else (16 bits, byte order, odd strides, rows that are left
     out) goes through buffers: rows by the chunk, classes by the block.
 (c) NumPy's product cannot add to its result: the gradient of the weights is made by blocks of classes in a buffer, and added.
+(d) BLAS packs all weights anew for each chunk of rows. Where there is no gradient to make, the logits come in tiles of rows and
+    classes, about as many of one as of the other, of which the caller keeps partial results.
 """
 
 import itertools
@@ -85,6 +87,7 @@ class LinearLayer:
         self.converts_weight = not fits_blas(linear_weight, dtype)
         self.d_hidden, self.d_weight, self.d_bias = outputs or (None, None, None)
         self.differentiates = outputs is not None
+        self.adds = False                                   # whether the gradient of the weights goes by way of a buffer
         if self.differentiates:
             self.d_hidden = Rows(self.d_hidden)
             self.fills_hidden = kept is None and self.d_hidden.even and fits_blas(self.d_hidden.array, dtype)
@@ -116,14 +119,33 @@ class LinearLayer:
             block = min(block, max(1, min(room // BLOCK_SHARE, room - self.row_bytes) // class_bytes))
         return min(n_rows, (room - block * class_bytes) // self.row_bytes), block
 
-    def allocate(self, rows, block):
-        """Buffers for chunks of up to so many rows and blocks of so many classes."""
+    def cut_tiles(self, memory_limit, chunk, record_bytes):
+        """The same where the logits come in tiles, of whole chunks of classes, of each of which a row leaves so many bytes."""
+        features, item = self.n_features * self.dtype.itemsize, self.dtype.itemsize
+        room = memory_limit - self.fixed_bytes
+        class_bytes = features * self.converts_weight
+        row_bytes = (self.hidden.row_bytes(self.kept is not None) + features * self.converts_hidden
+                     + 2 * record_bytes * -(-self.n_classes // chunk))
+        least = min(chunk, self.n_classes)
+        if room < row_bytes + least * (item + class_bytes):
+            return self.fixed_bytes + row_bytes + least * (item + class_bytes)
+        width = min(self.n_classes, max(chunk, math.isqrt(room // item) // chunk * chunk))
+        if room < row_bytes + width * (item + class_bytes):
+            width = least
+        rows = (room - width * class_bytes) // (row_bytes + width * item)
+        if rows > self.n_rows:                              # weights are packed once; the wider a tile, the less often are rows
+            rows = max(self.n_rows, 1)
+            width = max(width, (room - rows * row_bytes) // (rows * item + class_bytes) // chunk * chunk)
+        return rows, min(width, self.n_classes)
+
+    def allocate(self, rows, block, width=None):
+        """Buffers for chunks of up to so many rows and blocks of so many classes; `width` is that of tiles of logits."""
         def buffer(needed, *shape):
             return np.empty(shape, self.dtype) if needed else None
 
         backward = self.differentiates
         self.rows, self.block = rows, block
-        self.logits_buffer = buffer(True, rows, self.n_classes)
+        self.logits_buffer = buffer(True, rows, width or self.n_classes)
         self.hidden_buffer = buffer(self.converts_hidden, rows, self.n_features)
         self.weight_buffer = buffer(self.converts_weight, block, self.n_features)
         self.d_hidden_buffer = buffer(backward and not self.fills_hidden, rows, self.n_features)
@@ -151,12 +173,29 @@ class LinearLayer:
             weight = self.linear_weight[classes]
             yield classes, converted(weight, self.weight_buffer) if self.converts_weight else weight
 
+    def states(self, rows):
+        """The hidden states of a chunk, as BLAS takes them."""
+        hidden = self.hidden[rows]
+        return converted(hidden, self.hidden_buffer) if self.converts_hidden else hidden
+
+    def tiles(self, rows):
+        """The logits of a chunk, by tiles: (the first of a tile's classes, its logits)."""
+        hidden = self.states(rows)
+        width = self.logits_buffer.shape[1]
+        for start in range(0, self.n_classes, width):
+            classes = slice(start, min(start + width, self.n_classes))
+            weight = self.linear_weight[classes]
+            if self.converts_weight:
+                weight = converted(weight, self.weight_buffer)
+            logits = np.matmul(hidden, weight.T, out=self.logits_buffer[:len(hidden), :len(weight)])
+            if self.bias is not None:
+                logits += self.bias[classes]
+            yield start, logits
+
     def logits(self, rows):
         """Those of a chunk (n, C), and its hidden states as BLAS takes them."""
         logits = self.logits_buffer[:length_of(rows)]
-        hidden = self.hidden[rows]
-        if self.converts_hidden:
-            hidden = converted(hidden, self.hidden_buffer)
+        hidden = self.states(rows)
         for classes, weight in self.blocks():
             np.matmul(hidden, weight.T, out=logits[:, classes])
         if self.bias is not None:

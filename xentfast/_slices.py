@@ -114,7 +114,7 @@ class SliceCall(CrossEntropyCall):
     def _find_slice(self, counts, digits):
         """The place of the slice's first record."""
         starts = np.concatenate([[0], np.cumsum(counts)])
-        width, chunk = self.logits.shape[self.axis], chunk_length(self.logits)
+        width, chunk = self.logits.shape[self.axis], chunk_length(self.logits.dtype)
         self.first_record = int(np.searchsorted(starts, self.first_class))
         expected = [min(chunk, width - start) for start in range(0, width, chunk)]
         found = counts[self.first_record:self.first_record + len(expected)].tolist()
@@ -135,7 +135,7 @@ class SliceCall(CrossEntropyCall):
     @property
     def n_chunks(self):
         """Chunks of the slice."""
-        return -(-self.logits.shape[self.axis] // chunk_length(self.logits))
+        return -(-self.logits.shape[self.axis] // chunk_length(self.logits.dtype))
 
     @property
     def as_double(self):
@@ -152,9 +152,9 @@ class SliceCall(CrossEntropyCall):
         return output_array(out, self.logits, (*self.inputs, self.open_classes, self.records))
 
 
-def chunk_length(logits):
-    """Classes whose sums make one record."""
-    return _dispatch.kernels.chunk_bytes // np.dtype(result_type(logits)).itemsize
+def chunk_length(dtype):
+    """Classes whose sums make one record, of logits of that dtype."""
+    return _dispatch.kernels.chunk_bytes // (8 if dtype == np.float64 else 4)
 
 
 def digits_of(logits):

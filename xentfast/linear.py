@@ -66,7 +66,8 @@ def linear_cross_entropy(
         Bytes that this function may allocate for logits, blocks of weights and what must be converted. Not counted are 48
         bytes a row, 1 MiB a thread and what BLAS keeps for itself. More memory means fewer, larger products.
     n_threads : int, optional
-        Threads of the loss, at most, as for `softmax_cross_entropy`. The products' threads are BLAS's: see the notes.
+        Threads of the loss, at most, as for `softmax_cross_entropy`, but one by default where these would be two. The
+        products' threads are BLAS's: see the notes.
 
     Returns
     -------
@@ -88,7 +89,8 @@ def linear_cross_entropy(
     row, summed in float64. **The last bits are BLAS's**: they may change with its version, the CPU, its number of threads, and
     with `memory_limit`.
 
-    BLAS and the loss take turns, and no thread of one works while the other does. `n_threads` sets the loss's; BLAS's are set
+    BLAS and the loss take turns, and no thread of one works while the other does; but BLAS's may spin a while before they
+    sleep, so that by default the loss takes one thread where it would take two. `n_threads` sets the loss's; BLAS's are set
     by ``OPENBLAS_NUM_THREADS`` (or ``MKL_NUM_THREADS``, ``VECLIB_MAXIMUM_THREADS``) before NumPy is imported, or by
     ``threadpoolctl.threadpool_limits(n, user_api="blas")``.
 
@@ -205,8 +207,12 @@ def _run(call, gradients):
         _clear(gradients if layer.n_rows == 0 else gradients[:1])
     with np.errstate(all="ignore"):                         # nan and infinity are results, and BLAS raises flags for nothing
         for i, rows in enumerate(layer.chunks()):
-            logits, hidden = layer.logits(rows)
             own = losses[rows]
+            if gradients is None and call.in_tiles:
+                call.losses_of_tiles(layer, rows, own)
+                losses[rows] = own
+                continue
+            logits, hidden = layer.logits(rows)
             _core.cross_entropy(_dispatch.kernels, call.chunk(rows, logits), divisor, None if gradients is None else logits,
                                 None, own, False, False)
             losses[rows] = own
