@@ -151,11 +151,30 @@ def real_number(value, name):
 def weight_array(value, shape, name, meaning):
     """A contiguous float64 array of finite weights of the given shape."""
     array = value if type(value) is np.ndarray else plain_array(value, name)
+    check_weights(array, shape, name, meaning)
+    return np.ascontiguousarray(array, np.float64).reshape(shape)
+
+
+def check_weights(array, shape, name, meaning):
+    """Their dtype and shape."""
     if array.dtype.kind not in "iub" and not is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
-    return np.ascontiguousarray(array, np.float64).reshape(shape)
+
+
+def check_targets(targets, logits_shape, rows, meaning_of_rows):
+    """Their dtype and shape. Whether they are class indices; else they are soft."""
+    if targets.dtype.kind in "iu":
+        if targets.shape != rows:
+            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {meaning_of_rows}")
+        return True
+    if not is_float(targets.dtype):
+        raise TypeError(f"targets have dtype {targets.dtype}; expected integers (class indices) or floats (soft targets)")
+    if targets.shape != logits_shape:
+        raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {logits_shape}; "
+                         f"class indices must be integers, of shape {rows}")
+    return False
 
 
 def check_finite(weights, first_bad, name):
@@ -330,30 +349,21 @@ class CrossEntropyCall(_checks.PlainCall):
             self.smoothing_mass[:width] = self.smoothing / n_classes * (1.0 if weights is None else weights)
 
     def _set_targets(self, targets, rows, n_classes, ignore_index):
-        if _checks.is_plain_classes(targets):
-            self._set_classes(targets, targets, rows, n_classes, ignore_index)
-            return
         array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
         if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
             array = array.astype(np.int64)              # an empty list holds no float
-        kind = array.dtype.kind
-        if kind in "iu":
-            if array.dtype.newbyteorder("=") == np.uint64:
-                # Numbers that int64 cannot hold become the largest that it can: no class either.
-                classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64)
-            else:
-                classes = np.ascontiguousarray(array, np.int64)
-            classes = classes.reshape(array.shape)
-            self._set_classes(array, classes, rows, n_classes, ignore_index)
-        elif is_float(array.dtype):
+        if not check_targets(array, None if self.logits is None else self.logits.shape, rows, self.meaning_of_rows):
             self._set_soft(array, rows, n_classes)
+            return
+        if array.dtype.newbyteorder("=") == np.uint64:
+            # Numbers that int64 cannot hold become the largest that it can: no class either.
+            classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64)
         else:
-            raise TypeError(f"targets have dtype {array.dtype}; expected integers (class indices) or floats (soft targets)")
+            classes = np.ascontiguousarray(array, np.int64)
+        self._set_classes(array, classes.reshape(array.shape), rows, n_classes, ignore_index)
 
     def _set_classes(self, targets, classes, rows, n_classes, ignore_index):
         """`classes` are the targets as contiguous int64."""
-        if targets.shape != rows:
-            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {self.meaning_of_rows}")
         ignored = integer(ignore_index, "ignore_index")
         if not -2**63 <= ignored < 2**63:                           # nor can a target be
             ignored = -2**63
@@ -371,9 +381,6 @@ class CrossEntropyCall(_checks.PlainCall):
         self.classes = classes
 
     def _set_soft(self, targets, rows, n_classes):
-        if targets.shape != self.logits.shape:
-            raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {self.logits.shape}; "
-                             f"class indices must be integers, of shape {rows}")
         if not _checks.is_plain_float(targets):
             targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
         self.soft = targets

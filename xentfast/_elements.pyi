@@ -5,9 +5,15 @@ from numpy.typing import NDArray
 
 from xentfast._core import Kernels
 
+BLOCK_LENGTH: int
+
 def sigmoid(
     kernels: Kernels, logits: NDArray[Any], targets: NDArray[Any], pos_weight: NDArray[Any] | None,
     sample_weight: NDArray[Any] | None, smoothing: float, gamma: float, divisor: float, valued: bool,
     losses: NDArray[Any] | None, gradient: NDArray[Any] | None, hessian: NDArray[Any] | None, stream: bool, n_threads: int,
+    block_sums: NDArray[np.float64] | None = None,
 ) -> np.float32 | np.float64: ...
-def total_within(kernels: Kernels, array: NDArray[Any], lowest: float, highest: float, n_threads: int) -> float: ...
+def total_within(
+    kernels: Kernels, array: NDArray[Any], lowest: float, highest: float, n_threads: int,
+    block_sums: NDArray[np.float64] | None = None,
+) -> float: ...

@@ -16,6 +16,8 @@ cnp.import_array()
 
 include "_ranges.pxi"
 
+BLOCK_LENGTH = ELEMENT_BLOCK
+
 
 cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
     """`array`, broadcast to the shape of `like`; None leaves the operand empty."""
@@ -46,15 +48,17 @@ cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
     operand.n_axes = last + 1
 
 
-cdef double run_elements(Kernels kernels, RangeKernel kernel, Elements* problem, int n_threads) except? -1.0:
+cdef double run_elements(Kernels kernels, RangeKernel kernel, Elements* problem, int n_threads, block_sums) except? -1.0:
     cdef Py_ssize_t n_blocks = (problem.size + ELEMENT_BLOCK - 1) // ELEMENT_BLOCK
-    return run_ranges(kernel, problem, n_blocks, 1, n_threads, kernels.table.element_scratch, NULL, FLOAT64)
+    return run_ranges(kernel, problem, n_blocks, 1, n_threads, kernels.table.element_scratch,
+                      data_or_null(block_sums), FLOAT64)
 
 
 def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_weight, double smoothing, double gamma,
-            double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads):
+            double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads, block_sums=None):
     """Losses, gradient and Hessian of the elements, into those arrays that are not None. Gradient and Hessian are over
-    `divisor`, and so is the sum of the losses, which is returned where they are `valued`."""
+    `divisor`, and so is the sum of the losses, which is returned where they are `valued`; or, of each block, it goes to
+    `block_sums`, float64, and is over nothing."""
     cdef Elements problem
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
     cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
@@ -79,12 +83,13 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
         kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:
         kernel = own.weighted
-    value = run_elements(kernels, kernel, &problem, n_threads)
+    value = run_elements(kernels, kernel, &problem, n_threads, block_sums)
     return scalar(value, divisor, NULL, as_double)
 
 
-def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highest, int n_threads):
-    """The sum of all values; nan where one of them is nan or not from `lowest` to `highest`, or infinite."""
+def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highest, int n_threads, block_sums=None):
+    """The sum of all values; nan where one of them is nan or not from `lowest` to `highest`, or infinite. With `block_sums`,
+    float64, the sums go there, one for each block."""
     cdef Elements problem
     cdef bint as_float = cnp.PyArray_ITEMSIZE(array) <= 2 or cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
     memset(&problem, 0, sizeof(Elements))
@@ -93,4 +98,4 @@ def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highe
     problem.highest = highest
     set_array(&problem.logits, array, array)
     return run_elements(kernels, kernels.table.elements_of_float.scan if as_float else kernels.table.elements_of_double.scan,
-                        &problem, n_threads)
+                        &problem, n_threads, block_sums)

@@ -51,8 +51,7 @@ class SigmoidCall:
     def _finite_sum(self, weights, name):
         total = self._total_within(weights, -math.inf, math.inf)
         if math.isnan(total):
-            where, value = name_outside(weights, -math.inf, math.inf)
-            raise ValueError(f"{name}{where} is {value}; expected finite weights")
+            name_bad_weight(weights, name)
         return total
 
     def _check_targets(self):
@@ -81,6 +80,12 @@ def broadcast_array(value, shape, name):
     if _checks.is_plain_float(value) and value.shape == shape:
         return value                                    # the common case
     array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
+    check_broadcast(array, shape, name)
+    return np.require(array, array.dtype.newbyteorder("="), "A")
+
+
+def check_broadcast(array, shape, name):
+    """Its dtype and shape."""
     native = array.dtype.newbyteorder("=")
     if native.kind not in "iub" and not is_float(native):
         raise TypeError(f"{name} {verb(name)} dtype {array.dtype}; "
@@ -88,11 +93,16 @@ def broadcast_array(value, shape, name):
     lead = len(shape) - array.ndim
     if lead < 0 or any(length not in (1, whole) for length, whole in zip(array.shape, shape[lead:], strict=True)):
         raise ValueError(f"{name} {verb(name)} shape {array.shape}; expected one that broadcasts to that of logits, {shape}")
-    return np.require(array, native, "A")
 
 
 def verb(name):
     return "have" if name == "targets" else "has"
+
+
+def name_bad_weight(weights, name):
+    """Raise ValueError for the first one that is not finite."""
+    where, value = name_outside(weights, -math.inf, math.inf)
+    raise ValueError(f"{name}{where} is {value}; expected finite weights")
 
 
 def name_outside(array, lowest, highest):

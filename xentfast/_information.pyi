@@ -19,4 +19,5 @@ def slopes(
 def log_loss(
     kernels: Kernels, q: NDArray[Any], classes: NDArray[np.int64] | None, indicators: NDArray[Any] | None,
     sample_weight: NDArray[np.float64] | None, least: float, largest: float, slack: float, n_threads: int,
+    row_values: NDArray[np.float64] | None = None,
 ) -> tuple[float, bool, bool]: ...

@@ -93,10 +93,11 @@ def slopes(Kernels kernels, cnp.ndarray p, cnp.ndarray q, double least, double l
 
 
 def log_loss(Kernels kernels, cnp.ndarray q, classes, indicators, sample_weight, double least, double largest, double slack,
-             int n_threads):
+             int n_threads, row_values=None):
     """(Σ of the rows' losses, whether all of q are probabilities, whether every row sums to 1)
 
-    q and indicators are matrices of any strides; classes int64 and sample_weight float64, contiguous.
+    q and indicators are matrices of any strides; classes int64 and sample_weight float64, contiguous. With `row_values`, of
+    float64, the losses go there, and the sum is 0.
     """
     cdef LogLoss problem
     cdef double total
@@ -113,5 +114,5 @@ def log_loss(Kernels kernels, cnp.ndarray q, classes, indicators, sample_weight,
     problem.least, problem.largest, problem.slack = least, largest, slack
     problem.bad, problem.uneven = &bad, &uneven
     total = run_ranges(kernels.table.of_probabilities.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, n_threads,
-                       kernels.table.of_probabilities.scratch_bytes, NULL, FLOAT64)
+                       kernels.table.of_probabilities.scratch_bytes, data_or_null(row_values), FLOAT64)
     return total, bad == 0, uneven == 0

@@ -180,6 +180,6 @@ def total(cnp.ndarray values):
     return total_of(&sums)
 
 
-def loss_of(double dividend, double divisor, bint as_double):
-    """Their quotient as a loss."""
-    return scalar(dividend, divisor, NULL, as_double)
+def loss_of(double dividend, double divisor, bint as_double, Kernels exponential=None):
+    """Their quotient as a loss; or, by the kernels of a level, e^ of it."""
+    return scalar(dividend, divisor, exponential.table if exponential is not None else NULL, as_double)

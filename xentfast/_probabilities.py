@@ -105,21 +105,18 @@ class LogLossCall:
     __slots__ = ("classes", "declared", "indicators", "n_threads", "q", "sample_weight", "weight_sum")
 
     def __init__(self, y_true, y_pred, sample_weight, labels, n_threads):
-        q = self.q = _prediction(y_pred)
+        q = self.q = prediction(y_pred)
         n_rows, n_classes = len(q), max(q.shape[1], 2)
         self.n_threads = thread_count(n_threads, q.size)
-        self.classes = self.indicators = self.declared = self.sample_weight = None
+        self.classes = self.indicators = self.sample_weight = None
         self.weight_sum = float(n_rows)
         y = plain_array(y_true, "y_true", advice="")
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
-        if y.ndim not in (1, 2) or len(y) != n_rows:
-            raise ValueError(f"y_true has shape {y.shape}; expected ({n_rows},), a label for each row of y_pred, "
-                             f"or {(n_rows, n_classes)}, an indicator for each label")
+        self.declared = declared_labels(y, labels, q.shape)
         if y.ndim == 2:
-            self.indicators = _indicators(y, labels, q.shape)
+            self.indicators = indicator_array(y)
         else:
-            self.declared = None if labels is None else _declared(labels, n_classes)
             self.classes = label_indices(y, self.declared, n_classes)
         if sample_weight is not None:
             weights = self.sample_weight = weight_array(sample_weight, (n_rows,), "sample_weight",
@@ -129,7 +126,7 @@ class LogLossCall:
             check_finite(weights, first_bad, "sample_weight")
 
 
-def _prediction(y_pred):
+def prediction(y_pred):
     """y_pred as a matrix; one column is the probability of the second label of two."""
     q = probability_array(y_pred, "y_pred")
     if q.ndim > 2:
@@ -139,11 +136,22 @@ def _prediction(y_pred):
     return q[:, None] if q.ndim == 1 else q
 
 
-def _indicators(y, labels, shape):
+def declared_labels(y, labels, shape):
+    """The labels that may occur, sorted, or None; y, labels or indicators, has a shape that fits that of y_pred."""
+    n_rows, n_classes = shape[0], max(shape[1], 2)
+    if y.ndim not in (1, 2) or len(y) != n_rows:
+        raise ValueError(f"y_true has shape {y.shape}; expected ({n_rows},), a label for each row of y_pred, "
+                         f"or {(n_rows, n_classes)}, an indicator for each label")
+    if y.ndim == 1:
+        return None if labels is None else _declared(labels, n_classes)
     if labels is not None:
         raise ValueError("labels were given with a matrix of indicators, whose columns are the labels")
     if y.shape != shape:
         raise ValueError(f"y_true and y_pred have a different number of classes: {y.shape[1]} and {shape[1]}")
+    return None
+
+
+def indicator_array(y):
     indicators = probability_array(y, "y_true")
     place = first_outside(indicators, lambda part: (part == 0) | (part == 1))
     if place >= 0:

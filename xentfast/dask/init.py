@@ -1,0 +1,272 @@
+"""The initialisers as Dask arrays: the values of one machine's array, whatever the chunks.
+
+`orthogonal` is not here, since no part of its matrix can be made without the whole, nor `dirac`, since kernels of convolutions are small:
+``dask.array.from_array`` takes theirs.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import dask.array as da
+import numpy as np
+
+import xentfast.init as of_arrays
+from xentfast._arguments import plain_array
+from xentfast._weights import float_type, scale_number, shape_of
+from xentfast.dask._graphs import apply, operand
+from xentfast.random import key_of
+
+__all__ = [
+    "constant",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "sparse",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+DOCUMENTATION = """As `xentfast.init.{name}`, as a Dask array with the same values, whatever its chunks.
+
+Parameters
+----------
+shape, {options}, name, dtype
+    As there.
+rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    As there. The key is drawn at once, so that the values stay the same each time they are computed.
+chunks : int, tuple or "auto", default "auto"
+    How the array is cut, as Dask's own functions take it.
+n_threads : int, default 1
+    Threads for each block. Dask makes as many blocks at a time as it has threads.
+
+Returns
+-------
+dask.array.Array
+    Of shape `shape`. Each block is made by itself, of the seed, the name and its place alone.
+
+Raises
+------
+ValueError, TypeError
+    For an argument that is not as described.
+
+Examples
+--------
+>>> import xentfast as xf
+>>> import xentfast.dask as xd
+>>> w = xd.init.{name}((512, 2048), {example}rng=7, name="layer1/weight", chunks=(100, 1000))
+>>> bool((w.compute() == xf.init.{name}((512, 2048), {example}rng=7, name="layer1/weight")).all())
+True
+"""
+
+
+def _initialiser(name, example=""):
+    """The function of that name for Dask arrays, with the options of the other."""
+    one_machine = getattr(of_arrays, name)
+    given = inspect.signature(one_machine).parameters
+    options = [option for option in given if option not in ("shape", "rng", "name", "dtype", "out", "index", "n_threads")]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    signature = inspect.Signature([
+        given["shape"], *[given[option] for option in options], inspect.Parameter("chunks", keyword, default="auto"),
+        given["rng"], given["name"], given["dtype"], inspect.Parameter("n_threads", keyword, default=1)])
+
+    def initialise(*args, **kwargs):
+        arguments = signature.bind(*args, **kwargs)
+        arguments.apply_defaults()
+        return _lazy(one_machine.__name__, **arguments.arguments)
+
+    initialise.__name__ = initialise.__qualname__ = name
+    initialise.__signature__ = signature
+    initialise.__doc__ = DOCUMENTATION.format(name=name, options=", ".join(options), example=example)
+    return initialise
+
+
+def _lazy(initialiser, shape, *, chunks, rng, name, dtype, n_threads, **options):
+    shape, dtype = shape_of(shape), float_type(dtype)
+    chunks = cuts(chunks, shape, dtype)
+    # The checks, on a part of no elements (one, where there are no axes); the key is drawn when they have passed.
+    part(tuple(slice(0) for _ in shape), initialiser=initialiser, shape=shape, rng=0, stream_name=name, block_dtype=dtype,
+         n_threads=n_threads, options=options)
+    return blocks(part, chunks, dtype, initialiser=initialiser, shape=shape, rng=key_of(rng), stream_name=name,
+                  n_threads=n_threads, options=options)
+
+
+def cuts(chunks, shape, dtype):
+    """The lengths of chunks along each axis."""
+    return da.core.normalize_chunks(chunks, shape, dtype=dtype)
+
+
+def blocks(task, chunks, dtype, *pairs, **options):
+    """The array of those chunks."""
+    labels = tuple(range(len(chunks)))
+    return apply(task, labels, *pairs, dtype=dtype, place=dict(zip(labels, chunks, strict=True)), block_dtype=dtype, **options)
+
+
+# ---- tasks
+
+
+def part(place, *, initialiser, shape, rng, stream_name, block_dtype, n_threads, options):
+    return getattr(of_arrays, initialiser)(shape, index=place, rng=rng, name=stream_name, dtype=block_dtype, n_threads=n_threads,
+                                           **options)
+
+
+def constant_part(values, place, *, missing, block_dtype):
+    return of_arrays.constant(tuple(one.stop - one.start for one in place), np.expand_dims(values, missing), dtype=block_dtype)
+
+
+def identity_part(place, *, gain, block_dtype):
+    rows, columns = place
+    block = of_arrays.zeros((rows.stop - rows.start, columns.stop - columns.start), dtype=block_dtype)
+    diagonal = np.arange(max(rows.start, columns.start), min(rows.stop, columns.stop))
+    block[diagonal - rows.start, diagonal - columns.start] = gain
+    return block
+
+
+# ---- public
+
+
+def constant(shape, value, *, chunks="auto", dtype=np.float32):
+    """As `xentfast.init.constant`, as a Dask array.
+
+    Parameters
+    ----------
+    shape, value, dtype
+        As there.
+    chunks : int, tuple or "auto", default "auto"
+        How the array is cut, as Dask's own functions take it.
+
+    Returns
+    -------
+    dask.array.Array
+        Of shape `shape`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import xentfast.dask as xd
+    >>> xd.init.constant((2, 2), [0.5, 1.0], chunks=1).compute()
+    array([[0.5, 1. ],
+           [0.5, 1. ]], dtype=float32)
+    """
+    shape, dtype = shape_of(shape), float_type(dtype)
+    value = plain_array(value, "value", advice="")
+    values = of_arrays.constant(value.shape, value, dtype=dtype)
+    if value.ndim > len(shape) or np.broadcast_shapes(value.shape, shape) != shape:
+        raise ValueError(f"value has shape {value.shape}, which does not broadcast to {shape}")
+    chunks = cuts(chunks, shape, dtype)
+    found = operand(values, shape, chunks)
+    return blocks(constant_part, chunks, dtype, found.pair, missing=found.missing)
+
+
+def zeros(shape, *, chunks="auto", dtype=np.float32):
+    """As `xentfast.init.zeros`, as a Dask array.
+
+    Parameters
+    ----------
+    shape, chunks, dtype
+        As for `constant`.
+
+    Returns
+    -------
+    dask.array.Array
+        Of shape `shape`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import xentfast.dask as xd
+    >>> xd.init.zeros((2,)).compute()
+    array([0., 0.], dtype=float32)
+    """
+    return constant(shape, 0.0, chunks=chunks, dtype=dtype)
+
+
+def ones(shape, *, chunks="auto", dtype=np.float32):
+    """As `xentfast.init.ones`, as a Dask array.
+
+    Parameters
+    ----------
+    shape, chunks, dtype
+        As for `constant`.
+
+    Returns
+    -------
+    dask.array.Array
+        Of shape `shape`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import xentfast.dask as xd
+    >>> xd.init.ones((2,)).compute()
+    array([1., 1.], dtype=float32)
+    """
+    return constant(shape, 1.0, chunks=chunks, dtype=dtype)
+
+
+def identity(shape, *, gain=1.0, chunks="auto", dtype=np.float32):
+    """As `xentfast.init.identity`, as a Dask array.
+
+    Parameters
+    ----------
+    shape, gain, chunks, dtype
+        As there, and for `constant`.
+
+    Returns
+    -------
+    dask.array.Array
+        Of shape `shape`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import xentfast.dask as xd
+    >>> xd.init.identity((2, 3), chunks=1).compute()
+    array([[1., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    shape, dtype = shape_of(shape), float_type(dtype)
+    if len(shape) != 2:
+        raise ValueError(f"shape is {shape}; expected two axes")
+    return blocks(identity_part, cuts(chunks, shape, dtype), dtype, gain=scale_number(gain, "gain", dtype))
+
+
+variance_scaling = _initialiser("variance_scaling")
+xavier_uniform = glorot_uniform = _initialiser("xavier_uniform")
+xavier_normal = glorot_normal = _initialiser("xavier_normal")
+he_uniform = kaiming_uniform = _initialiser("he_uniform")
+he_normal = kaiming_normal = _initialiser("he_normal")
+lecun_uniform = _initialiser("lecun_uniform")
+lecun_normal = _initialiser("lecun_normal")
+uniform = _initialiser("uniform")
+normal = _initialiser("normal")
+truncated_normal = _initialiser("truncated_normal")
+sparse = _initialiser("sparse", "sparsity=0.9, ")
