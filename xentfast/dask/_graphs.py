@@ -46,8 +46,8 @@ def _checked(array, name):
         raise TypeError(f"{name} is a Dask array of masked arrays, whose masks would be lost; pass their filled() data")
     if not isinstance(array._meta, np.ndarray):
         kind = type(array._meta)
-        raise TypeError(f"{name} is a Dask array of {kind.__module__}.{kind.__name__} blocks; expected blocks in the CPU's memory: "
-                        "numpy.ndarray")
+        raise TypeError(f"{name} is a Dask array of {kind.__module__}.{kind.__name__} blocks; expected numpy.ndarray, in the "
+                        "CPU's memory")
     if any(math.isnan(length) for length in array.shape):
         raise ValueError(f"{name} has chunks of unknown size, its shape is {array.shape}; call its compute_chunk_sizes() first")
     return array
@@ -116,8 +116,8 @@ def apply(function, labels, *pairs, dtype, place=None, adjust_chunks=None, new_a
         pairs = (*pairs, (ArraySliceDep(tuple(place[label] for label in labels if label in place)),
                           tuple(label for label in labels if label in place)))
     return da.blockwise(
-        run, labels, *[part for pair in pairs for part in pair], function=function, dtype=dtype, align_arrays=False,
-        adjust_chunks=adjust_chunks, new_axes=new_axes, token=function.__name__, meta=np.empty((0,) * len(labels), dtype), **options)
+        run, labels, *[part for pair in pairs for part in pair], function=function, dtype=dtype, align_arrays=False, **options,
+        adjust_chunks=adjust_chunks, new_axes=new_axes, token=function.__name__, meta=np.empty((0,) * len(labels), dtype))
 
 
 def fold(function, array, *more, dtype, **options):

@@ -229,7 +229,8 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
     if sample_weight is not None:
         sample_weight = any_array(sample_weight, "sample_weight")
         check_weights(sample_weight, shape[:1], "sample_weight", "a weight for each row of y_pred")
-        weights = apply(_blocks.finite_weights, (0,), (cut(sample_weight, (q.chunks[0],)), (0,)), dtype=np.float64, place=rows), (0,)
+        own = cut(sample_weight, (q.chunks[0],)), (0,)
+        weights = apply(_blocks.finite_weights, (0,), own, dtype=np.float64, place=rows), (0,)
         divisor = apply(_blocks.weight_sum, (), (in_one_block(weights[0]), (0,)), dtype=np.float64), ()
     if declared is not None and not np.array_equal(declared, labels):
         warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
@@ -296,8 +297,9 @@ def sums_of_chunks(p, q, place, *, measure, missing, axes, over, eps, n_threads)
     for start in range(0, n_classes, step):
         part = [array[(slice(None),) * last + (slice(start, start + step),)] for array in arrays]
         values = np.empty(part[0].shape[:last] + part[0].shape[last + 1:])
-        if not _information.compare(_dispatch.kernels, measure, part[0], part[1] if len(part) == 2 else None, last, least, largest,
-                                    values, thread_count(n_threads, part[0].size)):
+        fine = _information.compare(_dispatch.kernels, measure, part[0], part[1] if len(part) == 2 else None, last, least,
+                                    largest, values, thread_count(n_threads, part[0].size))
+        if not fine:
             with located(**{name: starts(place, own) for name, own in zip("pq", axes, strict=False)}):
                 name_bad_probability(given)
         results.append(values)

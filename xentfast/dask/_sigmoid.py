@@ -110,8 +110,8 @@ def sigmoid_cross_entropy_grad(
 
     Notes
     -----
-    With the bits that one machine gives, but for "mean" with a Dask `sample_weight` of an element's own weights, whose sum is made
-    as that of the losses.
+    With the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
+    made as that of the losses.
 
     Examples
     --------
@@ -240,11 +240,11 @@ class Given:
 
     def results(self, wanted, divisor):
         found = [self.operands.get(name) for name in ("targets", "pos_weight", "sample_weight")]
-        summed = wanted == "sums"
+        pairs = [(None, None) if one is None else one.pair for one in found]
         return apply(
-            elements, self.labels, (self.logits, self.labels), *[(None, None) if one is None else one.pair for one in found], divisor,
+            elements, self.labels, (self.logits, self.labels), *pairs, divisor,
             dtype={"losses": self.loss_dtype, "sums": np.float64}.get(wanted, self.logits.dtype),
-            adjust_chunks=dict.fromkeys(self.labels, 1) if summed else None,
+            adjust_chunks=dict.fromkeys(self.labels, 1) if wanted == "sums" else None,
             place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted, values=self.values,
             missing=tuple(() if one is None else one.missing for one in found),
             axes=tuple(() if one is None else one.axes for one in found), **self.options)
@@ -306,7 +306,7 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
                           call.gamma, divisor, values is not None, losses, gradient, hessian, call.passes_cache(gradient),
                           call.n_threads, sums)
     first = losses if sums is None else sums
-    return {"losses": losses, "sums": sums, "gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}[wanted]
+    return {"losses": first, "sums": first, "gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}[wanted]
 
 
 def sums_of_weights(weights, place, *, n_threads):

@@ -1,7 +1,7 @@
 """The initialisers as Dask arrays: the values of one machine's array, whatever the chunks.
 
-`orthogonal` is not here, since no part of its matrix can be made without the whole, nor `dirac`, since kernels of convolutions are small:
-``dask.array.from_array`` takes theirs.
+`orthogonal` is not here, since no part of its matrix can be made without the whole, nor `dirac`, since kernels of convolutions are
+small: ``dask.array.from_array`` takes theirs.
 """
 
 from __future__ import annotations
@@ -167,8 +167,10 @@ def constant(shape, value, *, chunks="auto", dtype=np.float32):
     shape, dtype = shape_of(shape), float_type(dtype)
     value = plain_array(value, "value", advice="")
     values = of_arrays.constant(value.shape, value, dtype=dtype)
-    if value.ndim > len(shape) or np.broadcast_shapes(value.shape, shape) != shape:
-        raise ValueError(f"value has shape {value.shape}, which does not broadcast to {shape}")
+    try:
+        np.broadcast_to(value, shape)
+    except ValueError:
+        raise ValueError(f"value has shape {value.shape}, which does not broadcast to {shape}") from None
     chunks = cuts(chunks, shape, dtype)
     found = operand(values, shape, chunks)
     return blocks(constant_part, chunks, dtype, found.pair, missing=found.missing)
