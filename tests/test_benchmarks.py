@@ -37,10 +37,17 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, weights, tensors, suite = map(load, ("losses", "weights", "tensors", "suite"))
-FUNCTIONS = {function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()
-             if is_installed(function)}
-EXEMPT = losses.EXEMPT | weights.ALIASES | {name: why for name, why in tensors.EXEMPT.items() if is_installed(name)}
+losses, on_dask, weights, tensors, suite = map(load, ("losses", "on_dask", "weights", "tensors", "suite"))
+
+
+def there(functions):
+    return {function: about for function, about in functions.items() if is_installed(function)}
+
+
+FUNCTIONS = there({function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()})
+ALIASES = there(weights.ALIASES | on_dask.ALIASES)
+NO_MEMORY = there(weights.NO_MEMORY | on_dask.NO_MEMORY)
+EXEMPT = losses.EXEMPT | ALIASES | there(tensors.EXEMPT)
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
 HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
@@ -51,7 +58,7 @@ def test_public_function_has_benchmarks(function):
     assert function in FUNCTIONS, f"{function} has no line in the tables of {FOLDER / 'benchmarks'}"
     for module, prefixes in MEASURES.items():
         names = benchmarks(module, suite.class_name(function))
-        if module == "memory" and function in weights.NO_MEMORY:
+        if module == "memory" and function in NO_MEMORY:
             prefixes = ()
         for prefix in prefixes:
             assert any(name.startswith(prefix) for name in names), f"{function} has no {prefix} benchmark"
@@ -60,10 +67,10 @@ def test_public_function_has_benchmarks(function):
 def test_tables_name_public_functions_only():
     assert FUNCTIONS.keys() | EXEMPT.keys() == set(public_names())
     assert not FUNCTIONS.keys() & EXEMPT.keys()
-    assert weights.NO_MEMORY.keys() <= FUNCTIONS.keys()
+    assert NO_MEMORY.keys() <= FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize(("alias", "function"), weights.ALIASES.items())
+@pytest.mark.parametrize(("alias", "function"), ALIASES.items())
 def test_alias_is_the_same_function(alias, function):
     assert attrgetter(alias)(xf) is attrgetter(function)(xf)
     assert function in FUNCTIONS
@@ -151,6 +158,13 @@ def test_objectives_for_boosting_agree_with_numpy():
     done = subprocess.run([sys.executable, FOLDER / "compare_boosting.py", "--quick"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("60 × 10") == done.stdout.count("sigmoid") == 2
+
+
+def test_losses_on_dask_agree_with_one_machine():
+    pytest.importorskip("dask")
+    done = subprocess.run([sys.executable, FOLDER / "compare_dask.py", "--quick"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Dask, whole rows") == done.stdout.count("Dask, classes cut") == 3
 
 
 def test_configuration():

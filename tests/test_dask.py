@@ -1,4 +1,4 @@
-"""Softmax cross-entropy on Dask arrays: the bits of one machine for rows cut anywhere and classes cut at chunks; lazy; in pieces."""
+"""Softmax cross-entropy on Dask arrays: the bits of one machine for rows cut anywhere, classes cut at chunks; lazy, in pieces."""
 
 import itertools
 

@@ -1,5 +1,5 @@
-"""On Dask arrays, bad input: what shapes, dtypes and options show is an error at once, what only values show when they are computed,
-with the place in the whole array."""
+"""On Dask arrays, bad input: what shapes, dtypes and options show is an error at once, what only values show when they are
+computed, with the place in the whole array."""
 
 import re
 import subprocess

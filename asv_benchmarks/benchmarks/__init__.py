@@ -1,6 +1,6 @@
 """Benchmarks for airspeed velocity, nearly all generated from a few tables; one class for each public function.
 
-losses.py, elements.py, information.py, partials.py, weights.py, boosting.py
+losses.py, elements.py, information.py, partials.py, weights.py, boosting.py, on_dask.py
                         the tables: functions, shapes, parameters
 loss_calls.py, …        a case of the table → arrays in memory and a call on them
 suite.py                table × measure → the classes that asv looks for

@@ -10,6 +10,7 @@ import xentfast
 from . import (
     boosting,
     boosting_calls,
+    dask_calls,
     element_calls,
     elements,
     information,
@@ -18,6 +19,7 @@ from . import (
     linear_calls,
     loss_calls,
     losses,
+    on_dask,
     partial_calls,
     partials,
     tensor_calls,
@@ -44,10 +46,11 @@ TABLES = [
     (weights, weight_calls.make_call),
     (boosting, boosting_calls.make_call),
     (tensors, tensor_calls.make_call),
+    (on_dask, dask_calls.make_call),
 ]
 
 # Modules that `import xentfast` does not bring, and the benchmarks of others must not: they would hold all that these need.
-IMPORTED_BY_NAME = ("boosting", "torch")
+IMPORTED_BY_NAME = ("boosting", "dask", "torch")
 
 
 def benchmark_classes(measures, kind):

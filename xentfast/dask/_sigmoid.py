@@ -306,7 +306,7 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
                           call.gamma, divisor, values is not None, losses, gradient, hessian, call.passes_cache(gradient),
                           call.n_threads, sums)
     first = losses if sums is None else sums
-    return {"losses": first, "sums": first, "gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}[wanted]
+    return {"gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}.get(wanted, first)
 
 
 def sums_of_weights(weights, place, *, n_threads):

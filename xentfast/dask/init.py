@@ -1,7 +1,7 @@
 """The initialisers as Dask arrays: the values of one machine's array, whatever the chunks.
 
-`orthogonal` is not here, since no part of its matrix can be made without the whole, nor `dirac`, since kernels of convolutions are
-small: ``dask.array.from_array`` takes theirs.
+`orthogonal` is not here, since no part of its matrix can be made without the whole, nor `dirac`, since kernels of convolutions
+are small: ``dask.array.from_array`` takes theirs.
 """
 
 from __future__ import annotations
