@@ -19,14 +19,14 @@ class Function(NamedTuple):
     memory: dict = {}               # noqa: RUF012
 
 
-GRAPH = {"shape": [(4096, 4096)], "compute": False}
+GRAPH = {"shape": [(1024, 4096)], "compute": False}
 LOSS = Function({
     "graph": GRAPH | {"cut": ["rows", "both"]},
-    "large": {"shape": [(4096, 4096)], "cut": ["rows", "both"]},
-    "option": {"shape": [(4096, 4096)], "option": ["label_smoothing", "sample_weight"]},
+    "blocks": {"shape": [(1024, 4096)], "cut": ["rows", "both"]},
+    "option": {"shape": [(1024, 4096)], "option": ["label_smoothing", "sample_weight"]},
 })
-ELEMENTWISE = Function({"graph": GRAPH, "large": {"shape": [(4096, 4096)], "cut": ["rows", "both"]}})
-INITIALISER = Function({"graph": GRAPH, "large": {"shape": [(4096, 4096)], "cut": ["rows", "both"]}})
+ELEMENTWISE = Function({"graph": GRAPH, "blocks": {"shape": [(1024, 4096)], "cut": ["rows", "both"]}})
+INITIALISER = Function({"graph": GRAPH, "blocks": {"shape": [(1024, 4096)], "cut": ["rows", "both"]}})
 
 # Those that one array has no part of, and what is no array.
 ABSENT = ("init.orthogonal", "init.dirac", "init.fill", "init.fans", "init.gain", "random.Philox4x32")

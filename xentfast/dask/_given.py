@@ -102,7 +102,7 @@ class Given:
         count = where.sum(self.axis, dtype=np.int64)
         if where.shape[self.axis] != self.n_classes:
             count = count * self.n_classes
-        return da.broadcast_to(count, [sum(lengths) for lengths in row_chunks]).rechunk(row_chunks)
+        return cut(da.broadcast_to(count, [sum(lengths) for lengths in row_chunks]), row_chunks)
 
     @property
     def whole(self):

@@ -62,15 +62,20 @@ def as_floats(array, name):
     return array.astype(np.float64)
 
 
+def rechunked(array, chunks):
+    """By tasks that need neighbours alone: a cluster's own way waits for all blocks of an array, and would keep them meanwhile."""
+    return array.rechunk(chunks, method="tasks")
+
+
 def without_empty(array, axis):
     """No chunk of length 0 along an axis that has any length."""
     lengths = tuple(length for length in array.chunks[axis] if length)
-    return array.rechunk({axis: lengths}) if lengths and lengths != array.chunks[axis] else array
+    return rechunked(array, {axis: lengths}) if lengths and lengths != array.chunks[axis] else array
 
 
 def whole_along(array, *axes):
     """In one block along these axes."""
-    return array.rechunk(dict.fromkeys(axes, -1))
+    return rechunked(array, dict.fromkeys(axes, -1))
 
 
 class Operand(NamedTuple):
@@ -99,12 +104,12 @@ def operand(value, whole, chunks):
 def cut(value, chunks):
     """A Dask array of those chunks."""
     chunks = tuple(chunks)
-    return value.rechunk(chunks) if isinstance(value, da.Array) else da.from_array(value, chunks=chunks)
+    return rechunked(value, chunks) if isinstance(value, da.Array) else da.from_array(value, chunks=chunks)
 
 
 def in_one_block(array):
     """All of it; for arrays of rows, which are small."""
-    return array.rechunk(array.shape) if isinstance(array, da.Array) else da.from_array(array, chunks=array.shape)
+    return rechunked(array, array.shape) if isinstance(array, da.Array) else da.from_array(array, chunks=array.shape)
 
 
 def apply(function, labels, *pairs, dtype, place=None, adjust_chunks=None, new_axes=None, **options):

@@ -224,7 +224,7 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
         indicators = cut(y, q.chunks), (0, 1)
     else:
         index = apply(indices, (0,), (in_one_block(y), (0,)), dtype=np.int64, declared=declared, n_classes=max(shape[1], 2))
-        classes = index.rechunk((q.chunks[0],)), (0,)
+        classes = cut(index, (q.chunks[0],)), (0,)
     divisor = float(shape[0]), None
     if sample_weight is not None:
         sample_weight = any_array(sample_weight, "sample_weight")
