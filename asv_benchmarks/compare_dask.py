@@ -4,8 +4,8 @@
 
 Three things over float32 logits, N(0, 1), in blocks of about 32 MiB, whole along the classes and cut along them:
  - in memory (an eighth of --gib): loss and loss with gradient, into new arrays, by one call on all threads and by Dask's threads;
- - --gib of logits, made block by block where they are used, in a process that may hold --limit-gib of data (Linux), by Dask and by a
-   loop over the blocks, written by hand; the peak of memory;
+ - --gib of logits, made block by block where they are used, in a process that may hold --limit-gib of data (Linux), by Dask and
+   by a loop over the blocks, written by hand; the peak of memory;
  - with --cluster also on two worker processes.
 Seconds. It fails where a loss is not, to the bit, that of one machine. --quick: small arrays, no times to speak of.
 """

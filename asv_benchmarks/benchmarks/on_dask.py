@@ -1,5 +1,5 @@
-"""What is measured of the functions on Dask arrays, by Dask's threads: graph, tasks and results. Rows are as in `losses`; a new public
-name gets a line in FUNCTIONS.
+"""What is measured of the functions on Dask arrays, by Dask's threads: graph, tasks and results. Rows are as in `losses`; a new
+public name gets a line in FUNCTIONS.
 
 What a call allocates is Dask's graph, and no concern of ours: there is no benchmark of memory (compare_dask.py has the peak).
 """
@@ -16,7 +16,7 @@ DEFAULTS = {"cut": "rows", "compute": True, "option": "none"}
 
 class Function(NamedTuple):
     time: dict
-    memory: dict = {}               # noqa: RUF012
+    memory: dict = {}
 
 
 GRAPH = {"shape": [(1024, 4096)], "compute": False}

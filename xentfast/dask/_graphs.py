@@ -63,7 +63,7 @@ def as_floats(array, name):
 
 
 def rechunked(array, chunks):
-    """By tasks that need neighbours alone: a cluster's own way waits for all blocks of an array, and would keep them meanwhile."""
+    """By tasks that need their neighbours alone: a cluster's own way waits for all blocks, and would keep them meanwhile."""
     return array.rechunk(chunks, method="tasks")
 
 
