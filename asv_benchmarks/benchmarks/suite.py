@@ -1,5 +1,6 @@
 """From the rows of the tables to the classes that asv looks for."""
 
+import importlib
 from functools import partial
 from importlib.util import find_spec
 from itertools import product
@@ -49,7 +50,8 @@ TABLES = [
     (on_dask, dask_calls.make_call),
 ]
 
-# Modules that `import xentfast` does not bring, and the benchmarks of others must not: they would hold all that these need.
+# Modules that `import xentfast` does not bring. They are imported where a call is made, and no earlier: the benchmarks of others
+# would hold all that these need.
 IMPORTED_BY_NAME = ("boosting", "dask", "torch")
 
 
@@ -74,9 +76,12 @@ def benchmark_method(measure, function, make, row):
 
     def prepare(*values):
         try:
-            call = make(**row | dict(zip(parameters, values, strict=True)))
+            there = has(function)
+            call = make(**row | dict(zip(parameters, values, strict=True))) if there else None
         except ImportError as error:    # an extra that is not installed
             raise SkipNotImplemented(str(error)) from error
+        if not there:
+            raise SkipNotImplemented(f"there is no {function}")
         try:
             call()
         except TypeError as error:  # an option or a dtype that an older commit has not: n/a as well
@@ -95,12 +100,20 @@ def benchmark_method(measure, function, make, row):
 def is_there(function, values):
     """What an older commit has not, and what an environment without ml_dtypes has not, is n/a and no failure."""
     module = function.partition(".")[0]
+    there = find_spec(f"xentfast.{module}") is not None if module in IMPORTED_BY_NAME else has(function)
+    return there and (ml_dtypes is not None or "bfloat16" not in values)
+
+
+def has(function):
+    """Whether there is such a function; ImportError where an extra is missing."""
+    module = function.partition(".")[0]
+    if module in IMPORTED_BY_NAME:
+        importlib.import_module(f"xentfast.{module}")
     try:
-        if (find_spec(f"xentfast.{module}") if module in IMPORTED_BY_NAME else attrgetter(function)(xentfast)) is None:
-            return False
+        attrgetter(function)(xentfast)
     except AttributeError:
         return False
-    return ml_dtypes is not None or "bfloat16" not in values
+    return True
 
 
 def class_name(function):
