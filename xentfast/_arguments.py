@@ -355,12 +355,14 @@ class CrossEntropyCall(_checks.PlainCall):
         if not check_targets(array, None if self.logits is None else self.logits.shape, rows, self.meaning_of_rows):
             self._set_soft(array, rows, n_classes)
             return
-        if array.dtype.newbyteorder("=") == np.uint64:
+        if _checks.is_plain_classes(array):
+            classes = array
+        elif array.dtype.newbyteorder("=") == np.uint64:
             # Numbers that int64 cannot hold become the largest that it can: no class either.
-            classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64)
+            classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64).reshape(array.shape)
         else:
-            classes = np.ascontiguousarray(array, np.int64)
-        self._set_classes(array, classes.reshape(array.shape), rows, n_classes, ignore_index)
+            classes = np.ascontiguousarray(array, np.int64).reshape(array.shape)
+        self._set_classes(array, classes, rows, n_classes, ignore_index)
 
     def _set_classes(self, targets, classes, rows, n_classes, ignore_index):
         """`classes` are the targets as contiguous int64."""

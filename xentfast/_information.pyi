@@ -9,6 +9,7 @@ FOR_CROSS_ENTROPY: int
 FOR_ENTROPY: int
 FOR_DIVERGENCE: int
 
+def chunk_length(kernels: Kernels) -> int: ...
 def compare(
     kernels: Kernels, measure: int, p: NDArray[Any], q: NDArray[Any] | None, axis: int, least: float, largest: float,
     row_values: NDArray[Any], n_threads: int,

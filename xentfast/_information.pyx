@@ -45,6 +45,11 @@ cdef Py_ssize_t set_comparison(Comparison* problem, cnp.ndarray p, q, out, int a
     return n_rows
 
 
+def chunk_length(Kernels kernels):
+    """Classes of a chunk, whose terms are added in one tree."""
+    return kernels.table.of_probabilities.chunk
+
+
 def compare(Kernels kernels, measure, cnp.ndarray p, q, int axis, double least, double largest, cnp.ndarray row_values,
             int n_threads):
     """The rows' values into `row_values`, contiguous. Whether all of p and q are probabilities."""

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
-# Classes of a chunk, whose terms are added in one tree.
-CHUNK = 1024
-
 
 def cross_entropy(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
@@ -272,7 +269,8 @@ def _compared(measure, given, axis, eps, keepdims, n_threads):
     place = dict(zip(labels, chunks, strict=True))
     pairs = [one.pair for one in found] + [(None, None)] * (2 - len(found))
     if len(axes) == 1:
-        adjust = {axes[0]: tuple(-(-length // CHUNK) for length in chunks[axes[0]])}
+        length = _information.chunk_length(_dispatch.kernels)
+        adjust = {axes[0]: tuple(-(-width // length) for width in chunks[axes[0]])}
     else:
         adjust = dict.fromkeys(axes, 1)
     sums = apply(sums_of_chunks, labels, *pairs, dtype=np.float64, place=place, adjust_chunks=adjust, **options)
@@ -291,7 +289,7 @@ def sums_of_chunks(p, q, place, *, measure, missing, axes, over, eps, n_threads)
     arrays = [one_axis_of(np.broadcast_to(array, shape), over) for array in given.values()]
     last = over[0] if len(over) == 1 else arrays[0].ndim - 1
     n_classes = arrays[0].shape[last]
-    step = CHUNK if len(over) == 1 else max(n_classes, 1)
+    step = _information.chunk_length(_dispatch.kernels) if len(over) == 1 else max(n_classes, 1)
     least, largest = clipping(eps)
     results = []
     for start in range(0, n_classes, step):
