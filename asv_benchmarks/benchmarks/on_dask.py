@@ -29,7 +29,7 @@ ELEMENTWISE = Function({"graph": GRAPH, "blocks": {"shape": [(1024, 4096)], "cut
 INITIALISER = Function({"graph": GRAPH, "blocks": {"shape": [(1024, 4096)], "cut": ["rows", "both"]}})
 
 # Those that one array has no part of, and what is no array.
-ABSENT = ("init.orthogonal", "init.dirac", "init.fill", "init.fans", "init.gain", "random.Philox4x32")
+ABSENT = ("init.orthogonal", "init.dirac", "init.fill", "init.fans", "init.gain")
 FUNCTIONS = {
     "dask.softmax_cross_entropy": LOSS,
     "dask.softmax_cross_entropy_grad": LOSS,
@@ -48,7 +48,7 @@ FUNCTIONS = {
     "dask.entropy": ELEMENTWISE,
     "dask.kl_divergence": ELEMENTWISE,
     "dask.log_loss": ELEMENTWISE,
-} | {f"dask.{name}": INITIALISER for name in WEIGHTS if name not in ABSENT}
+} | {f"dask.{name}": INITIALISER for name in WEIGHTS if name.startswith("init.") and name not in ABSENT}
 ALIASES = {
     "dask.init.glorot_normal": "dask.init.xavier_normal",
     "dask.init.glorot_uniform": "dask.init.xavier_uniform",

@@ -130,7 +130,7 @@ class Given:
         """Of all classes of a row in one block; None where the logits themselves are."""
         if self.whole:
             return None
-        length = chunk_length(self.logits)
+        length = chunk_length(self.logits.dtype)
         records = apply(_blocks.partial_results, self.record_labels, (self.logits, self.labels), self.targets, self.sample_weight,
                         self.where, self.where_count, self.weight, dtype=np.float64, place=self.place,
                         adjust_chunks={self.axis: tuple(-(-width // length) for width in self.logits.chunks[self.axis])},
@@ -189,7 +189,7 @@ class Given:
 
     def _soft_weights(self):
         """Of each row, from the chunks of its targets: a first pass over them."""
-        length = chunk_length(self.logits)
+        length = chunk_length(self.logits.dtype)
         records = apply(_blocks.soft_partial_results, self.record_labels, self.targets, self.weight, dtype=np.float64,
                         place=self.place, new_axes={self.logits.ndim: FIELDS}, axis=self.axis, n_classes=self.n_classes,
                         adjust_chunks={self.axis: tuple(-(-width // length) for width in self.logits.chunks[self.axis])},
