@@ -94,6 +94,15 @@ def test_rows_and_threads(n_rows):
         assert as_bytes(loss, grad) == expected
 
 
+def test_weights_of_many_rows_of_soft_targets():
+    """Their sum has the bits of the whole."""
+    n_rows = 70_001
+    logits, targets = problem(n_rows, 3, np.float32, True)
+    for given in ({"sample_weight": np.linspace(0, 3, n_rows) ** 7}, {"weight": [0.3, 0.7, 1.9]}, {}):
+        expected = as_bytes(*whole(logits, targets, **given))
+        assert as_bytes(*in_slices(logits, targets, [0, 3], reduction="mean", **given)[:2]) == expected
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("cuts", [[0, 1, 2, 40], [0, 7, 39, 40], [0, 20, 40]])
@@ -220,6 +229,9 @@ BAD = [
     (COMBINE, (BOTH, X), {"n_classes": 20}, TypeError, "targets are floats; expected integers, or None"),
     (COMBINE, (BOTH, None), {"n_classes": 20}, ValueError, "partials[0] are not of soft targets"),
     (COMBINE, (SOFT, np.zeros(3, int)), {"n_classes": 10}, ValueError, "partials[0] are of soft targets"),
+    (COMBINE, (SOFT, None), {"n_classes": 10, "sample_weight": [1, np.nan, 1]}, ValueError,
+     "sample_weight[1] is nan; expected finite weights"),
+    (COMBINE, (BOTH, T), {"n_classes": 20, "sample_weight": [1, np.inf, 1]}, ValueError, "sample_weight[1] is inf"),
     (COMBINE, (X, T), {"n_classes": 20}, ValueError, "partials have dtype float32 and shape (3, 10); expected the float64"),
     (COMBINE, (BOTH[..., :8], T), {"n_classes": 20}, ValueError, "partials have dtype float64 and shape (3, 2, 8)"),
     (COMBINE, (BOTH, T), {"n_classes": 20, "reduction": "max"}, ValueError, "reduction is 'max'"),

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from xentfast import _dispatch, _partials
+from xentfast import _core, _dispatch, _partials
 from xentfast._arguments import (
     CrossEntropyCall,
+    check_finite,
     class_axis,
     float_array,
     integer,
@@ -106,10 +107,15 @@ class SliceCall(CrossEntropyCall):
             self._find_slice(counts, digits)
 
     def _weigh_soft(self):
-        rows = np.ones(math.prod(self.rows)) if self.sample_weight is None else self.sample_weight
+        """As _set_soft does, without the targets."""
+        self.weight_sum = float(math.prod(self.rows))
+        if self.sample_weight is not None:
+            _, bad_weight, self.weight_sum = _core.scan_targets(
+                _dispatch.kernels, math.prod(self.rows), None, self.sample_weight, None, self.n_classes, 0, self.n_threads)
+            check_finite(self.sample_weight, bad_weight, "sample_weight")
         if self.class_weight is not None:
-            rows = _partials.soft_weights(self.records, self.records.shape[-2], self.sample_weight)
-        self.weight_sum = _partials.total(rows)
+            self.weight_sum = _partials.total(
+                _partials.soft_weights(self.records, self.records.shape[-2], self.sample_weight))
 
     def _find_slice(self, counts, digits):
         """The place of the slice's first record."""
