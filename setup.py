@@ -1,4 +1,4 @@
-"""Build: the extension modules, one set of kernels for each level, and what was found about OpenMP.
+"""Build: the extension modules, the kernels once for each level, and what was found about OpenMP.
 
 XENTFAST_NO_OPENMP=1   build without threads
 XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local arrays, assertions, no intrinsics in philox.h
@@ -6,6 +6,7 @@ XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local a
 Values depend on no flag but the contraction of a·b + c into one rounding, which is off for every compiler: a kernel gives
 the same bits on every level. Never -ffast-math, -Ofast or -march=native.
 """
+import copy
 import os
 import platform
 import subprocess
@@ -28,7 +29,9 @@ if X86_64:
     LEVELS["x86_64_v3"] = (["-march=x86-64-v3"], ["/arch:AVX2"])
     LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
 
-# Beside the kernels, which are compiled once for each level.
+# The kernels, one unit a family and dtype: translated once, its C compiled once for each level.
+UNITS = ["softmax_float", "softmax_double", "sigmoid", "probabilities", "random"]
+# What else is compiled.
 MODULES = ["_capi", "_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"]
 
 STRICT = {
@@ -81,16 +84,24 @@ class BuildExt(build_ext):
             common += GCC_ONLY
         levels = {}
         for extension in self.extensions:
-            level = extension.name.rpartition(".")[2]
-            if level in LEVELS:
+            level = level_of(extension)
+            if level is not None:
                 levels[level] = " ".join(LEVELS[level][kind == "msvc"])
                 extension.extra_compile_args = common + INLINED[kind] + LEVELS[level][kind == "msvc"]
             else:
                 extension.extra_compile_args = common + openmp_compile
                 extension.extra_link_args = openmp_link
+        # The longest first, else the last one is waited for.
+        self.extensions.sort(key=lambda extension: os.path.getsize(extension.sources[0]), reverse=True)
         super().build_extensions()
         self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common), "LEVELS": levels,
                  "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG}
+
+    def build_extension(self, extension):
+        """A unit's C file is compiled for several levels: each has a folder of its own for what comes of it."""
+        own = copy.copy(self)
+        own.build_temp = os.path.join(self.build_temp, level_of(extension) or "modules")
+        super(BuildExt, own).build_extension(extension)
 
     def run(self):
         super().run()
@@ -129,23 +140,47 @@ class BuildExt(build_ext):
         return subprocess.run(command, capture_output=True, text=True).stdout.partition("\n")[0]
 
 
-def extension(name):
-    source = f"xentfast/{name.replace('.', '/')}.pyx"
+def level_of(extension):
+    """The level that a module of kernels is for, or None."""
+    return next((level for level in LEVELS if extension.name.startswith(f"xentfast._kernels.{level}.")), None)
+
+
+def extension(name, sources=None):
+    """What a module depends on besides setup.py, Cython finds out."""
     return Extension(
-        f"xentfast.{name}", [source], include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels", "xentfast/include"],
-        depends=["setup.py", *(str(path) for pattern in ("*.pxi", "*.pxd", "*.h") for path in Path("xentfast").rglob(pattern))],
+        f"xentfast.{name}", sources or [f"xentfast/{name.replace('.', '/')}.pyx"],
+        include_dirs=[numpy.get_include(), "xentfast", "xentfast/_kernels", "xentfast/include"], depends=["setup.py"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")])
 
 
-setup(
-    cmdclass={"build_ext": BuildExt},
-    ext_modules=cythonize(
-        [extension(name) for name in (*MODULES, *(f"_kernels.{level}" for level in LEVELS))],
+def translated(names):
+    """Extensions of C, by as many processes as there are CPUs."""
+    return cythonize(
+        [extension(name) for name in names],
+        nthreads=os.cpu_count(),
         language_level=3,
         include_path=["."],
         compiler_directives={
             "boundscheck": DEBUG, "wraparound": False, "initializedcheck": DEBUG, "cdivision": True,
             "freethreading_compatible": True, "embedsignature": True,
         },
-    ),
-)
+    )
+
+
+def main():
+    modules = []
+    for found in translated([*(f"_kernels.{unit}" for unit in UNITS), *MODULES]):
+        package, _, unit = found.name.rpartition(".")
+        if package == "xentfast._kernels":
+            for level in LEVELS:
+                one = extension(f"_kernels.{level}.{unit}", found.sources)
+                one.depends = found.depends
+                modules.append(one)
+        else:
+            modules.append(found)
+    setup(cmdclass={"build_ext": BuildExt}, ext_modules=modules)
+
+
+# Not where a process of Cython's imports this file again.
+if __name__ == "__main__":
+    main()

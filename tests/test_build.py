@@ -14,10 +14,11 @@ import xentfast
 from xentfast import _build
 
 PACKAGE = Path(xentfast.__file__).parent
-KERNELS = [next((PACKAGE / "_kernels").glob(f"{level}.*.so"), None) or next((PACKAGE / "_kernels").glob(f"{level}.*.pyd"), None)
-           for level in _build.LEVELS]
-MODULES = [*KERNELS, *(next(PACKAGE.glob(f"{name}.*.so"), None)
-                       for name in ("_capi", "_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"))]
+MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".so", ".pyd"))
+KERNELS = [path for path in MODULES if path.parent.parent.name == "_kernels"]
+# What a unit's hot loops multiply.
+KINDS = {"softmax_float": ["ps", "pd"], "softmax_double": ["pd"], "sigmoid": ["ps", "pd"], "probabilities": ["pd"],
+         "random": ["ps", "pd"]}
 LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
 
 needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),
@@ -28,12 +29,22 @@ def output_of(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def unit_of(path):
+    return path.name.partition(".")[0]
+
+
+def name_of(path):
+    """As in x86_64_v3/sigmoid."""
+    return f"{path.parent.name}/{unit_of(path)}"
+
+
 def test_every_level_was_built():
-    assert all(KERNELS)
+    assert [(path.parent.name, unit_of(path)) for path in KERNELS] == [
+        (level, unit) for level in sorted(_build.LEVELS) for unit in sorted(KINDS)]
 
 
 @needs_binutils
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_fused_multiply_add(path):
     code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
     assert not re.findall(r"\bv?fn?m(?:add|sub)\w*", code)
@@ -41,7 +52,7 @@ def test_no_fused_multiply_add(path):
 
 
 @needs_binutils
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_libm(path):
     symbols = [line.split()[-1] for line in output_of("nm", "-D", "--undefined-only", str(path)).splitlines()]
     assert symbols and not [name for name in symbols if LIBM.match(name)]
@@ -49,15 +60,16 @@ def test_no_libm(path):
 
 @needs_binutils
 @pytest.mark.skipif(_build.DEBUG, reason="the debug build is not optimised")
-@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.name.partition(".")[0])
+@pytest.mark.parametrize("path", KERNELS, ids=name_of)
 def test_hot_loops_are_vectorised(path):
-    """Multiplications over whole registers of the level, and far more of them than over one number."""
+    """Multiplications over whole registers of the level, and more of them than over one number."""
     if "x86_64" not in " ".join(_build.LEVELS):
         pytest.skip("the registers are named for x86-64")
     code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
-    register = {"x86_64_v4": "zmm", "x86_64_v3": "ymm"}.get(path.name.partition(".")[0], "xmm")
-    for kind in ("ps", "pd"):
-        assert len(re.findall(rf"\bv?mul{kind}\b.*%{register}", code)) > 200
+    register = {"x86_64_v4": "zmm", "x86_64_v3": "ymm"}.get(path.parent.name, "xmm")
+    for kind in KINDS[unit_of(path)]:
+        wide = len(re.findall(rf"\bv?mul{kind}\b.*%{register}", code))
+        assert wide > 100 and wide > len(re.findall(rf"\bv?mul{kind.replace('p', 's')}\b", code))
 
 
 def test_strict_flags():

@@ -67,7 +67,8 @@ def test_version_is_that_of_the_installed_package():
     assert xf.__version__ == version("xentfast")
 
 
-def test_kernels_of_another_build_are_refused():
+@pytest.mark.parametrize("unit", _dispatch.UNITS)
+def test_kernels_of_another_build_are_refused(unit):
     """Their structs could be laid out differently: a crash at best."""
     with pytest.raises(ImportError, match="the kernels for baseline come from another build"):
-        _core.Kernels("baseline", foreign_table())
+        _core.Kernels("baseline", {**_dispatch.tables("baseline"), unit: foreign_table(unit.partition("_")[0])})

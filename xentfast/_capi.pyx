@@ -21,13 +21,14 @@ from xentfast cimport (
 from xentfast._core cimport (
     Kernels, RowsLook, clear_problem, compute_problem, inverse_of, look_at_rows, quotient, set_shape, without_ignored)
 from xentfast._fills cimport Job, run_jobs, set_uniform
-from xentfast._kernels.table cimport (
-    FLOAT32, FLOAT64, GRADIENT, LOGSUMEXP, LOSS, NORMAL, TRUNCATED, Fill, KernelTable, Problem, ValueType)
+from xentfast._kernels.arrays cimport FLOAT32, FLOAT64, ValueType
+from xentfast._kernels.random cimport NORMAL, TRUNCATED, Fill, RandomKernels
+from xentfast._kernels.softmax cimport GRADIENT, LOGSUMEXP, LOSS, Problem, SoftmaxKernels
 
 cdef extern from "_platform.h":
     int omp_get_max_threads() nogil
 
-cdef extern from "_kernels/machine.h":
+cdef extern from "numerics/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
@@ -44,7 +45,9 @@ cdef extern from "Python.h":
 
 
 cdef struct Policy:
-    const KernelTable* table
+    const SoftmaxKernels* softmax_float
+    const SoftmaxKernels* softmax_double
+    const RandomKernels* random
     int64_t grain
     int cpus                    # default threads at most …
     int crowd                   # … and those that may be asked for
@@ -55,14 +58,16 @@ cdef struct Policy:
     double largest              # of float32
 
 cdef Policy policy
-kernels = None                  # whose table the policy has
+kernels = None                  # whose tables the policy has
 
 
 def take_policy():
     """What the Python modules say now; the tests change it."""
     global kernels
     kernels = _dispatch.kernels
-    policy.table = (<Kernels?>kernels).table
+    policy.softmax_float = (<Kernels?>kernels).softmax_float
+    policy.softmax_double = (<Kernels?>kernels).softmax_double
+    policy.random = (<Kernels?>kernels).random
     policy.grain = _threads.GRAIN
     policy.cpus = _threads.available_cpus()
     policy.crowd = _threads.CROWD * policy.cpus
@@ -111,6 +116,10 @@ cdef const char* status_message(int status) noexcept nogil:
     if status == XENTFAST_OVERLAP:
         return "grad overlaps the logits without being the same elements"
     return "no status of xentfast"
+
+
+cdef inline const SoftmaxKernels* own_kernels(ValueType type) noexcept nogil:
+    return policy.softmax_double if type == FLOAT64 else policy.softmax_float
 
 
 cdef int bad(int status, const xentfast_options* options, int64_t place) noexcept nogil:
@@ -226,7 +235,7 @@ cdef int logsumexp(ValueType type, const void* x, int64_t n_rows, int64_t n_clas
         return XENTFAST_BAD_POINTER
     set_problem(&problem, &rows)
     problem.result = LOGSUMEXP
-    if not compute_problem(policy.table, &problem, NULL, rows.n_threads, result, type, &total):
+    if not compute_problem(own_kernels(type), &problem, NULL, rows.n_threads, result, type, &total):
         return XENTFAST_NO_MEMORY
     return XENTFAST_OK
 

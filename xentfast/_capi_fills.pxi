@@ -32,7 +32,7 @@ cdef int run_fill(const Fill* fill, void* out, int64_t n, uint64_t key, uint64_t
     job.places[0] = 1
     job.strides[0] = job.itemsize
     job.stream = n * job.itemsize > policy.stream_bytes
-    run_jobs(policy.table, &job, 1, thread_count(n_threads, n))
+    run_jobs(policy.random, &job, 1, thread_count(n_threads, n))
     return XENTFAST_OK
 
 

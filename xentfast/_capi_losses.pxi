@@ -61,7 +61,7 @@ cdef int check_values(Loss* call) noexcept nogil:
     """A look at targets and weights, which adds up what the mean is over."""
     cdef const xentfast_options* options = &call.options
     cdef RowsLook look
-    if not look_at_rows(policy.table, call.rows.n_rows, call.targets, options.sample_weight, options.weight,
+    if not look_at_rows(policy.softmax_float, call.rows.n_rows, call.targets, options.sample_weight, options.weight,
                         call.rows.n_classes, options.ignore_index, call.rows.n_threads, &look):
         return XENTFAST_NO_MEMORY
     if look.bad_weight >= 0:
@@ -133,7 +133,7 @@ cdef int run_loss(Loss* call) noexcept nogil:
         problem.out.step = rows.itemsize
         problem.stream = (rows.n_rows * row_bytes > policy.stream_bytes and row_bytes <= policy.stream_row_bytes
                           and apart(rows, call.grad, call.grad_stride))
-    if not compute_problem(policy.table, &problem, NULL, rows.n_threads, call.loss if each else NULL, rows.type, &total):
+    if not compute_problem(own_kernels(rows.type), &problem, NULL, rows.n_threads, call.loss if each else NULL, rows.type, &total):
         return XENTFAST_NO_MEMORY
     if call.valued and not each:
         store_loss(call, quotient(total, call.divisor, NULL, rows.type == FLOAT64))
@@ -142,7 +142,7 @@ cdef int run_loss(Loss* call) noexcept nogil:
 
 cdef int cross_entropy(Loss* call, const xentfast_options* given) noexcept nogil:
     """A call whose rows and outputs are set."""
-    cdef Py_ssize_t lanes = policy.table.lanes
+    cdef Py_ssize_t lanes = policy.softmax_float.lanes
     cdef bint has_ignored, smooth
     cdef int status = set_options(call, given)
     if status == XENTFAST_OK:

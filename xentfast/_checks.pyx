@@ -121,7 +121,7 @@ cdef class PlainCall(CrossEntropyArguments):
                 or not cnp.PyArray_CompareLists(cnp.PyArray_DIMS(logits), cnp.PyArray_DIMS(targets), axis)
                 or not 0 < n_rows <= FEW_ROWS or n_classes == 0):
             return False
-        kernels.table.count_classes(<const int64_t*>cnp.PyArray_DATA(targets), n_rows, n_classes, ignored, &kept, &good)
+        kernels.softmax_float.count_classes(<const int64_t*>cnp.PyArray_DATA(targets), n_rows, n_classes, ignored, &kept, &good)
         if good != kept:
             return False
         self.n_threads = thread_count(n_threads, cnp.PyArray_SIZE(logits))

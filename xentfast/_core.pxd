@@ -3,12 +3,20 @@ from libc.stdint cimport int64_t
 
 cimport numpy as cnp
 
-from xentfast._kernels.table cimport KernelTable, Problem, RangeKernel, ValueType
+from xentfast._kernels.arrays cimport RangeKernel, ValueType
+from xentfast._kernels.probabilities cimport ProbabilityKernels
+from xentfast._kernels.random cimport RandomKernels
+from xentfast._kernels.sigmoid cimport SigmoidKernels
+from xentfast._kernels.softmax cimport Problem, SoftmaxKernels
 
 
 cdef class Kernels:
-    """One level's table of kernels."""
-    cdef const KernelTable* table
+    """One level's kernels."""
+    cdef const SoftmaxKernels* softmax_float
+    cdef const SoftmaxKernels* softmax_double
+    cdef const SigmoidKernels* sigmoid
+    cdef const ProbabilityKernels* probabilities
+    cdef const RandomKernels* random
     cdef readonly str level
 
 
@@ -30,6 +38,7 @@ cdef class CrossEntropyArguments:
 
 # ---- calls to problems, which _partials runs kernels of its own over
 
+cdef const SoftmaxKernels* softmax_kernels(Kernels kernels, ValueType type) noexcept nogil
 cdef void merge_problem(Problem* problem) noexcept nogil
 cdef void set_rows(Problem* problem, CrossEntropyArguments call) except *
 cdef void set_targets(Problem* problem, CrossEntropyArguments call) except *
@@ -43,13 +52,13 @@ cdef struct RowsLook:               # at targets and weights, before any work
     Py_ssize_t bad_weight           # the first row whose weight is not finite, or −1
     double weight_sum               # Σ of the row weights
 
-cdef bint look_at_rows(const KernelTable* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
+cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
                        const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil
 cdef void without_ignored(const int64_t* classes, Py_ssize_t n_rows, int64_t ignored, int64_t* result) noexcept nogil
 cdef void clear_problem(Problem* problem) noexcept nogil
 cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil
-cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
                           ValueType type, double* total) noexcept nogil
 cdef double inverse_of(double divisor) noexcept nogil
-cdef double quotient(double dividend, double divisor, const KernelTable* exponential, bint as_double) noexcept nogil
+cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil

@@ -16,9 +16,11 @@ import numpy as np
 
 cimport numpy as cnp
 
-from xentfast._kernels.table cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Comparison, Elements, Fill, KernelTable, LogLoss, Operand, Problem,
-    RowKernels)
+from xentfast._kernels.arrays cimport Operand
+from xentfast._kernels.probabilities cimport Comparison, LogLoss
+from xentfast._kernels.random cimport Fill
+from xentfast._kernels.sigmoid cimport Elements
+from xentfast._kernels.softmax cimport GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem
 
 cnp.import_array()
 
@@ -52,13 +54,21 @@ def max_threads():
 
 
 cdef class Kernels:
-    """One level's table of kernels."""
-    def __init__(self, str level, capsule):
+    """One level's kernels: a table for each unit, by the unit's name."""
+    def __init__(self, str level, dict tables):
         self.level = level
-        self.table = <const KernelTable*>PyCapsule_GetPointer(capsule, "xentfast._kernels.table")
-        if (self.table.table_bytes != sizeof(KernelTable) or self.table.problem_bytes != sizeof(Problem)
-                or self.table.fill_bytes != sizeof(Fill) or self.table.comparison_bytes != sizeof(Comparison)
-                or self.table.log_loss_bytes != sizeof(LogLoss) or self.table.elements_bytes != sizeof(Elements)):
+        self.softmax_float = <const SoftmaxKernels*>PyCapsule_GetPointer(tables["softmax_float"], "xentfast._kernels.softmax")
+        self.softmax_double = <const SoftmaxKernels*>PyCapsule_GetPointer(tables["softmax_double"], "xentfast._kernels.softmax")
+        self.sigmoid = <const SigmoidKernels*>PyCapsule_GetPointer(tables["sigmoid"], "xentfast._kernels.sigmoid")
+        self.probabilities = <const ProbabilityKernels*>PyCapsule_GetPointer(
+            tables["probabilities"], "xentfast._kernels.probabilities")
+        self.random = <const RandomKernels*>PyCapsule_GetPointer(tables["random"], "xentfast._kernels.random")
+        if not (fits(self.softmax_float) and fits(self.softmax_double)
+                and self.sigmoid.table_bytes == sizeof(SigmoidKernels) and self.sigmoid.elements_bytes == sizeof(Elements)
+                and self.probabilities.table_bytes == sizeof(ProbabilityKernels)
+                and self.probabilities.comparison_bytes == sizeof(Comparison)
+                and self.probabilities.log_loss_bytes == sizeof(LogLoss)
+                and self.random.table_bytes == sizeof(RandomKernels) and self.random.fill_bytes == sizeof(Fill)):
             raise ImportError(f"the kernels for {level} come from another build than xentfast._core; build all of them again")
 
     def __repr__(self):
@@ -67,58 +77,62 @@ cdef class Kernels:
     @property
     def chunk_bytes(self):
         """Bytes of a row that share a reference."""
-        return self.table.chunk_bytes
+        return self.softmax_float.chunk_bytes
 
     @property
     def lanes(self):
         """Numbers in a block."""
-        return self.table.lanes
+        return self.softmax_float.lanes
+
+    # ---- the functions themselves, for the accuracy tests
 
     def exp(self, x):
-        """The kernels' own exp, without its power of two's scale: for the accuracy tests."""
+        """Without its power of two's scale; of float32 and float64."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty_like(source)
-        if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
-            self.table.exp_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
-        else:
-            self.table.exp_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
-        return result
-
-    def log1p(self, x):
-        """The kernels' own log1p, of float32 up to 1: for the accuracy tests."""
-        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
-        cdef cnp.ndarray result = np.empty_like(source)
-        if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
-            self.table.log1p_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
-        else:
-            self.table.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        table_for(self, source).exp(cnp.PyArray_DATA(source), cnp.PyArray_DATA(result), source.size)
         return result
 
     def tanh(self, x):
-        """The kernels' own tanh, in float64, as they take it of float32 and of float64: for the accuracy tests."""
+        """In float64, as it is taken of float32 and of float64."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty(x.shape)
+        table_for(self, source).tanh(cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log1p(self, x):
+        """Of float32 up to 1, and of float64."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
         if cnp.PyArray_TYPE(source) == cnp.NPY_FLOAT32:
-            self.table.tanh_float(<const float*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+            self.sigmoid.log1p_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
         else:
-            self.table.tanh_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+            self.sigmoid.log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
         return result
 
     def log(self, x):
-        """The kernels' own log (float64): for the accuracy tests."""
+        """Of float64."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty_like(source)
-        self.table.log_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        self.probabilities.log(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
         return result
 
     def log_ratio(self, x, y):
-        """The kernels' own log(x/y) (float64): for the accuracy tests."""
+        """log(x/y) of float64."""
         cdef cnp.ndarray first = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray second = cnp.PyArray_GETCONTIGUOUS(y)
         cdef cnp.ndarray result = np.empty_like(first)
-        self.table.log_ratio(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
-                             <double*>cnp.PyArray_DATA(result), min(first.size, second.size))
+        self.probabilities.log_ratio(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
+                                     <double*>cnp.PyArray_DATA(result), min(first.size, second.size))
         return result
+
+
+cdef bint fits(const SoftmaxKernels* table) noexcept:
+    return table.table_bytes == sizeof(SoftmaxKernels) and table.problem_bytes == sizeof(Problem)
+
+
+cdef const SoftmaxKernels* table_for(Kernels kernels, cnp.ndarray array) noexcept:
+    return kernels.softmax_float if cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32 else kernels.softmax_double
 
 
 cdef class CrossEntropyArguments:
@@ -159,21 +173,26 @@ cdef bint sloped_masses(const Problem* problem) noexcept nogil:
 # ---- rows to threads
 
 
-cdef void sweep_part(const RowKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+cdef const SoftmaxKernels* softmax_kernels(Kernels kernels, ValueType type) noexcept nogil:
+    """Those that compute logits of the type."""
+    return kernels.softmax_double if type == FLOAT64 else kernels.softmax_float
+
+
+cdef void sweep_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                      Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
     cdef xf_mode saved = xf_enter_ieee()
     kernels.sweep(problem, row, first, last, stats, scratch)
     xf_leave_ieee(saved)
 
 
-cdef void scale_part(const RowKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+cdef void scale_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                      Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
     cdef xf_mode saved = xf_enter_ieee()
     kernels.scale(problem, row, first, last, stats, scratch)
     xf_leave_ieee(saved)
 
 
-cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks, int n_threads,
+cdef void run_split_rows(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks, int n_threads,
                          char* scratch, Py_ssize_t scratch_bytes, double* stats, double* values) noexcept nogil:
     """One row after the other, each cut into one part of its chunks a thread."""
     cdef Py_ssize_t row
@@ -192,7 +211,7 @@ cdef void run_split_rows(const RowKernels* kernels, const Problem* problem, Py_s
                            scratch + part * scratch_bytes)
 
 
-cdef bint compute_split(const RowKernels* own, const Problem* problem, Py_ssize_t n_rows,
+cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows,
                         Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
                         ValueType type, double* total) noexcept nogil:
     """compute_ranges where each row is cut: there are few."""
@@ -208,17 +227,16 @@ cdef bint compute_split(const RowKernels* own, const Problem* problem, Py_ssize_
     values.held = <double*>(<char*>stats + stats_bytes)
     values.stored = row_values
     values.type = type
-    run_split_rows(own, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
+    run_split_rows(table, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
     total[0] = gather_values(&values, n_rows)
     free(memory)
     return True
 
 
-cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
                           ValueType type, double* total) noexcept nogil:
     """Every row of the problem. The row values go to `values` in their type, or are added up into `total`. False where there is
     no memory: nothing has been done then."""
-    cdef const RowKernels* own = &table.of_double if problem.type == FLOAT64 else &table.of_float
     cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
     cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
     cdef int axis
@@ -230,12 +248,12 @@ cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKerne
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
         problem.stream = False
         n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
-        scratch_bytes = padded(table.scratch_bytes(problem, itemsize))
-        return compute_split(own, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
+        scratch_bytes = padded(table.scratch_bytes(problem))
+        return compute_split(table, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
     if kernel == NULL:
-        kernel = own.rows
+        kernel = table.rows
         if prefers_tiles(problem, itemsize, table.lanes):
-            kernel = own.tiles
+            kernel = table.tiles
             unit = table.lanes
             problem.stream = False
         else:
@@ -243,7 +261,7 @@ cdef bint compute_problem(const KernelTable* table, Problem* problem, RangeKerne
             problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
             problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
             problem.again = problem.again and not problem.aside
-    return compute_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem, itemsize), values, type, total)
+    return compute_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem), values, type, total)
 
 
 cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, int n_threads, row_values) except? -1.0:
@@ -253,7 +271,7 @@ cdef double run_problem(Kernels kernels, Problem* problem, RangeKernel kernel, i
     cdef double total
     cdef bint done
     with nogil:
-        done = compute_problem(kernels.table, problem, kernel, n_threads, values, type, &total)
+        done = compute_problem(softmax_kernels(kernels, problem.type), problem, kernel, n_threads, values, type, &total)
     if not done:
         raise MemoryError("no memory for the threads' scratch")
     return total
@@ -331,14 +349,14 @@ def cross_entropy(Kernels kernels, CrossEntropyArguments call, double divisor, o
     value = run_problem(kernels, &problem, NULL, call.n_threads, row_values)
     if row_values is not None:
         return row_values
-    return scalar(value, divisor, kernels.table if exponential else NULL, problem.type == FLOAT64)
+    return scalar(value, divisor, kernels.softmax_double if exponential else NULL, problem.type == FLOAT64)
 
 
 def soft_weight_sum(Kernels kernels, CrossEntropyArguments call):
     """Σ over rows of sample_weight·Σ_c weight_c·t_c"""
     cdef Problem problem
     set_rows(&problem, call)
-    return run_problem(kernels, &problem, kernels.table.weigh, call.n_threads, None)
+    return run_problem(kernels, &problem, softmax_kernels(kernels, problem.type).weigh, call.n_threads, None)
 
 
 def normalise(Kernels kernels, result, cnp.ndarray x, int axis, out, row_values, bint stream, int n_threads):

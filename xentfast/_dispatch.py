@@ -11,6 +11,8 @@ from xentfast._build import LEVELS
 
 # How far x86_64_level must reach for each level.
 NEEDS = {"baseline": 0, "x86_64_v3": 3, "x86_64_v4": 4}
+# What a level consists of: modules of its own.
+UNITS = ("softmax_float", "softmax_double", "sigmoid", "probabilities", "random")
 
 
 def supported_levels():
@@ -18,9 +20,14 @@ def supported_levels():
     return [level for level in LEVELS if NEEDS[level] <= _core.x86_64_level()]
 
 
+def tables(level):
+    """The table of each of a level's units; it must be a supported level."""
+    return {unit: importlib.import_module(f"xentfast._kernels.{level}.{unit}").table for unit in UNITS}
+
+
 def load(level):
-    """The kernels of one level; it must be a supported one."""
-    return _core.Kernels(level, importlib.import_module(f"xentfast._kernels.{level}").table)
+    """The kernels of a supported level."""
+    return _core.Kernels(level, tables(level))
 
 
 def choose_level(cap):

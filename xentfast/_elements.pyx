@@ -10,7 +10,8 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from xentfast._core cimport Kernels
-from xentfast._kernels.table cimport ELEMENT_BLOCK, ElementKernels, Elements, Strided
+from xentfast._kernels.arrays cimport Strided
+from xentfast._kernels.sigmoid cimport ELEMENT_BLOCK, ElementKernels, Elements
 
 cnp.import_array()
 
@@ -50,7 +51,7 @@ cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
 
 cdef double run_elements(Kernels kernels, RangeKernel kernel, Elements* problem, int n_threads, block_sums) except? -1.0:
     cdef Py_ssize_t n_blocks = (problem.size + ELEMENT_BLOCK - 1) // ELEMENT_BLOCK
-    return run_ranges(kernel, problem, n_blocks, 1, n_threads, kernels.table.element_scratch,
+    return run_ranges(kernel, problem, n_blocks, 1, n_threads, kernels.sigmoid.scratch_bytes,
                       data_or_null(block_sums), FLOAT64)
 
 
@@ -61,7 +62,7 @@ def sigmoid(Kernels kernels, cnp.ndarray logits, targets, pos_weight, sample_wei
     `block_sums`, float64, and is over nothing."""
     cdef Elements problem
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
-    cdef const ElementKernels* own = &kernels.table.elements_of_double if as_double else &kernels.table.elements_of_float
+    cdef const ElementKernels* own = &kernels.sigmoid.of_double if as_double else &kernels.sigmoid.of_float
     cdef RangeKernel kernel = own.plain
     cdef double value
     memset(&problem, 0, sizeof(Elements))
@@ -97,5 +98,5 @@ def total_within(Kernels kernels, cnp.ndarray array, double lowest, double highe
     problem.lowest = lowest
     problem.highest = highest
     set_array(&problem.logits, array, array)
-    return run_elements(kernels, kernels.table.elements_of_float.scan if as_float else kernels.table.elements_of_double.scan,
+    return run_elements(kernels, kernels.sigmoid.of_float.scan if as_float else kernels.sigmoid.of_double.scan,
                         &problem, n_threads, block_sums)

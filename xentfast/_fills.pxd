@@ -1,7 +1,8 @@
 """What _capi calls of the fills: everything below the arrays."""
 from libc.stdint cimport uint64_t
 
-from xentfast._kernels.table cimport MAX_AXES, Fill, KernelTable
+from xentfast._kernels.arrays cimport MAX_AXES
+from xentfast._kernels.random cimport Fill, RandomKernels
 
 # One array, or a part of one.
 cdef struct Job:
@@ -23,4 +24,4 @@ cdef struct Job:
     bint tiled                          # the innermost of the outer axes goes along the output's memory
 
 cdef void set_uniform(Fill* fill, double low, double high) noexcept nogil
-cdef void run_jobs(const KernelTable* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil
+cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil

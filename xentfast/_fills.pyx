@@ -19,10 +19,10 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from xentfast._core cimport Kernels
-from xentfast._kernels.table cimport (
-    BFLOAT16, FILL_CHUNK, FLOAT16, FLOAT32, FLOAT64, GROUP, MAX_AXES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, KernelTable)
+from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
+from xentfast._kernels.random cimport FILL_CHUNK, GROUP, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels
 
-cdef extern from "_kernels/machine.h":
+cdef extern from "numerics/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
@@ -329,9 +329,9 @@ cdef void set_job(Job* job, fields) except *:
     PyBuffer_Release(&view)                         # the caller's list holds the array
 
 
-cdef void run_jobs(const KernelTable* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
+cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
     """Jobs whose fields are set up to `strides`, and `stream`."""
-    cdef FillKernel kernel = table.random_chunk
+    cdef FillKernel kernel = table.chunk
     cdef Py_ssize_t n_items = 0, item, i
     for i in range(n_jobs):
         merge_axes(jobs + i)
@@ -360,6 +360,6 @@ def run(Kernels kernels, requests, int n_threads):
         for i in range(n_jobs):
             set_job(jobs + i, requests[i])
         with nogil:
-            run_jobs(kernels.table, jobs, n_jobs, n_threads)
+            run_jobs(kernels.random, jobs, n_jobs, n_threads)
     finally:
         free(jobs)

@@ -10,7 +10,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._core cimport Kernels
-from xentfast._kernels.table cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, ProbabilityKernels
+from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, ProbabilityKernels
 
 cnp.import_array()
 
@@ -47,13 +47,13 @@ cdef Py_ssize_t set_comparison(Comparison* problem, cnp.ndarray p, q, out, int a
 
 def chunk_length(Kernels kernels):
     """Classes of a chunk, whose terms are added in one tree."""
-    return kernels.table.of_probabilities.chunk
+    return kernels.probabilities.chunk
 
 
 def compare(Kernels kernels, measure, cnp.ndarray p, q, int axis, double least, double largest, cnp.ndarray row_values,
             int n_threads):
     """The rows' values into `row_values`, contiguous. Whether all of p and q are probabilities."""
-    cdef const ProbabilityKernels* own = &kernels.table.of_probabilities
+    cdef const ProbabilityKernels* own = kernels.probabilities
     cdef Comparison problem
     cdef Py_ssize_t n_rows = set_comparison(&problem, p, q, None, axis, least, largest)
     cdef Py_ssize_t n_chunks = (problem.n_classes + own.chunk - 1) // own.chunk
@@ -77,7 +77,7 @@ def slopes(Kernels kernels, cnp.ndarray p, cnp.ndarray q, double least, double l
 
     The axes are those of the memory, outermost first, and nothing is summed: the last is cut into chunks.
     """
-    cdef const ProbabilityKernels* own = &kernels.table.of_probabilities
+    cdef const ProbabilityKernels* own = kernels.probabilities
     cdef Comparison problem
     cdef Py_ssize_t n_rows
     cdef int bad = 0
@@ -118,6 +118,6 @@ def log_loss(Kernels kernels, cnp.ndarray q, classes, indicators, sample_weight,
     problem.sample_weight = <const double*>data_or_null(sample_weight)
     problem.least, problem.largest, problem.slack = least, largest, slack
     problem.bad, problem.uneven = &bad, &uneven
-    total = run_ranges(kernels.table.of_probabilities.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, n_threads,
-                       kernels.table.of_probabilities.scratch_bytes, data_or_null(row_values), FLOAT64)
+    total = run_ranges(kernels.probabilities.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, n_threads,
+                       kernels.probabilities.scratch_bytes, data_or_null(row_values), FLOAT64)
     return total, bad == 0, uneven == 0

@@ -1,6 +1,6 @@
 """Slices of the classes to partial results, and these to rows: problems and threads, as in _core.pyx.
 
-(a) The records of a row's chunks stand side by side, the rows in C order: doubles, in an order that table.pxd has.
+(a) The records of a row's chunks stand side by side, the rows in C order: doubles, in an order that _kernels/softmax.pxd has.
 (b) Chunks are cut over threads, counted through all rows; so are the rows where there is nothing but records.
 """
 import numpy as np
@@ -8,9 +8,8 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._core cimport (
-    CrossEntropyArguments, Kernels, clear_problem, merge_problem, set_options, set_rows, set_targets)
-from xentfast._kernels.table cimport (
-    GRADIENT, LOSS, TARGET_SOFT, Problem, Record, RowKernels)
+    CrossEntropyArguments, Kernels, clear_problem, merge_problem, set_options, set_rows, set_targets, softmax_kernels)
+from xentfast._kernels.softmax cimport GRADIENT, LOSS, TARGET_SOFT, Problem, Record
 
 cnp.import_array()
 
@@ -59,14 +58,10 @@ cdef Py_ssize_t rows_in(cnp.ndarray records, Py_ssize_t n_records) noexcept:
 
 cdef void run_slices(Kernels kernels, Problem* problem, RangeKernel kernel, Py_ssize_t n_chunks, int n_threads) except *:
     """Every chunk of the slice."""
-    cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4, n_rows = rows_of(problem)
+    cdef Py_ssize_t n_rows = rows_of(problem)
     merge_problem(problem)
-    run_ranges(kernel, problem, n_rows * n_chunks, 1, n_threads, kernels.table.slice_scratch_bytes(problem, itemsize), NULL,
-               FLOAT64)
-
-
-cdef const RowKernels* kernels_for(Kernels kernels, ValueType type) noexcept:
-    return &kernels.table.of_double if type == FLOAT64 else &kernels.table.of_float
+    run_ranges(kernel, problem, n_rows * n_chunks, 1, n_threads,
+               softmax_kernels(kernels, problem.type).slice_scratch_bytes(problem), NULL, FLOAT64)
 
 
 def write_records(Kernels kernels, CrossEntropyArguments call, cnp.ndarray records, Py_ssize_t n_records, Py_ssize_t n_classes,
@@ -76,14 +71,14 @@ def write_records(Kernels kernels, CrossEntropyArguments call, cnp.ndarray recor
     set_rows(&problem, call)
     problem.result = LOSS
     set_slice(&problem, call, records, n_records, n_classes, first_class, open_classes)
-    run_slices(kernels, &problem, kernels_for(kernels, problem.type).slices, n_records, call.n_threads)
+    run_slices(kernels, &problem, softmax_kernels(kernels, problem.type).slices, n_records, call.n_threads)
 
 
 def combine_rows(Kernels kernels, CrossEntropyArguments call, cnp.ndarray records, Py_ssize_t n_records, Py_ssize_t n_classes,
                  open_classes, bint as_double, double divisor, row_values):
     """The rows' losses into `row_values`, or their sum over `divisor`. `call` has targets, weights and options alone."""
     cdef Problem problem
-    cdef Py_ssize_t itemsize = 8 if as_double else 4
+    cdef const SoftmaxKernels* own = softmax_kernels(kernels, FLOAT64 if as_double else FLOAT32)
     cdef double value
     clear_problem(&problem)
     problem.n_axes = 1
@@ -93,8 +88,8 @@ def combine_rows(Kernels kernels, CrossEntropyArguments call, cnp.ndarray record
     problem.result = LOSS
     set_targets(&problem, call)
     set_slice(&problem, call, records, n_records, n_classes, 0, open_classes)
-    value = run_ranges(kernels_for(kernels, problem.type).combine, &problem, problem.shape[0], 1, call.n_threads,
-                       kernels.table.slice_scratch_bytes(&problem, itemsize), data_or_null(row_values),
+    value = run_ranges(own.combine, &problem, problem.shape[0], 1, call.n_threads, own.slice_scratch_bytes(&problem),
+                       data_or_null(row_values),
                        FLOAT64 if row_values is None else <ValueType>value_type(row_values))
     if row_values is not None:
         return row_values
@@ -112,7 +107,7 @@ def combine_slices(Kernels kernels, CrossEntropyArguments call, cnp.ndarray reco
     set_slice(&problem, call, records, n_records, n_classes, first_class, open_classes)
     problem.first_record = first_record
     set_operand(&problem.out, out, call.axis)
-    run_slices(kernels, &problem, kernels_for(kernels, problem.type).combine_slices, n_chunks, call.n_threads)
+    run_slices(kernels, &problem, softmax_kernels(kernels, problem.type).combine_slices, n_chunks, call.n_threads)
 
 
 def check_records(cnp.ndarray records, Py_ssize_t n_records, classes, sample_weight):
@@ -182,4 +177,4 @@ def total(cnp.ndarray values):
 
 def loss_of(double dividend, double divisor, bint as_double, Kernels exponential=None):
     """Their quotient as a loss; or, by the kernels of a level, e^ of it."""
-    return scalar(dividend, divisor, exponential.table if exponential is not None else NULL, as_double)
+    return scalar(dividend, divisor, exponential.softmax_double if exponential is not None else NULL, as_double)

@@ -11,7 +11,7 @@ from numpy.random cimport BitGenerator
 
 cnp.import_array()
 
-cdef extern from "_kernels/philox.h":
+cdef extern from "random/philox.h":
     void xf_philox_block(const uint32_t* key, const uint32_t* counter, uint32_t* words) noexcept nogil
 
 cdef struct State:

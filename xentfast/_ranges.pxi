@@ -7,10 +7,11 @@ from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
-from xentfast._kernels.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, KernelTable, RangeKernel, ValueType)
+from xentfast._kernels.arrays cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, RangeKernel, ValueType)
+from xentfast._kernels.softmax cimport SoftmaxKernels
 
-include "_kernels/bits.pxi"
+include "_kernels/numerics/bits.pxi"
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_Scalar(void* data, cnp.dtype type, object base)
@@ -18,7 +19,7 @@ cdef extern from "numpy/arrayobject.h":
 cdef extern from "<math.h>":
     double NAN
 
-cdef extern from "_kernels/machine.h":
+cdef extern from "numerics/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
@@ -113,20 +114,20 @@ cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssiz
             (<uint16_t*>target)[first + i] = to_float16(value)
 
 
-cdef double quotient(double dividend, double divisor, const KernelTable* exponential, bint as_double) noexcept nogil:
-    """dividend/divisor, or e^ of it by a level's kernel; exactly 0 below the smallest normal number of the result's type."""
+cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil:
+    """dividend/divisor, or e^ of it by a level's kernels of double; exactly 0 below the smallest normal number of the result's type."""
     cdef xf_mode saved = xf_enter_ieee()
     cdef double value = xf_here(dividend) / divisor, power
     if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
         power = -abs(value)
-        exponential.exp_double(&power, &power, 1)
+        exponential.exp(&power, &power, 1)
         value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
     value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
     xf_leave_ieee(saved)
     return NAN if value != value else value
 
 
-cdef object scalar(double dividend, double divisor, const KernelTable* exponential, bint as_double):
+cdef object scalar(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double):
     """`quotient` as a NumPy scalar."""
     cdef double value = quotient(dividend, divisor, exponential, as_double)
     cdef float single

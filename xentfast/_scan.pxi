@@ -38,7 +38,7 @@ cdef void scan_rows(const int64_t* classes, const double* sample_weight, const d
     xf_leave_ieee(saved)
 
 
-cdef void scan_span(const KernelTable* table, const int64_t* classes, const double* sample_weight,
+cdef void scan_span(const SoftmaxKernels* table, const int64_t* classes, const double* sample_weight,
                     const double* class_weight, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
                     Scan* scan) noexcept nogil:
     """scan_rows, but where every row weighs 1 and no class is bad, counting will do."""
@@ -53,7 +53,7 @@ cdef void scan_span(const KernelTable* table, const int64_t* classes, const doub
     scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
 
 
-cdef bint look_at_rows(const KernelTable* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
+cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
                        const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil:
     """False where there is no memory."""
@@ -100,7 +100,7 @@ def scan_targets(Kernels kernels, Py_ssize_t n_rows, classes, sample_weight, cla
     cdef RowsLook look
     cdef bint done
     with nogil:
-        done = look_at_rows(kernels.table, n_rows, class_data, sample_data, weight_data, n_classes, ignored, n_threads, &look)
+        done = look_at_rows(kernels.softmax_float, n_rows, class_data, sample_data, weight_data, n_classes, ignored, n_threads, &look)
     if not done:
         raise MemoryError("no memory to scan the targets")
     return look.bad_class, look.bad_weight, look.weight_sum

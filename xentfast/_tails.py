@@ -15,7 +15,7 @@ _FRACTION_TERMS = 120       # leave less than 10⁻⁶⁰ from there on
 
 
 class Truncation(NamedTuple):
-    """The constants of a truncated normal fill, as in struct Fill (_kernels/table.pxd)."""
+    """The constants of a truncated normal fill, as in struct Fill (_kernels/random.pxd)."""
 
     flip: int
     narrow: bool

@@ -1,7 +1,8 @@
 """Keys, streams and fills: which bits a parameter gets, and the call that writes them.
 
 A value is a function of a key (from `rng`), a stream (from `name`) and the element's place in the global array. Philox
-turns the three into random words (_kernels/philox.h), the kernels turn words into variates (_kernels/fills.pxi).
+turns the three into random words (_kernels/random/philox.h), the kernels turn words into variates (fills.pxi
+there).
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def stream(name: str | None = None) -> int:
 
 
 class Variates(NamedTuple):
-    """A distribution with its scale, as the kernels take it (struct Fill in _kernels/table.pxd)."""
+    """A distribution with its scale, as the kernels take it (struct Fill in _kernels/random.pxd)."""
 
     distribution: int
     shift: float

@@ -12,12 +12,6 @@
 # A difference of logits is worth `unit` (load stage: shape.pxi). z_loss adds λ·lse², and 2·λ·lse·p_j to the gradient.
 # Each class carries a mass m_j (soft targets, smoothing); the target's own mass is kept apart.
 
-cdef struct Fold:               # a row's chunks, folded
-    double top                  # c
-    double peaks
-    double tail
-    double mass                 # Σ m_j, without the target's
-    double moment               # Σ m_j·(c − x_j), without the target's
 
 cdef struct Settled:                # LANES rows
     double top[LANES]               # c
@@ -35,8 +29,10 @@ cdef struct Settled:                # LANES rows
     double rest[LANES]
     int n_special                   # how many rows are skipped or bad
 
+
 cdef enum State:
     PLAIN, SKIPPED, BAD
+
 
 cdef struct RowState:               # one of them
     State state
@@ -49,6 +45,7 @@ cdef struct RowState:               # one of them
     double curvature
     double target_hess
     double top_rest
+
 
 cdef struct RowTerms:               # what a row brings besides its sums, LANES of each
     double* x_target
@@ -95,6 +92,11 @@ cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
     cdef double error = ((d_high * scale_high - d * scale) + d_high * scale_low + d_low * scale_high) + d_low * scale_low
     error = error + d_error * scale
     return error if error - error == 0.0 else 0.0
+
+
+cdef inline double gap_error_of(const Problem* problem, double x_target, double top) noexcept nogil:
+    """What (x_target − top)·unit loses to rounding, where that counts: in float64."""
+    return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
 
 
 cdef inline void exp_rows(const double* t, double* values) noexcept nogil:
@@ -251,54 +253,78 @@ cdef inline double sloped_target(double gradient, double slope) noexcept nogil:
     return 0.0 if slope == 0.0 else gradient * slope
 
 
-# The second sweep multiplies by a factor f that may be tiny while e^{x − c} is scaled up: as first·second with first
-# a power of two, and only where the product is a normal number (`least`), so that no subnormal arises.
-cdef struct Factor:
-    double first
-    double second
-    double least
+cdef inline double shaped_target(const Problem* problem, double x, const char* open_row, Py_ssize_t target, double* slope,
+                                 real kind) noexcept nogil:
+    """The target's logit in the units of the references, and what its gradient is multiplied by: 0 where it is excluded."""
+    slope[0] = 1.0
+    if problem.cap != 0.0:
+        kind = <real>x
+        x = capped_logit(problem, kind, slope)
+    if open_row != NULL and target >= 0 and open_row[target * problem.where.step] == 0:
+        slope[0] = 0.0
+    return x
 
 
-cdef inline Factor factor_float(double f) noexcept nogil:
-    cdef Factor factor
-    cdef float least
-    cdef double rounded = <double><float>f
-    cdef double size = -rounded if rounded < 0.0 else rounded
-    cdef bint tiny = size < 8.673617379884035e-19                           # 2⁻⁶⁰
-    cdef double bound = 2.168404344971009e-19 / size                        # FLT_MIN·2⁶⁴/|f|, +inf for f = 0
-    bound = 1.1754943508222875e-38 if bound < 1.1754943508222875e-38 else bound
-    least = <float>bound
-    least = xf_float(xf_bits32(least) + 1) if <double>least < bound else least
-    factor.first = 5.421010862427522e-20 if tiny else 1.0
-    factor.second = rounded if tiny else rounded * 5.421010862427522e-20
-    factor.least = least
-    return factor
+cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noexcept nogil:
+    """A row's fold in its place of a group: folds[field·LANES + row]."""
+    folds[REFERENCE * LANES + row] = fold.top
+    folds[PEAKS * LANES + row] = fold.peaks
+    folds[TAIL * LANES + row] = fold.tail
+    folds[MASS * LANES + row] = fold.mass
+    folds[MOMENT * LANES + row] = fold.moment
 
 
-cdef inline Factor factor_double(double f) noexcept nogil:
-    cdef Factor factor
-    cdef double least = 7.283535870312702e-158 / (-f if f < 0.0 else f)     # DBL_MIN·2⁵⁰⁰/|f|
-    cdef double size = -f if f < 0.0 else f
-    cdef bint tiny = size < 3.1282548362235952e-148                          # 2⁻⁴⁹⁰
-    least = 2.2250738585072014e-308 if least < 2.2250738585072014e-308 else least
-    least = xf_double(xf_bits64(least) + 1) if least < INFINITY else least
-    factor.first = 3.054936363499605e-151 if tiny else 1.0
-    factor.second = f if tiny else f * 3.054936363499605e-151
-    factor.least = least
-    return factor
-
-
-cdef inline Factor factor_of(real kind, double f) noexcept nogil:
-    if real is float:
-        return factor_float(f)
+cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* folds, Settled* settled) noexcept nogil:
+    """folds[field·LANES + row] → settled; what belongs to rows that a group is short of means nothing."""
+    cdef RowTerms terms
+    cdef double d_error[LANES]
+    cdef Py_ssize_t row
+    terms.x_target = rows.x_target
+    terms.target_mass = rows.target_mass
+    terms.weight = rows.weight
+    terms.d_error = d_error
+    if problem.classes == NULL:
+        settle_unmarked(problem, folds, &terms, settled)
+    elif is_plain(problem):
+        settle_marked(problem, folds, &terms, settled, True)
     else:
-        return factor_double(f)
+        for row in range(LANES):
+            d_error[row] = gap_error_of(problem, rows.x_target[row], folds[REFERENCE * LANES + row])
+        settle_marked(problem, folds, &terms, settled, False)
+        if problem.out.data != NULL:
+            for row in range(LANES):
+                settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
+    settled.n_special = 0
+    for row in range(LANES):
+        settled.rest[row] = 0.0
+    for row in range(rows.count):
+        settled.n_special += settled.bad[row] != 0.0
+        settled.n_special += rows.skip[row]
 
 
-cdef inline real rounded(real kind, double value) noexcept nogil:
-    """`value` in the logits' type; exactly 0 below its smallest normal number."""
-    cdef double size = -value if value < 0.0 else value
-    if real is float:
-        return <real>(0.0 if size < 1.1754943508222875e-38 else value)
-    else:
-        return 0.0 if size < 2.2250738585072014e-308 else value
+cdef inline double bad_value(const Problem* problem, double top, const char* row, real kind) noexcept nogil:
+    """What the caller gets for a bad row: nan, but for logsumexp, which has answers where a loss has none."""
+    cdef Py_ssize_t cls
+    if problem.result != LOGSUMEXP:
+        return NAN
+    for cls in range(problem.n_classes):
+        read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
+        if kind != kind:
+            return NAN
+    return top
+
+
+cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, double* row_values,
+                             real kind) noexcept nogil:
+    cdef Py_ssize_t row
+    for row in range(rows.count):
+        row_values[row] = settled.value[row]
+        if problem.result == LOGSUMEXP:
+            row_values[row] += settled.top[row]
+    if settled.n_special == 0:
+        return
+    for row in range(rows.count):
+        if rows.skip[row]:
+            row_values[row] = 0.0
+        elif settled.bad[row] != 0.0:
+            row_values[row] = bad_value(problem, settled.top[row], problem.logits.data + rows.logits[row], kind)

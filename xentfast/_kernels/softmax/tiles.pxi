@@ -3,6 +3,7 @@
 #
 # A tile is a matrix [class][row]. Chunk k's sums of row r stand at stats[(field·n_chunks + k)·LANES + r].
 
+
 cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
     """values[0 : n][LANES] → sums[LANES]: partial sums of every LANES-th class, in strips, then the tree."""
     cdef double lanes[LANES][LANES]             # [class mod LANES][row]
@@ -133,7 +134,7 @@ cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, re
             stats[MOMENT * stride + row] = 0.0
 
 
-cdef inline void take_targets(TileRows* rows, real* tile, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void take_targets(RowGroup* rows, real* tile, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     """Each row's target logit goes to x_target, and −inf into its place."""
     cdef Py_ssize_t row
     cdef real* x
@@ -144,44 +145,7 @@ cdef inline void take_targets(TileRows* rows, real* tile, Py_ssize_t start, Py_s
             x[0] = -INFINITY
 
 
-cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noexcept nogil:
-    """A row's fold as the only chunk of its place in a tile: folds[field·LANES + row]."""
-    folds[REFERENCE * LANES + row] = fold.top
-    folds[PEAKS * LANES + row] = fold.peaks
-    folds[TAIL * LANES + row] = fold.tail
-    folds[MASS * LANES + row] = fold.mass
-    folds[MOMENT * LANES + row] = fold.moment
-
-
-cdef void settle_rows(const Problem* problem, TileRows* rows, const double* folds, Settled* settled) noexcept nogil:
-    """folds[field·LANES + row] → settled; what belongs to rows that a tile is short of means nothing."""
-    cdef RowTerms terms
-    cdef double d_error[LANES]
-    cdef Py_ssize_t row
-    terms.x_target = rows.x_target
-    terms.target_mass = rows.target_mass
-    terms.weight = rows.weight
-    terms.d_error = d_error
-    if problem.classes == NULL:
-        settle_unmarked(problem, folds, &terms, settled)
-    elif is_plain(problem):
-        settle_marked(problem, folds, &terms, settled, True)
-    else:
-        for row in range(LANES):
-            d_error[row] = gap_error_of(problem, rows.x_target[row], folds[REFERENCE * LANES + row])
-        settle_marked(problem, folds, &terms, settled, False)
-        if problem.out.data != NULL:
-            for row in range(LANES):
-                settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
-    settled.n_special = 0
-    for row in range(LANES):
-        settled.rest[row] = 0.0
-    for row in range(rows.count):
-        settled.n_special += settled.bad[row] != 0.0
-        settled.n_special += rows.skip[row]
-
-
-cdef inline void settle_tile(const Problem* problem, TileRows* rows, double* stats, Py_ssize_t n_chunks,
+cdef inline void settle_tile(const Problem* problem, RowGroup* rows, double* stats, Py_ssize_t n_chunks,
                              Settled* settled) noexcept nogil:
     """Folds the chunks of each row, and settles the rows."""
     cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
@@ -198,7 +162,7 @@ cdef inline void settle_tile(const Problem* problem, TileRows* rows, double* sta
     settle_rows(problem, rows, folds, settled)
 
 
-cdef inline void scale_tile(const TileRows* rows, const Settled* settled, const double* share,
+cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, const double* share,
                             const real* mass, real* tile, Py_ssize_t n, Ahead ahead, bint massed) noexcept nogil:
     """Exponentials → gradients, in place, without the targets and the bad rows."""
     cdef real first[LANES]
@@ -238,7 +202,7 @@ cdef inline void log_tile(const Settled* settled, real* tile, Py_ssize_t n) noex
             tile[cls * LANES + row] = 0 if -smallest < y < smallest else y
 
 
-cdef inline void mend_rows(const TileRows* rows, const Settled* settled, Py_ssize_t start, Py_ssize_t n, bint marked,
+cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssize_t start, Py_ssize_t n, bint marked,
                            real* tile) noexcept nogil:
     """What is not a product: the targets' gradients, and rows that are skipped or bad."""
     cdef Py_ssize_t row, cls
@@ -259,23 +223,7 @@ cdef inline void mend_rows(const TileRows* rows, const Settled* settled, Py_ssiz
                 tile[cls * LANES + row] = value
 
 
-cdef inline void tile_values(const Problem* problem, const TileRows* rows, const Settled* settled, double* row_values,
-                             real kind) noexcept nogil:
-    cdef Py_ssize_t row
-    for row in range(rows.count):
-        row_values[row] = settled.value[row]
-        if problem.result == LOGSUMEXP:
-            row_values[row] += settled.top[row]
-    if settled.n_special == 0:
-        return
-    for row in range(rows.count):
-        if rows.skip[row]:
-            row_values[row] = 0.0
-        elif settled.bad[row] != 0.0:
-            row_values[row] = bad_value(problem, settled.top[row], problem.logits.data + rows.logits[row], kind)
-
-
-cdef inline void shape_targets(const Problem* problem, TileRows* rows, real kind) noexcept nogil:
+cdef inline void shape_targets(const Problem* problem, RowGroup* rows, real kind) noexcept nogil:
     cdef Py_ssize_t row
     if problem.cap == 0.0 and problem.where.data == NULL:
         return
@@ -285,7 +233,7 @@ cdef inline void shape_targets(const Problem* problem, TileRows* rows, real kind
             rows.target[row], &rows.slope[row], kind)
 
 
-cdef void remake_tile(const Problem* problem, const TileRows* rows, const double* reference, Py_ssize_t start,
+cdef void remake_tile(const Problem* problem, const RowGroup* rows, const double* reference, Py_ssize_t start,
                       Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
     """As remake_chunk, a tile of exponentials."""
     cdef real c[LANES]
@@ -303,7 +251,7 @@ cdef void remake_tile(const Problem* problem, const TileRows* rows, const double
         multiply(tile, slopes, n * LANES)
 
 
-cdef void add_rests(const TileRows* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
+cdef void add_rests(const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
                     const double* share, Settled* settled, real* work) noexcept nogil:
     """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
     cdef double sums[LANES]
@@ -320,7 +268,7 @@ cdef void add_rests(const TileRows* rows, const real* tile, Py_ssize_t start, Py
         settled.rest[row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
 
 
-cdef void hess_tile(const Problem* problem, const TileRows* rows, const Settled* settled, const double* share, Py_ssize_t start,
+cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, const double* share, Py_ssize_t start,
                     Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
     """Exponentials → `hess`, as hess_chunk, → the array."""
     cdef real power[LANES]
@@ -362,7 +310,7 @@ cdef void hess_tile(const Problem* problem, const TileRows* rows, const Settled*
     store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)
 
 
-cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows, double* stats, real* tile,
+cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows, double* stats, real* tile,
                           real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
@@ -372,7 +320,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef Ahead ahead
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
-    place_tile(problem, first, count, rows)
+    place_rows(problem, first, count, rows)
     weigh_targets(problem, rows)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
@@ -388,7 +336,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, rows, <real>0)
     settle_tile(problem, rows, stats, n_chunks, &settled)
-    tile_values(problem, rows, &settled, row_values, <real>0)
+    settled_values(problem, rows, &settled, row_values, <real>0)
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
@@ -427,3 +375,34 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             log_tile(&settled, tile, n)
         mend_rows(rows, &settled, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
+
+
+cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
+    """Bytes: stats of a tile's rows, and three matrices of a chunk."""
+    return (N_FIELDS * chunk_count(problem, kind) * LANES * 8
+            + 3 * min(problem.n_classes, chunk_length(kind)) * LANES * <Py_ssize_t>sizeof(real))
+
+
+cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
+                      real kind) noexcept nogil:
+    """Rows [first, last), a tile at a time. Scratch: as tiles_scratch has it."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef Py_ssize_t matrix = min(problem.n_classes, chunk_length(kind)) * LANES
+    cdef double* stats = <double*>scratch
+    cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
+    cdef real* mass = tile + matrix
+    cdef real* work = mass + matrix
+    cdef RowGroup rows
+    cdef Py_ssize_t index, start, count
+    blank_rows(problem, &rows)
+    for index in range((last - first + LANES - 1) // LANES):
+        start = first + index * LANES
+        count = min(<Py_ssize_t>LANES, last - start)
+        if problem.classes != NULL and has_mass(problem):
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, True)
+        elif problem.classes != NULL:
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, False)
+        elif has_mass(problem):
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, True)
+        else:
+            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, False)

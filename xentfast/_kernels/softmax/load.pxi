@@ -1,10 +1,7 @@
 # The load stage: rows and chunks as the arithmetic wants them, plain and contiguous, whatever the array's strides.
 from libc.string cimport memcpy, memset
 
-cdef extern from "machine.h":
-    void XF_PREFETCH(const void* address) noexcept nogil
-    void xf_stream_lines(void* target, const void* source) noexcept nogil
-    void xf_stream_done() noexcept nogil
+cdef extern from "numerics/machine.h":
     void xf_rows_to_tile_float(const float* a, const float* b, const float* c, const float* d, Py_ssize_t n, float* tile,
                                Py_ssize_t lanes) noexcept nogil
     void xf_tile_to_rows_float(const float* tile, Py_ssize_t lanes, Py_ssize_t n, float* a, float* b, float* c,

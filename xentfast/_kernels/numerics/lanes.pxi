@@ -6,10 +6,6 @@ cdef enum:
     STRIP = 16              # blocks of LANES that are summed in the logits' own type before they join the double sums
     CHUNK_BYTES = 8192      # classes that share a reference, 2 048 of float32 or 1 024 of float64: they stay in L1
 
-cdef extern from "philox.h":
-    void xf_philox_words(const uint32_t* key, const uint32_t* stream, uint64_t block, Py_ssize_t n_groups, uint32_t* first,
-                         uint32_t* second) noexcept nogil
-
 cdef extern from *:
     """
     #include <float.h>

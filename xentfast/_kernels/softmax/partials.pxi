@@ -1,7 +1,7 @@
 # Partial results of a slice of the classes: where a row's classes are in several places, each place makes records of its chunks,
 # and whoever has the records of all chunks has the row's value, and the gradient of whichever slice it has the logits of.
 #
-# slice_chunks     a slice's logits → a Record a chunk (table.pxd): what sweep_row leaves of it
+# slice_chunks     a slice's logits → a Record a chunk (softmax.pxd): what sweep_row leaves of it
 # combine_rows     the records of whole rows → their values
 # combine_chunks   the same, and a slice's logits → that slice of the gradient, its exponentials made anew
 #
@@ -14,12 +14,10 @@ cdef inline Py_ssize_t slice_stats(const Problem* problem, Py_ssize_t n_chunks) 
     return N_FIELDS * n_chunks + 1
 
 
-cdef Py_ssize_t slice_scratch_bytes(const Problem* problem, Py_ssize_t itemsize) noexcept nogil:
-    """What a thread needs: stats of the whole row, of the slices of a group of rows, and the buffers of a row."""
-    cdef Py_ssize_t chunk = CHUNK_BYTES // itemsize
-    cdef Py_ssize_t n_chunks = (problem.n_classes + chunk - 1) // chunk
+cdef Py_ssize_t slices_scratch(const Problem* problem, real kind) noexcept nogil:
+    """Bytes: stats of the whole row, of the slices of a group of rows, and the buffers of a row."""
     cdef Py_ssize_t doubles = N_FIELDS * problem.n_records + LANES
-    doubles += slice_stats(problem, n_chunks) * (rows_at_once(problem, itemsize) if writes_classes(problem) else 1)
+    doubles += slice_stats(problem, chunk_count(problem, kind)) * (rows_at_once(problem, kind) if writes_classes(problem) else 1)
     return doubles * 8 + 5 * CHUNK_BYTES
 
 
@@ -49,7 +47,7 @@ cdef void slice_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t last
     cdef double* stats = <double*>scratch
     cdef real* buffer = <real*>(stats + slice_stats(problem, n_chunks))
     cdef Record* record
-    cdef TileRows rows
+    cdef RowGroup rows
     cdef RowPlace place
     blank_rows(problem, &rows)
     memset(row_values, 0, (last - first) * sizeof(double))
@@ -57,7 +55,7 @@ cdef void slice_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t last
         row = chunk // n_chunks
         start = chunk - row * n_chunks
         stop = min(n_chunks, start + last - chunk)
-        place_tile(problem, row, 1, &rows)
+        place_rows(problem, row, 1, &rows)
         place = place_of_row(problem, &rows, 0)
         if not rows.skip[0]:
             sweep_any(problem, &place, start, stop, NULL, stats, buffer)
@@ -72,7 +70,7 @@ cdef void slice_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t last
         chunk += stop - start
 
 
-cdef inline void fold_records(const Problem* problem, const Record* records, TileRows* rows, Py_ssize_t row, double* whole,
+cdef inline void fold_records(const Problem* problem, const Record* records, RowGroup* rows, Py_ssize_t row, double* whole,
                               double* folds, real kind) noexcept nogil:
     """A row's records → its stats, its fold, and what its target brings."""
     cdef Py_ssize_t n = problem.n_records, k
@@ -99,14 +97,14 @@ cdef inline void fold_records(const Problem* problem, const Record* records, Til
     rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row])
 
 
-cdef inline void combine_group(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows, double* whole,
+cdef inline void combine_group(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows, double* whole,
                                double* slices, Settled* settled, real kind) noexcept nogil:
     """Rows first, first + 1, …, up to LANES: settled. `slices` gets the stats of each row's chunks of the slice, unless NULL."""
     cdef double folds[N_FIELDS * LANES]
     cdef Py_ssize_t n = problem.n_records, n_chunks = chunk_count(problem, kind), row, k
     cdef double* own
     memset(folds, 0, sizeof(folds))
-    place_tile(problem, first, count, rows)
+    place_rows(problem, first, count, rows)
     for row in range(count):
         if rows.skip[row]:
             continue
@@ -122,13 +120,13 @@ cdef inline void combine_group(const Problem* problem, Py_ssize_t first, Py_ssiz
 cdef void combine_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                        real kind) noexcept nogil:
     """Rows [first, last), of which there are no logits."""
-    cdef TileRows rows
+    cdef RowGroup rows
     cdef Settled settled
     cdef Py_ssize_t start = first
     blank_rows(problem, &rows)
     while start < last:
         combine_group(problem, start, min(<Py_ssize_t>LANES, last - start), &rows, <double*>scratch, NULL, &settled, kind)
-        tile_values(problem, &rows, &settled, row_values + start - first, kind)
+        settled_values(problem, &rows, &settled, row_values + start - first, kind)
         start += LANES
 
 
@@ -136,12 +134,12 @@ cdef void combine_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t la
                          real kind) noexcept nogil:
     """Chunks [first, last) of the slice's gradient, counted through all rows. `problem.again` is set. A thread whose part begins
     or ends within a row settles that row for itself."""
-    cdef Py_ssize_t n_chunks = chunk_count(problem, kind), group = rows_at_once(problem, sizeof(real))
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind), group = rows_at_once(problem, kind)
     cdef double* whole = <double*>scratch
     cdef double* slices = whole + N_FIELDS * problem.n_records
     cdef real* buffer = <real*>(slices + group * slice_stats(problem, n_chunks))
     cdef Py_ssize_t start = first // n_chunks, stop = (last + n_chunks - 1) // n_chunks, count, row, before
-    cdef TileRows rows
+    cdef RowGroup rows
     cdef Settled settled
     cdef RowPlace place
     cdef RowState state

@@ -428,24 +428,3 @@ cdef inline void weighted_any(const Elements* problem, Py_ssize_t first, Py_ssiz
         weighted_range(problem, first, last, scratch, row_values, kind, True, True, False, focal)
     else:
         weighted_range(problem, first, last, scratch, row_values, kind, False, True, False, focal)
-
-
-cdef void sigmoid_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                        double* row_values) noexcept nogil:
-    plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0)
-
-cdef void sigmoid_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                         double* row_values) noexcept nogil:
-    plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0)
-
-cdef void weighted_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                         double* row_values) noexcept nogil:
-    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, False)
-
-cdef void weighted_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                          double* row_values) noexcept nogil:
-    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, False)
-
-cdef void focal_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                       double* row_values) noexcept nogil:
-    weighted_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, True)

@@ -5,7 +5,7 @@ ctypedef fused real:
     float
     double
 
-cdef extern from "machine.h":
+cdef extern from "numerics/machine.h":
     uint32_t xf_bits32(float value) noexcept nogil
     float xf_float(uint32_t bits) noexcept nogil
     uint64_t xf_bits64(double value) noexcept nogil

@@ -8,14 +8,9 @@
 # `stats` has, for each field, one double a chunk; behind them the target's logit, which is read before a gradient in place
 # takes its memory, and where a row is cut over threads, the settled row.
 
-cdef struct RowPlace:               # a row's pointers, whatever the operands' strides
-    const char* logits
-    const char* soft
-    const char* open                # its bytes of `where`, or NULL
-    char* out
-    char* hess
-    Py_ssize_t target               # −1 where there is none
-    double spread                   # what smoothing gives to each class
+
+cdef enum:
+    GROUP_BYTES = 32768         # logits of the rows that are settled together before their second sweep: they stay in L1
 
 
 cdef inline const real* load_row_mass(const Problem* problem, const RowPlace* place, Py_ssize_t start, Py_ssize_t n,
@@ -87,35 +82,6 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
             multiply(kept, slope_buffer(buffer), n)
         if keep and kept_row == NULL:
             store_chunk(problem, place.out, start, n, kept)
-
-
-cdef inline double shaped_target(const Problem* problem, double x, const char* open_row, Py_ssize_t target, double* slope,
-                                 real kind) noexcept nogil:
-    """The target's logit in the units of the references, and what its gradient is multiplied by: 0 where it is excluded."""
-    slope[0] = 1.0
-    if problem.cap != 0.0:
-        kind = <real>x
-        x = capped_logit(problem, kind, slope)
-    if open_row != NULL and target >= 0 and open_row[target * problem.where.step] == 0:
-        slope[0] = 0.0
-    return x
-
-
-cdef inline double gap_error_of(const Problem* problem, double x_target, double top) noexcept nogil:
-    """What (x_target − top)·unit loses to rounding, where that counts: in float64."""
-    return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
-
-
-cdef inline double bad_value(const Problem* problem, double top, const char* row, real kind) noexcept nogil:
-    """What the caller gets for a bad row: nan, but for logsumexp, which has answers where a loss has none."""
-    cdef Py_ssize_t cls
-    if problem.result != LOGSUMEXP:
-        return NAN
-    for cls in range(problem.n_classes):
-        read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
-        if kind != kind:
-            return NAN
-    return top
 
 
 cdef void store_hess(const Problem* problem, const RowState* state, const RowPlace* place, const real* source, Py_ssize_t start,
@@ -266,34 +232,92 @@ cdef void scale_any(const Problem* problem, const RowState* state, const RowPlac
         scale_row(problem, state, place, first, last, kept, stats, buffer, False)
 
 
-cdef double weight_of_chunk(const Problem* problem, const char* soft_row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    """Σ weight_c·t_c over classes [start, start + n)."""
-    cdef double sums[LANES]
-    cdef double targets[LANES]
-    cdef Py_ssize_t cls = start, count, lane
-    for lane in range(LANES):
-        sums[lane] = 0.0
-    while cls < start + n:
-        count = min(<Py_ssize_t>LANES, start + n - cls)
-        read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
-        for lane in range(count):
-            sums[lane] += problem.class_weight[cls + lane] * targets[lane]
-        cls += LANES
-    return fold_lanes(sums)
+# ---- ranges of rows, a group at a time
 
 
-cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values) noexcept nogil:
-    """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
-    cdef Py_ssize_t row, offset, start, chunk = chunk_length(<double>0) if problem.type == FLOAT64 else chunk_length(<float>0)
-    cdef double weight
-    for row in range(first, last):
-        row_values[row - first] = 0.0
-        if skipped(problem, row):
+cdef inline Py_ssize_t rows_at_once(const Problem* problem, real kind) noexcept nogil:
+    cdef Py_ssize_t row_bytes = problem.n_classes * <Py_ssize_t>sizeof(real)
+    return min(<Py_ssize_t>LANES, max(<Py_ssize_t>1, GROUP_BYTES // row_bytes)) if writes_classes(problem) else LANES
+
+
+cdef inline Py_ssize_t stats_length(const Problem* problem, Py_ssize_t n_chunks) noexcept nogil:
+    """Doubles from one row's stats to the next one's: its chunks' fields and its target's logit, in whole cache lines. Where
+    nothing is written there is no second sweep that would read them."""
+    return (N_FIELDS * n_chunks + 8) // 8 * 8 if writes_classes(problem) else 0
+
+
+cdef inline Py_ssize_t rows_stats(const Problem* problem, Py_ssize_t n_chunks, real kind) noexcept nogil:
+    """Doubles for the stats of all rows of a group."""
+    return max(N_FIELDS * n_chunks + 8, rows_at_once(problem, kind) * stats_length(problem, n_chunks))
+
+
+cdef Py_ssize_t rows_scratch(const Problem* problem, real kind) noexcept nogil:
+    """Bytes: a group's stats, the buffers of a row, and exponentials that wait for the second sweep elsewhere than in `out`."""
+    cdef Py_ssize_t size = rows_stats(problem, chunk_count(problem, kind), kind) * 8 + 5 * CHUNK_BYTES
+    if problem.stream or problem.aside:
+        size += rows_at_once(problem, kind) * problem.n_classes * <Py_ssize_t>sizeof(real)
+    return size
+
+
+cdef inline real* kept_of(const Problem* problem, const RowPlace* place, real* aside, Py_ssize_t row) noexcept nogil:
+    """Where the exponentials of a row of a group wait for the second sweep."""
+    return aside + row * problem.n_classes if problem.stream or problem.aside else kept_in_out(problem, place.out, <real>0)
+
+
+cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssize_t count, double* stats, real* buffer,
+                               real* aside, double* row_values) noexcept nogil:
+    """Up to LANES rows: the first sweep of each, then what is left to do for each row in double, for all of them side by side,
+    then the second sweep of each."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
+    cdef Py_ssize_t stride = stats_length(problem, n_chunks)
+    cdef double folds[N_FIELDS * LANES]
+    cdef RowGroup rows
+    cdef Settled settled
+    cdef RowPlace place
+    cdef RowState state
+    cdef Fold fold
+    cdef double* own
+    cdef real* kept
+    cdef Py_ssize_t row
+    memset(folds, 0, sizeof(folds))
+    blank_rows(problem, &rows)
+    place_rows(problem, first, count, &rows)
+    weigh_targets(problem, &rows)
+    for row in range(count):
+        if rows.skip[row]:
             continue
-        row_offsets(problem, &problem.soft, row, 1, &offset)
-        weight = 0.0
-        start = 0
-        while start < problem.n_classes:
-            weight += weight_of_chunk(problem, problem.soft.data + offset, start, min(chunk, problem.n_classes - start))
-            start += chunk
-        row_values[row - first] = sample_weight_of(problem, row) * weight
+        own = stats + row * stride
+        place = place_of_row(problem, &rows, row)
+        kept = kept_of(problem, &place, aside, row)
+        sweep_any(problem, &place, 0, n_chunks, kept, own, buffer)
+        fold = fold_chunks(own, n_chunks, 1, problem.unit)
+        keep_fold(&fold, row, folds)
+        rows.x_target[row] = shaped_target(problem, own[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row], <real>0)
+    settle_rows(problem, &rows, folds, &settled)
+    settled_values(problem, &rows, &settled, row_values, <real>0)
+    if not writes_classes(problem):
+        return
+    for row in range(count):
+        own = stats + row * stride
+        place = place_of_row(problem, &rows, row)
+        kept = kept_of(problem, &place, aside, row)
+        state = state_of(&settled, row, rows.skip[row])
+        if state.state != SKIPPED and needs_rest(problem, &state):
+            state.top_rest += rest_of_row(problem, &place, kept, own, buffer) * state.probability
+        scale_any(problem, &state, &place, 0, n_chunks, kept, own, buffer)
+
+
+cdef void rows_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
+                     real kind) noexcept nogil:
+    """Rows [first, last). Scratch: as rows_scratch has it."""
+    cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
+    cdef Py_ssize_t group = rows_at_once(problem, kind)
+    cdef double* stats = <double*>scratch
+    cdef real* buffer = <real*>(stats + rows_stats(problem, n_chunks, kind))
+    cdef Py_ssize_t start = first
+    while start < last:
+        rows_of_group(problem, start, min(group, last - start), stats, buffer, buffer + 5 * chunk_length(kind),
+                      row_values + start - first)
+        start += group
+    if problem.stream:
+        xf_stream_done()

@@ -4,26 +4,6 @@
 # from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' shares (`top_rest`).
 
 
-cdef inline double sum_chunk(const real* values, Py_ssize_t n) noexcept nogil:
-    """Σ values[0 : n], as sum_tile adds a row."""
-    cdef double sums[LANES]
-    cdef real strip[LANES]
-    cdef Py_ssize_t block = 0, stop, lane, blocks = (n + LANES - 1) // LANES
-    for lane in range(LANES):
-        sums[lane] = 0.0
-    while block < blocks:
-        stop = min(block + STRIP, blocks)
-        for lane in range(LANES):
-            strip[lane] = 0
-        while block < stop:
-            for lane in range(min(<Py_ssize_t>LANES, n - block * LANES)):
-                strip[lane] += values[block * LANES + lane]
-            block += 1
-        for lane in range(LANES):
-            sums[lane] += strip[lane]
-    return fold_lanes(sums)
-
-
 cdef inline bint needs_rest(const Problem* problem, const RowState* state) noexcept nogil:
     """Whether a class that is not the target has more than half: what lies between has to be summed without it."""
     return problem.hess.data != NULL and problem.classes != NULL and state.probability > 0.5

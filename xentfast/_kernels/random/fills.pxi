@@ -8,6 +8,11 @@ cdef enum:
     HALF_GROUP = 32             # … and in a group
 
 
+cdef extern from "random/philox.h":
+    void xf_philox_words(const uint32_t* key, const uint32_t* stream, uint64_t block, Py_ssize_t n_groups, uint32_t* first,
+                         uint32_t* second) noexcept nogil
+
+
 # ---- words to variates
 
 

@@ -1,80 +1,5 @@
 # The load stage of a tile: LANES rows as a matrix [class][row], whatever the array's strides and dtype; and back.
 
-cdef struct TileRows:                       # the rows of a tile
-    Py_ssize_t count
-    Py_ssize_t logits[LANES]                # byte offsets
-    Py_ssize_t out[LANES]
-    Py_ssize_t hess[LANES]
-    Py_ssize_t soft[LANES]
-    Py_ssize_t open[LANES]
-    Py_ssize_t target[LANES]                # −1 where there is none to leave out
-    bint skip[LANES]
-    double x_target[LANES]
-    double target_mass[LANES]
-    double weight[LANES]
-    double slope[LANES]                     # what a cap, or being excluded, makes of the target's gradient
-    double spread[LANES]
-
-
-cdef inline void blank_rows(const Problem* problem, TileRows* rows) noexcept nogil:
-    """What place_tile and those after it set only for options that say so: once for all tiles of a range. Rows that are skipped,
-    or that a tile is short of, may keep what an earlier tile had there: nothing of them is used."""
-    cdef Py_ssize_t row
-    for row in range(LANES):
-        rows.target[row] = -1
-        rows.x_target[row] = 0.0
-        rows.target_mass[row] = 1.0
-        rows.weight[row] = 1.0
-        rows.slope[row] = 1.0
-        rows.spread[row] = spread_of(problem, NULL)
-
-
-cdef void place_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, TileRows* rows) noexcept nogil:
-    """Rows first, first + 1, …: where they are, their targets, sample weights and spreads."""
-    cdef Py_ssize_t row
-    rows.count = count
-    row_offsets(problem, &problem.logits, first, count, rows.logits)
-    if problem.out.data != NULL:
-        row_offsets(problem, &problem.out, first, count, rows.out)
-    if problem.hess.data != NULL:
-        row_offsets(problem, &problem.hess, first, count, rows.hess)
-    if problem.soft.data != NULL:
-        row_offsets(problem, &problem.soft, first, count, rows.soft)
-    if problem.where.data != NULL:
-        row_offsets(problem, &problem.where, first, count, rows.open)
-    for row in range(LANES):
-        rows.skip[row] = row >= count
-    if problem.classes != NULL:
-        for row in range(count):
-            rows.target[row] = problem.classes[first + row] - problem.first_class
-            rows.skip[row] |= problem.classes[first + row] < 0
-    if problem.sample_weight != NULL:
-        for row in range(count):
-            rows.weight[row] = problem.sample_weight[first + row]
-            rows.skip[row] |= rows.weight[row] == 0.0
-        for row in range(count):
-            rows.target[row] = -1 if rows.skip[row] else rows.target[row]
-    if problem.open_classes != NULL:
-        for row in range(count):
-            rows.spread[row] = problem.smoothing / <double>max(problem.open_classes[first + row], <int64_t>1)
-    elif problem.where.data != NULL and problem.smoothing != 0.0:
-        for row in range(count):
-            if not rows.skip[row]:
-                rows.spread[row] = spread_of(problem, problem.where.data + rows.open[row])
-
-
-cdef void weigh_targets(const Problem* problem, TileRows* rows) noexcept nogil:
-    """The targets' masses, of rows that place_tile has placed."""
-    cdef Py_ssize_t row
-    cdef bint closed
-    if problem.classes == NULL or (problem.smoothing == 0.0 and problem.class_weight == NULL):
-        return
-    for row in range(rows.count):
-        if not rows.skip[row]:
-            closed = (problem.where.data != NULL
-                      and (problem.where.data + rows.open[row])[rows.target[row] * problem.where.step] == 0)
-            rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row])
-
 
 cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
     """A full tile of rows side by side in memory."""
@@ -88,6 +13,7 @@ cdef inline bint adjacent(const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_
 
 cdef enum:
     TILES_AHEAD = 3             # how far: with one, rows side by side wait for memory all the same (0.58 and 0.37 ns per logit)
+
 
 cdef struct Ahead:              # where a later tile of an operand is in memory: LANES numbers for each class, `step` bytes apart
     const char* first           # NULL: nowhere that is foreseen
@@ -192,7 +118,7 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
             tile[cls * LANES + row] = 0
 
 
-cdef void load_logits(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
+cdef void load_logits(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
                       real* work) noexcept nogil:
     """As load_chunk, a tile."""
     cdef const char* open = problem.where.data + start * problem.where.step
@@ -255,7 +181,7 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
         write_values(work, n, target + offsets[row], operand.step, type)
 
 
-cdef void load_tile_mass(const Problem* problem, const TileRows* rows, Py_ssize_t start, Py_ssize_t n,
+cdef void load_tile_mass(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n,
                          bint without_target, bint in_sums, real* mass, real* work) noexcept nogil:
     """As load_row_mass, a tile."""
     cdef const char* soft = NULL

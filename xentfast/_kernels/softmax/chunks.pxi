@@ -1,19 +1,16 @@
 # One chunk: its sums, and its second sweep. Class j of a chunk goes to lane j mod LANES; the folds of lanes and of chunks.
 
+
 cdef enum Field:
     REFERENCE, PEAKS, TAIL, MASS, MOMENT, SHARE, N_FIELDS
 
 
-cdef inline double fold_lanes(double* sums) noexcept nogil:
-    """One fixed tree over the 32 lanes; `sums` is overwritten. Widths are constants: a loop over them would stay a loop."""
-    cdef Py_ssize_t lane
-    for lane in range(16):
-        sums[lane] += sums[lane + 16]
-    for lane in range(8):
-        sums[lane] += sums[lane + 8]
-    for lane in range(4):
-        sums[lane] += sums[lane + 4]
-    return (sums[0] + sums[2]) + (sums[1] + sums[3])
+cdef struct Fold:               # a row's chunks, folded
+    double top                  # c
+    double peaks
+    double tail
+    double mass                 # Σ m_j, without the target's
+    double moment               # Σ m_j·(c − x_j), without the target's
 
 
 cdef inline real larger(real x, real y) noexcept nogil:
@@ -57,15 +54,6 @@ cdef inline const real* block_of(const real* x, Py_ssize_t block, const real* ma
     if block == marked_block:
         return marked
     return tail if block == full else x + block * LANES
-
-
-cdef inline void prefetch_block(const char* block, Py_ssize_t step) noexcept nogil:
-    """The cache lines of a block of numbers `step` bytes apart; two at least, the second of which may be the next block's."""
-    XF_PREFETCH(block)
-    XF_PREFETCH(block + 64)
-    if step > 4:
-        XF_PREFETCH(block + 128)
-        XF_PREFETCH(block + 192)
 
 
 cdef inline void exp_block(const real* source, real reference, const Rate* rate, real* gaps, real* values,
@@ -194,6 +182,26 @@ cdef void exponentials(const Problem* problem, const real* x, Py_ssize_t n, real
     else:
         for i in range(n):
             values[i] = exp_rate(x[i] - reference, &rate, False)
+
+
+cdef inline double sum_chunk(const real* values, Py_ssize_t n) noexcept nogil:
+    """Σ values[0 : n], as sum_tile adds a row."""
+    cdef double sums[LANES]
+    cdef real strip[LANES]
+    cdef Py_ssize_t block = 0, stop, lane, blocks = (n + LANES - 1) // LANES
+    for lane in range(LANES):
+        sums[lane] = 0.0
+    while block < blocks:
+        stop = min(block + STRIP, blocks)
+        for lane in range(LANES):
+            strip[lane] = 0
+        while block < stop:
+            for lane in range(min(<Py_ssize_t>LANES, n - block * LANES)):
+                strip[lane] += values[block * LANES + lane]
+            block += 1
+        for lane in range(LANES):
+            sums[lane] += strip[lane]
+    return fold_lanes(sums)
 
 
 cdef inline Fold fold_chunks(double* stats, Py_ssize_t n_chunks, Py_ssize_t stride, double unit) noexcept nogil:

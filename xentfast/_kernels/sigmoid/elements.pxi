@@ -176,12 +176,3 @@ cdef inline void scan_range(const Elements* problem, Py_ssize_t first, Py_ssize_
         n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
         row_values[block - first] = scan_block(
             load_elements(&problem.logits, start, n, buffer_of(scratch, LOGITS, kind)), n, lowest, highest)
-
-
-cdef void scan_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                     double* row_values) noexcept nogil:
-    scan_range(<const Elements*>problem, first, last, scratch, row_values, <float>0)
-
-cdef void scan_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                      double* row_values) noexcept nogil:
-    scan_range(<const Elements*>problem, first, last, scratch, row_values, <double>0)

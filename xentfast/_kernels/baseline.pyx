@@ -1,2 +1,0 @@
-"""Kernels for the level baseline (see kernels.pxi)."""
-include "kernels.pxi"

@@ -1,0 +1,43 @@
+# The kernels of probabilities, in double, at one level.
+from cpython.pycapsule cimport PyCapsule_New
+from libc.string cimport memcpy, memset
+
+from xentfast._kernels.arrays cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, MAX_AXES, UINT8, UINT16, UINT32, Operand, ValueType)
+from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, Measure, ProbabilityKernels
+
+include "numerics/bits.pxi"
+include "numerics/lanes.pxi"
+include "numerics/values.pxi"
+include "numerics/sums.pxi"
+include "probabilities/terms.pxi"
+include "probabilities/log_loss.pxi"
+
+
+cdef void lanes_log(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log_probability(x[i])
+
+cdef void lanes_log_ratio(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = log_ratio(p[i], q[i])
+
+
+cdef ProbabilityKernels TABLE
+TABLE.table_bytes = sizeof(ProbabilityKernels)
+TABLE.comparison_bytes = sizeof(Comparison)
+TABLE.log_loss_bytes = sizeof(LogLoss)
+TABLE.rows = compare_rows
+TABLE.chunks = compare_chunks
+TABLE.add_chunks = add_chunks
+TABLE.slopes = slope_chunks
+TABLE.log_loss = log_loss_rows
+TABLE.rows_at_once = choose_rows
+TABLE.chunk = TERMS
+TABLE.scratch_bytes = 2 * TILE_TERMS * sizeof(double)
+TABLE.log = lanes_log
+TABLE.log_ratio = lanes_log_ratio
+
+table = PyCapsule_New(&TABLE, "xentfast._kernels.probabilities", NULL)

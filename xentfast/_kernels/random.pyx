@@ -1,0 +1,18 @@
+# The kernel of random fills at one level.
+from cpython.pycapsule cimport PyCapsule_New
+
+from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, ValueType
+from xentfast._kernels.random cimport FILL_CHUNK, GROUP, NORMAL, UNIFORM, Fill, RandomKernels
+
+include "numerics/bits.pxi"
+include "numerics/lanes.pxi"
+include "random/normal.pxi"
+include "random/fills.pxi"
+
+
+cdef RandomKernels TABLE
+TABLE.table_bytes = sizeof(RandomKernels)
+TABLE.fill_bytes = sizeof(Fill)
+TABLE.chunk = random_chunk
+
+table = PyCapsule_New(&TABLE, "xentfast._kernels.random", NULL)

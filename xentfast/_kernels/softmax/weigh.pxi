@@ -1,0 +1,35 @@
+# Soft targets and class weights → the rows' weights, by which a mean divides.
+
+
+cdef double weight_of_chunk(const Problem* problem, const char* soft_row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    """Σ weight_c·t_c over classes [start, start + n)."""
+    cdef double sums[LANES]
+    cdef double targets[LANES]
+    cdef Py_ssize_t cls = start, count, lane
+    for lane in range(LANES):
+        sums[lane] = 0.0
+    while cls < start + n:
+        count = min(<Py_ssize_t>LANES, start + n - cls)
+        read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
+        for lane in range(count):
+            sums[lane] += problem.class_weight[cls + lane] * targets[lane]
+        cls += LANES
+    return fold_lanes(sums)
+
+
+cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values,
+                            real kind) noexcept nogil:
+    """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
+    cdef Py_ssize_t row, offset, start
+    cdef double weight
+    for row in range(first, last):
+        row_values[row - first] = 0.0
+        if skipped(problem, row):
+            continue
+        row_offsets(problem, &problem.soft, row, 1, &offset)
+        weight = 0.0
+        start = 0
+        while start < problem.n_classes:
+            weight += weight_of_chunk(problem, problem.soft.data + offset, start, min(chunk_length(kind), problem.n_classes - start))
+            start += chunk_length(kind)
+        row_values[row - first] = sample_weight_of(problem, row) * weight
