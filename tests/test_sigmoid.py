@@ -325,4 +325,3 @@ def test_broadcasting_is_that_of_numpy(shape, seed):
     whole = {name: np.broadcast_to(value, shape).copy() for name, value in given.items()}
     a, b = (BOTH(x, t, reduction="sum", **options) for options in (given, whole))
     assert a[0].tobytes() == b[0].tobytes() and a[1].tobytes() == b[1].tobytes()
-

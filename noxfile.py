@@ -1,0 +1,72 @@
+"""What contributors run. `nox -l` lists it; `nox -s lint` runs it in an environment of its own, which is kept, and
+`nox --no-venv --no-install -s lint` in the active one, with what is installed there. What follows `--` goes to the session's last
+command.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"         # tests call pip, which uv's environments have not
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name):
+    """What a dependency group asks for, as arguments of pip, which reads groups from 25.1 on alone."""
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session(default=False)
+def build(session):
+    """The sdist, and the wheel made from it, in dist/."""
+    session.install("build")
+    session.run("python", "-m", "build", *session.posargs)
+
+
+@nox.session
+def test(session):
+    """The suite against an installed build."""
+    session.install(".", *group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def peers(session):
+    """The suite with all extras: beside the other libraries, and on their arrays."""
+    session.install(".[peers]", *group("dev"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session):
+    """Doctests, README's code, and the files that it names."""
+    session.install(".", *group("docs"))
+    session.run("pytest", *map(str, Path("tests").rglob("test_documentation.py")), *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Every hook of .pre-commit-config.yaml on every file."""
+    session.install(*group("lint"))
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+
+
+@nox.session(default=False)
+def types(session):
+    """What users' type checkers know of the public names; and stubs against the modules that they describe."""
+    session.install(".[torch,dask]", *group("types"))
+    session.run("pyright", "--verifytypes", "xentfast", "--ignoreexternal")
+    session.run("python", "-m", "mypy.stubtest", "xentfast", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session):
+    """Every benchmark once, in a minute; of extras that are not there, none. `-- --bench NAME` takes some."""
+    session.install(".", *group("bench"))
+    session.chdir("asv_benchmarks")
+    session.run("asv", "machine", "--yes", silent=True)
+    # In forked children, which have one thread: nothing is timed here, and a thousand processes would each import everything.
+    session.run("asv", "run", "--quick", "--show-stderr", "--launch-method", "forkserver", "-E", "existing:same",
+                *session.posargs)
