@@ -9,6 +9,8 @@ from boosting_data import Data
 from xentfast import _boosting
 from xentfast.boosting import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
 
+pytestmark = pytest.mark.extras
+
 X, T = np.zeros((3, 4), np.float32), np.zeros(3, np.float32)
 NAN, INF = np.nan, np.inf
 

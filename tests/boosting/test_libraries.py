@@ -15,6 +15,8 @@ from tolerances import BOOSTED, TRAINED
 import xentfast as xf
 from xentfast.boosting import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
 
+pytestmark = pytest.mark.extras
+
 LOADERS = {"digits": datasets.load_digits, "iris": datasets.load_iris, "wine": datasets.load_wine,
            "breast cancer": datasets.load_breast_cancer}
 LIBRARIES = ["xgboost", "lightgbm"]

@@ -14,6 +14,8 @@ from tolerances import TWIN
 import xentfast.boosting
 from xentfast.boosting import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
 
+pytestmark = pytest.mark.extras
+
 SCALES = {"xgboost": lambda k: 2, "lightgbm": lambda k: k / (k - 1), "diagonal": lambda k: 1}
 DTYPES = [np.float32, np.float64]
 RNG = np.random.default_rng(0)

@@ -18,6 +18,8 @@ import pytest
 import xentfast as xf
 from xentfast import _capi, capi
 
+pytestmark = pytest.mark.extras
+
 ROOT = Path(__file__).parents[2]
 HEADER = Path(xf.get_include(), "xentfast.h")
 CC = shlex.split(os.environ.get("CC", "cc"))

@@ -16,6 +16,8 @@ from c_table import SENTINEL, cross_entropy, options_of
 import xentfast as xf
 from xentfast import _capi, _dispatch, _threads, capi
 
+pytestmark = pytest.mark.every_build
+
 (OK, NO_MEMORY, BAD_POINTER, BAD_SHAPE, BAD_THREADS, BAD_OPTION, BAD_TARGET, BAD_WEIGHT, BAD_SAMPLE_WEIGHT,
  OVERLAP) = STATUSES = range(10)
 FUNCTIONS = ["softmax_cross_entropy", "softmax_cross_entropy_grad", "softmax_cross_entropy_value_and_grad"]

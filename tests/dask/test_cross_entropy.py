@@ -15,7 +15,7 @@ da = pytest.importorskip("dask.array")
 xd = pytest.importorskip("xentfast.dask")
 from dask_cases import same  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_after_the_other")
+pytestmark = [pytest.mark.extras, pytest.mark.usefixtures("one_after_the_other")]
 
 CHUNK = 2048                            # a multiple of float64's
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]

@@ -13,7 +13,7 @@ import xentfast as xf
 da = pytest.importorskip("dask.array")
 xd = pytest.importorskip("xentfast.dask")
 
-pytestmark = pytest.mark.usefixtures("one_after_the_other")
+pytestmark = [pytest.mark.extras, pytest.mark.usefixtures("one_after_the_other")]
 
 X = da.zeros((6, 5), chunks=(4, 3), dtype=np.float32)
 T = np.zeros(6, np.int64)

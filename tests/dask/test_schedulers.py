@@ -6,6 +6,8 @@ import pytest
 import xentfast as xf
 from xentfast import _core
 
+pytestmark = pytest.mark.extras
+
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 xd = pytest.importorskip("xentfast.dask")

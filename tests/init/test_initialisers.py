@@ -14,6 +14,8 @@ import pytest
 import xentfast as xf
 from xentfast.init import _orthonormal
 
+pytestmark = pytest.mark.every_build
+
 # Of each scaled initialiser: what it equals, from its fans.
 FORMULAS = {
     xf.init.xavier_uniform: lambda i, o: partial(xf.init.uniform, low=-math.sqrt(6 / (i + o)), high=math.sqrt(6 / (i + o))),

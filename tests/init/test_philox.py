@@ -12,6 +12,8 @@ import randomgen
 import xentfast as xf
 from xentfast.random import Philox4x32
 
+pytestmark = pytest.mark.every_build
+
 # Of the authors' Random123: counter, key → block.
 KNOWN = [
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import xentfast as xf
 from xentfast import _dispatch
 
+pytestmark = pytest.mark.every_build
+
 LEVELS = _dispatch.supported_levels()
 SHAPES = [(), (0,), (1,), (63,), (64,), (65,), (1023,), (1025,), (40_000,),
           (3, 5), (257, 129), (37, 600), (3, 20, 300), (5, 0, 3), (3, 3, 16, 40), (70, 1, 3, 7)]

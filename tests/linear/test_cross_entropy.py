@@ -12,7 +12,7 @@ from tolerances import linear_bound
 import xentfast as xf
 from xentfast import _products
 
-pytestmark = pytest.mark.usefixtures("one_blas_thread")
+pytestmark = [pytest.mark.every_build, pytest.mark.usefixtures("one_blas_thread")]
 
 BOTH = xf.linear_cross_entropy_value_and_grad
 INF, NAN = np.inf, np.nan

@@ -15,6 +15,8 @@ from extras import is_installed, public_names
 
 import xentfast as xf
 
+pytestmark = pytest.mark.extras
+
 FOLDER = Path(__file__).parents[2] / "asv_benchmarks"
 PACKAGE = "xentfast_benchmarks"
 MEASURES = {"speed": ("time_",), "memory": ("peakmem_", "track_beyond_outputs_")}

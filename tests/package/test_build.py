@@ -13,6 +13,8 @@ import pytest
 import xentfast
 from xentfast import _build
 
+pytestmark = pytest.mark.every_build
+
 PACKAGE = Path(xentfast.__file__).parent
 KERNELS = [next((PACKAGE / "_kernels").glob(f"{level}.*.so"), None) or next((PACKAGE / "_kernels").glob(f"{level}.*.pyd"), None)
            for level in _build.LEVELS]

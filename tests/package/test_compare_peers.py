@@ -13,6 +13,8 @@ import pytest
 import xentfast as xf
 from xentfast import _dispatch
 
+pytestmark = pytest.mark.extras
+
 FOLDER = Path(__file__).parents[2] / "asv_benchmarks"
 LIGHT = ("NumPy", "SciPy", "scikit-learn")          # those of the extra `test`
 

@@ -12,6 +12,8 @@ import pytest
 import xentfast.__main__ as demo
 from xentfast import _speed, _spread
 
+pytestmark = pytest.mark.extras
+
 # 32 × 32 float32 terms, summed in any order: a few units in the seventh digit.
 LOSS_TOLERANCE = 1e-5
 # Central differences in float64: the loss is rounded by 1e-16, which the step magnifies a millionfold; with room.

@@ -10,6 +10,8 @@ from cpython_capsule import foreign_table
 import xentfast as xf
 from xentfast import _build, _core, _dispatch
 
+pytestmark = pytest.mark.every_build
+
 LEVELS = _dispatch.supported_levels()
 
 

@@ -14,6 +14,8 @@ from extras import is_installed, public_names
 
 import xentfast as xf
 
+pytestmark = pytest.mark.extras
+
 ROOT = Path(__file__).parents[2]
 # Kernel levels are imported by the dispatch alone: this machine may not be able to run them all.
 MODULES = [module.name for module in pkgutil.walk_packages(xf.__path__, "xentfast.")

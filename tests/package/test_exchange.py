@@ -9,6 +9,8 @@ import pytest
 
 import xentfast as xf
 
+pytestmark = [pytest.mark.every_build, pytest.mark.extras]
+
 RNG = np.random.default_rng(3)
 X, T = RNG.standard_normal((40, 70), dtype=np.float32), RNG.integers(0, 70, 40)
 BOTH = xf.softmax_cross_entropy_value_and_grad

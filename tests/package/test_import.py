@@ -9,6 +9,8 @@ from extras import EXTRAS
 
 import xentfast as xf
 
+pytestmark = pytest.mark.extras
+
 # They take longer than all the rest, and only weights need them.
 LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "numpy.random", "decimal", "dataclasses",
         "hashlib", "pathlib", "secrets"}

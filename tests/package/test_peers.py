@@ -9,6 +9,8 @@ from tolerances import ORTHONORMAL, TWIN, linear_bound, usual, z_limit
 
 import xentfast as xf
 
+pytestmark = pytest.mark.extras
+
 CASES = [(1, 2), (64, 10), (33, 1000), (8, 5000)]
 
 

@@ -13,6 +13,8 @@ import pytest
 import xentfast as xf
 from xentfast import _core, _threads
 
+pytestmark = pytest.mark.every_build
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((600, 1000)).astype(np.float32)
 T = RNG.integers(0, 1000, 600)

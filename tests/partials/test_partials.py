@@ -12,6 +12,8 @@ from tolerances import LARGEST_TERM, TWIN
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 CHUNK = 2048                            # a multiple of float64's
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 SLICED = ("where", "targets")           # what is cut as the logits are

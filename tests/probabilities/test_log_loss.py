@@ -13,6 +13,8 @@ from tolerances import LOG_LOSS
 import xentfast as xf
 from xentfast import _dispatch, _probabilities
 
+pytestmark = pytest.mark.every_build
+
 LEVELS = _dispatch.supported_levels()
 CLASSES = [2, 3, 10, 31, 32, 33, 97, 1025]
 

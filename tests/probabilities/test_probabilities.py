@@ -17,6 +17,8 @@ from tolerances import DIVERGENCE, ENTROPY, IDENTITY, TWIN, needs_long_double, u
 import xentfast as xf
 from xentfast import _dispatch
 
+pytestmark = pytest.mark.every_build
+
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
 LEVELS = _dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 31, 32, 33, 63, 64, 65, 97, 1024, 1025, 3000]

@@ -10,6 +10,8 @@ from routes import layouts
 import xentfast as xf
 from xentfast import _arguments, _dispatch
 
+pytestmark = pytest.mark.every_build
+
 LEVELS = _dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
 DTYPES = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]

@@ -13,6 +13,8 @@ from tolerances import FOCAL, LARGEST_TERM, NEIGHBOURS, TWIN, gradient_bound, lo
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 BOTH = xf.sigmoid_cross_entropy_value_and_grad
 CURVED = xf.sigmoid_cross_entropy_grad_hess
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)

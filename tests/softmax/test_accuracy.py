@@ -8,7 +8,7 @@ from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss
 
 import xentfast as xf
 
-pytestmark = needs_long_double
+pytestmark = [pytest.mark.every_build, needs_long_double]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -11,6 +11,8 @@ from routes import LEVELS, OPTIONS, THREADS, by_every_route, everything, layouts
 import xentfast as xf
 from xentfast import _arguments
 
+pytestmark = pytest.mark.every_build
+
 AWKWARD = [1, 2, 33, 97, 385, 2049, 5000]
 SIXTEEN_BIT = [np.float16, ml_dtypes.bfloat16]
 DTYPES = [np.float32, np.float64, *SIXTEEN_BIT]

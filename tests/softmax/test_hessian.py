@@ -14,6 +14,8 @@ from tolerances import DIFFERENCES, STEP, TWIN, hessian_bound, needs_long_double
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 BOTH = xf.softmax_cross_entropy_grad_hess
 WIDE = [np.float32, np.float64]
 SIXTEEN_BIT = [np.float16, ml_dtypes.bfloat16]

@@ -10,6 +10,8 @@ import pytest
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="anonymous memory is told by Linux's /proc")
 def test_memory_mapped_logits(tmp_path):

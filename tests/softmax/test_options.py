@@ -12,6 +12,8 @@ from tolerances import DIFFERENCES, STEP, TWIN, twin_bound
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 INF, NAN = np.inf, np.nan
 WIDE = [np.float32, np.float64]
 DTYPES = [*WIDE, np.float16, ml_dtypes.bfloat16]

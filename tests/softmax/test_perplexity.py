@@ -13,6 +13,8 @@ from tolerances import PERPLEXITY, TWIN, needs_long_double, perplexity_bound, ul
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 WIDE = [np.float32, np.float64]
 SIXTEEN_BIT = [np.float16, ml_dtypes.bfloat16]
 DTYPES = [*WIDE, *SIXTEEN_BIT]

@@ -7,6 +7,8 @@ import xentfast as xf
 from xentfast._arguments import CrossEntropyCall
 from xentfast._core import CrossEntropyArguments
 
+pytestmark = pytest.mark.every_build
+
 RNG = np.random.default_rng(0)
 DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "z_loss": 0.0,
             "logit_scale": 1.0, "softcap": None, "where": None, "reduction": "mean", "n_threads": None}

@@ -1,11 +1,14 @@
 """Properties that hold for any input (hypothesis)."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import TWIN
 
 import xentfast as xf
+
+pytestmark = pytest.mark.every_build
 
 settings.register_profile("suite", max_examples=60, deadline=None, derandomize=True)
 settings.load_profile("suite")

@@ -5,6 +5,8 @@ import pytest
 
 import xentfast as xf
 
+pytestmark = pytest.mark.every_build
+
 DTYPES = [np.float32, np.float64]
 INF, NAN = np.inf, np.nan
 

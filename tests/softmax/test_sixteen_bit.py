@@ -12,7 +12,7 @@ from tolerances import largest_term_bound, loss_bound, needs_long_double, ulp
 
 import xentfast as xf
 
-pytestmark = needs_long_double
+pytestmark = [pytest.mark.every_build, needs_long_double]
 
 BFLOAT16 = ml_dtypes.bfloat16
 DTYPES = [np.float16, BFLOAT16]

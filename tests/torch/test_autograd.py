@@ -10,6 +10,8 @@ from torch_cases import DTYPES, REDUCTIONS, SHAPES, check_near, example, loss_an
 
 import xentfast.torch  # noqa: E402
 
+pytestmark = pytest.mark.extras
+
 ours = xentfast.torch.cross_entropy
 
 

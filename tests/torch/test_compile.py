@@ -8,7 +8,7 @@ from torch_cases import DTYPES, REDUCTIONS, example, loss_and_gradients, name_of
 
 import xentfast.torch  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")          # of PyTorch's own modules
+pytestmark = [pytest.mark.extras, pytest.mark.filterwarnings("ignore::DeprecationWarning")]          # of PyTorch's own modules
 ours = xentfast.torch.cross_entropy
 
 

@@ -18,6 +18,8 @@ from torch_cases import DTYPES, REDUCTIONS, SHAPES, check_near, example, loss_an
 import xentfast.torch  # noqa: E402
 from xentfast.torch._tensors import array_of, tensor_of  # noqa: E402
 
+pytestmark = pytest.mark.extras
+
 ours = xentfast.torch.cross_entropy
 nan, inf = float("nan"), float("inf")
 

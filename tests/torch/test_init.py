@@ -15,6 +15,8 @@ from torch_cases import DTYPES, name_of  # noqa: E402
 import xentfast.torch  # noqa: E402
 from xentfast.torch._tensors import array_of  # noqa: E402
 
+pytestmark = pytest.mark.extras
+
 init, init_module = xentfast.torch.init, xentfast.torch.init_module
 KEYS = {"rng": 7, "name": "layer1.weight"}
 NEEDED = {"constant": {"value": 0.5}, "sparse": {"sparsity": 0.25}}
