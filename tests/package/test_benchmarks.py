@@ -39,17 +39,17 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-losses, on_dask, weights, tensors, suite = map(load, ("losses", "on_dask", "weights", "tensors", "suite"))
+dask, init, softmax, torch, suite = map(load, ("dask", "init", "softmax", "torch", "suite"))
 
 
 def there(functions):
     return {function: about for function, about in functions.items() if is_installed(function)}
 
 
-FUNCTIONS = there({function: about for table, _ in suite.TABLES for function, about in table.FUNCTIONS.items()})
-ALIASES = there(weights.ALIASES | on_dask.ALIASES)
-NO_MEMORY = there(weights.NO_MEMORY | on_dask.NO_MEMORY)
-EXEMPT = losses.EXEMPT | ALIASES | there(tensors.EXEMPT)
+FUNCTIONS = there({function: about for topic in suite.TOPICS for function, about in topic.FUNCTIONS.items()})
+ALIASES = there(init.ALIASES | dask.ALIASES)
+NO_MEMORY = there(init.NO_MEMORY | dask.NO_MEMORY)
+EXEMPT = softmax.EXEMPT | ALIASES | there(torch.EXEMPT)
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
 HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
