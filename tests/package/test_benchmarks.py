@@ -18,6 +18,7 @@ import xentfast as xf
 pytestmark = pytest.mark.extras
 
 FOLDER = Path(__file__).parents[2] / "asv_benchmarks"
+COMPARISONS = FOLDER / "comparisons"
 PACKAGE = "xentfast_benchmarks"
 MEASURES = {"speed": ("time_",), "memory": ("peakmem_", "track_beyond_outputs_")}
 # What the checks of a call on a few elements may hold at once: views, shapes, and arrays of a handful of rows.
@@ -156,15 +157,19 @@ def test_dtype_absent_from_an_environment_is_not_applicable(monkeypatch):
     assert method.skip_params == [values for values in product(*method.params) if "bfloat16" in values] != []
 
 
+def quick_run(script):
+    return subprocess.run([sys.executable, COMPARISONS / script, "--quick"], capture_output=True, text=True, timeout=60)
+
+
 def test_objectives_for_boosting_agree_with_numpy():
-    done = subprocess.run([sys.executable, FOLDER / "compare_boosting.py", "--quick"], capture_output=True, text=True, timeout=60)
+    done = quick_run("compare_boosting.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("60 × 10") == done.stdout.count("sigmoid") == 2
 
 
 def test_losses_on_dask_agree_with_one_machine():
     pytest.importorskip("dask")
-    done = subprocess.run([sys.executable, FOLDER / "compare_dask.py", "--quick"], capture_output=True, text=True, timeout=60)
+    done = quick_run("compare_dask.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Dask, whole rows") == done.stdout.count("Dask, classes cut") == 3
 

@@ -15,7 +15,7 @@ from xentfast import _dispatch
 
 pytestmark = pytest.mark.extras
 
-FOLDER = Path(__file__).parents[2] / "asv_benchmarks"
+FOLDER = Path(__file__).parents[2] / "asv_benchmarks" / "comparisons"
 LIGHT = ("NumPy", "SciPy", "scikit-learn")          # those of the extra `test`
 
 

@@ -1,6 +1,7 @@
 """Dask against one machine, and a loss over more logits than memory holds:
 
-    python asv_benchmarks/compare_dask.py [--gib 4] [--limit-gib 1] [--classes 32768] [--workers 2] [--cluster] [--quick]
+    python asv_benchmarks/comparisons/compare_dask.py [--gib 4] [--limit-gib 1] [--classes 32768] [--workers 2]
+        [--cluster] [--quick]
 
 Three things over float32 logits, N(0, 1), in blocks of about 32 MiB, whole along the classes and cut along them:
  - in memory (an eighth of --gib): loss and loss with gradient, into new arrays, by one call on all threads and by Dask's threads;

@@ -1,7 +1,7 @@
 """What the peers do in the cases of the README's table of features: each claim, and what the installed versions do.
 
-    python asv_benchmarks/peer_features.py                  every peer that is installed
-    python asv_benchmarks/peer_features.py PyTorch SciPy    some
+    python asv_benchmarks/comparisons/peer_features.py                  every peer that is installed
+    python asv_benchmarks/comparisons/peer_features.py PyTorch SciPy    some
 
 Under each peer, one line a fact: `holds` or `CHANGED`, the row of the table, the claim, and what was seen. A release that
 mends something shows as CHANGED, and the exit status is 1: then the table wants editing. Facts that speak for a peer are

@@ -1,6 +1,6 @@
 """What an objective costs in a round of boosting, beside the same in NumPy, written by hand:
 
-    python asv_benchmarks/compare_boosting.py [--threads N] [--quick]
+    python asv_benchmarks/comparisons/compare_boosting.py [--threads N] [--quick]
 
 Milliseconds of calls that take turns, least and median, over margins as each library passes them: rows of float32 (XGBoost),
 columns of float64 (LightGBM). Compare ratios, not runs. Neither library is needed. --quick: tiny shapes, no times to speak of;

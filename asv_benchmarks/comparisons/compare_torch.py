@@ -1,6 +1,6 @@
 """A training step in PyTorch, forward and backward, with its own cross-entropy and with xentfast.torch's:
 
-    python asv_benchmarks/compare_torch.py [--head WIDTH] [--threads 2 1] [--seconds 0.5] [--quick]
+    python asv_benchmarks/comparisons/compare_torch.py [--head WIDTH] [--threads 2 1] [--seconds 0.5] [--quick]
 
 Medians in ms of calls that take turns, in one run: compare ratios, not runs. In brackets how many times longer PyTorch's own,
 eager, takes. The step is that of the loss alone on ready logits, or with --head that of a linear layer of that width as well.

@@ -1,9 +1,9 @@
 """Every public function of xentfast beside NumPy, SciPy, scikit-learn, Numba, PyTorch, torch.compile, JAX, and memory itself.
 
-    python asv_benchmarks/compare_peers.py                          everything, with all CPUs: about half an hour
-    python asv_benchmarks/compare_peers.py losses calls --threads 1 --seconds 0.1
-    python asv_benchmarks/compare_peers.py --plot docs/peers.png    the picture alone
-    python asv_benchmarks/compare_peers.py losses --levels          xentfast alone, on each kernel level of this CPU
+    python asv_benchmarks/comparisons/compare_peers.py                          everything, with all CPUs: about half an hour
+    python asv_benchmarks/comparisons/compare_peers.py losses calls --threads 1 --seconds 0.1
+    python asv_benchmarks/comparisons/compare_peers.py --plot docs/peers.png    the picture alone
+    python asv_benchmarks/comparisons/compare_peers.py losses --levels          xentfast alone, on each kernel level of this CPU
 
 Medians of calls that take turns: compare ratios of one run, never two runs. Peers that are not installed are left out
 (`pip install "xentfast[peers]"` has them all); a peer that fails, or has no such function, is a dash, and a line says why. Rows

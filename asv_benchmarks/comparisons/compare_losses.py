@@ -1,6 +1,6 @@
 """What options, 16 bits and the other losses cost, beside plain float32, the memory's own speed, and the peers:
 
-    python asv_benchmarks/compare_losses.py [options] [sixteen] [sigmoid] [log_loss]
+    python asv_benchmarks/comparisons/compare_losses.py [options] [sixteen] [sigmoid] [log_loss]
 
 Medians of interleaved calls of one run, in ns per logit, with all threads that OpenMP gives: compare ratios, not runs. PyTorch
 and scikit-learn are timed where they are installed.

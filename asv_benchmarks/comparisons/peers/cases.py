@@ -12,7 +12,7 @@ import xentfast as xf
 
 from . import elements, information, limits, linear, losses, weights
 
-# Not compared: no computation; parts of a loss, which no peer has as calls of its own (test_partials.py compares them with the
+# Not compared: no computation; parts of a loss, which no peer has as calls of its own (tests/partials compares them with the
 # whole, asv times them); the same functions from C (benchmarks/c_table.py); and names of the very same functions.
 EXEMPT = {*(f"capi.{name}" for name in xf.capi.__all__),
           "__version__", "show_config", "get_include", "random.key", "random.stream",
