@@ -8,6 +8,9 @@ import pytest
 
 from xentfast import _dispatch, _threads
 
+# Helpers that assert: a failure shows the values, as in the tests themselves.
+pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
+
 
 @pytest.fixture(autouse=True)
 def no_grain(monkeypatch):

@@ -1,11 +1,12 @@
 """Benchmarks for airspeed velocity, nearly all generated from a few tables; one class for each public function.
 
-losses.py, elements.py, information.py, partials.py, weights.py, boosting.py, on_dask.py
-                        the tables: functions, shapes, parameters
-loss_calls.py, …        a case of the table → arrays in memory and a call on them
+softmax.py, sigmoid.py, probabilities.py, partials.py, linear.py, init.py, boosting.py, torch.py, dask.py
+                        a topic each: above, the table of functions, shapes and parameters; below, make_call: a case of the
+                        table → arrays in memory and a call on them
+arrays.py               what fills the arrays
 suite.py                table × measure → the classes that asv looks for
 speed.py                time of a call
-imports.py              time to import the package; not from a table
+imports.py, c_table.py   time to import the package, and of C functions; not from a table
 memory.py               peak memory of a process, and what a call allocates beyond its outputs
 
 In asv_benchmarks/, after ``asv machine --yes``:

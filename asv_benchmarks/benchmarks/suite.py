@@ -8,26 +8,7 @@ from operator import attrgetter
 
 import xentfast
 
-from . import (
-    boosting,
-    boosting_calls,
-    dask_calls,
-    element_calls,
-    elements,
-    information,
-    information_calls,
-    linear,
-    linear_calls,
-    loss_calls,
-    losses,
-    on_dask,
-    partial_calls,
-    partials,
-    tensor_calls,
-    tensors,
-    weight_calls,
-    weights,
-)
+from . import boosting, dask, init, linear, partials, probabilities, sigmoid, softmax, torch
 
 try:
     import ml_dtypes  # NumPy's "bfloat16"
@@ -38,17 +19,8 @@ try:
 except ImportError:                 # the tests run the benchmarks without asv
     SkipNotImplemented = NotImplementedError
 
-TABLES = [
-    (losses, loss_calls.make_call),
-    (elements, element_calls.make_call),
-    (information, information_calls.make_call),
-    (partials, partial_calls.make_call),
-    (linear, linear_calls.make_call),
-    (weights, weight_calls.make_call),
-    (boosting, boosting_calls.make_call),
-    (tensors, tensor_calls.make_call),
-    (on_dask, dask_calls.make_call),
-]
+# Each with a table, and a function that makes a call from a case of it.
+TOPICS = [softmax, sigmoid, probabilities, partials, linear, init, boosting, torch, dask]
 
 # Modules that `import xentfast` does not bring. They are imported where a call is made, and no earlier: the benchmarks of others
 # would hold all that these need.
@@ -61,13 +33,13 @@ def benchmark_classes(measures, kind):
     A measure takes a function that makes a call from a parameter combination, and returns the method that asv runs.
     """
     classes = {}
-    for table, make_call in TABLES:
-        for function, about in table.FUNCTIONS.items():
-            make = partial(make_call, function, **table.DEFAULTS)
+    for topic in TOPICS:
+        for function, about in topic.FUNCTIONS.items():
+            make = partial(topic.make_call, function, **topic.DEFAULTS)
             methods = {f"{prefix}_{row}": benchmark_method(measure, function, make, values)
                        for prefix, measure in measures.items() for row, values in getattr(about, kind).items()}
             name = class_name(function)
-            classes[name] = type(name, (), {"version": table.VERSION, "call": None, **methods})
+            classes[name] = type(name, (), {"version": topic.VERSION, "call": None, **methods})
     return classes
 
 

@@ -1,0 +1,177 @@
+"""Every tolerance of the suite, with its reason. Bits have none: they are compared as bytes."""
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+
+# What an oracle in long double asks of the machine.
+needs_long_double = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="the oracle is an 80-bit long double")
+
+
+def ulp(value, dtype):
+    """The spacing of `dtype` at |value| (long double values allowed), of a normal number at least."""
+    value = np.maximum(np.abs(np.asarray(value, np.longdouble)), np.longdouble(np.finfo(dtype).tiny))
+    return np.ldexp(np.longdouble(1), np.frexp(value)[1] - 1 - np.finfo(dtype).nmant)
+
+
+# Guarantee 2 of the README, integer targets, as bounds in ulp.
+LOSS_FLOAT32 = 2.0                  # exp 0.98, the sum's rounding, the last rounding: 1.5 seen
+LOSS_FLOAT64_LARGE = 4.0            # a loss of at least ½: the sum's relative error is damped by the logarithm
+GRADIENT_FLOAT32 = 3.0              # + |ln |q||: x − c is rounded once, which costs half an ulp of x − c
+FLOAT64_BASE, FLOAT64_SLOPE = 8.0, 1.1      # the sums are in the same type: no spare digits
+
+# Soft targets and smoothing, in ulp of the largest term, since terms cancel: masses, differences and products are rounded
+# in the logits' type before they are added. Where all logits but one are equal the roundings are too, and add up.
+LARGEST_TERM = {np.float32: 3.0, np.float64: 16.0}
+CONTRIVED = ("one ahead", "equal", "offset 1e8")
+
+# A capped float64 logit carries tanh's 2.5 ulp and the product's rounding, and so does the largest: that many ulp of each
+# probability for each unit of the cap. 2.7 seen. Those of float32 are computed in double, and add nothing.
+SOFTCAP_FLOAT64 = 3.0
+
+# A Hessian element p·(1 − p) carries the error of the smaller factor, which is that of a gradient element; the larger, at
+# least a half, and the products round a few times more. 0.1 more than for a gradient seen.
+HESSIAN = 3.0
+
+# A perplexity, in ulp, of the mean loss that the package has: exp's 0.95 and a rounding. That mean is in double for float32
+# too, so that its perplexity is as near to the exact one: 1.2 seen.
+PERPLEXITY = 2.0
+
+# The twins in float64 against float32 results: the twin's own error is far below one ulp of float32.
+TWIN = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 4e-14}
+
+# One rounding to 16 bits, relative, or of the smallest subnormal number.
+SIXTEEN_BIT = {"float16": (2.0**-11, 2.0**-25), "bfloat16": (2.0**-8, 2.0**-134)}
+
+# Central differences of a float64 loss with steps of 1e-5: a third derivative of some hundreds at most, and the loss's own
+# rounding over the step.
+STEP, DIFFERENCES = 1e-5, 1e-7
+
+# Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
+EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE, LOG1P_FLOAT = 0.977, 0.95, 0.80, 1.25
+TANH_FLOAT, TANH_DOUBLE = 6e-11, 3.2            # the first is absolute: a cap of 50 makes 3e-9 of it, a twentieth of an ulp of eᵗ
+
+# Results in 16 bits that are the neighbour of the exact value rounded: those of float32, 2 ulp off, that lie on the other side
+# of a boundary between two; of bfloat16, with 16 bits fewer, 2 in 65 536, of float16, with 13, 2 in 8192.
+NEIGHBOURS = 1e-3
+
+# The focal loss in float64 against fifty digits, relative: γ times the rounding of a logarithm of up to 40, and terms that
+# cancel where the Hessian changes its sign.
+FOCAL = 1e-12
+
+# Margins of boosted trees, relative to the largest, after some rounds by our objective and by the built-in one. XGBoost computes
+# gradients in float32: 5e-7 seen. LightGBM computes in double and rounds to float32, as it does with ours: 0 seen,
+# and half an ulp of a gradient may be one of a leaf.
+BOOSTED = {"xgboost": 1e-5, "lightgbm": 1e-6}
+# The trained log-loss, absolute, where equal gains may have been broken otherwise by such a rounding.
+TRAINED = 1e-3
+
+LOG_DOUBLE, LOG_RATIO = 0.90, 1.60          # from information.pxi
+
+# Entropy and cross-entropy, whose terms have one sign: in float64 within 4 ulp (1.5 seen: logarithm, product, and what is left
+# of a tree's roundings); in float32 the nearest number or its neighbour, since all is computed in float64.
+ENTROPY = {np.dtype(np.float32): 1.0, np.dtype(np.float64): 4.0}
+# The divergence has terms of either sign: the same, in ulp of the sum of their sizes.
+DIVERGENCE = ENTROPY
+# H(p, q) − H(p) − KL(p‖q), in ulp of H(p, q) + H(p): three such values and two additions.
+IDENTITY = 4.0 + 4.0 + 4.0 + 2.0
+# A mean of log losses in float64 against scikit-learn's, which computes in the dtype of the probabilities: relative.
+LOG_LOSS = {np.dtype(np.float16): 4e-3, np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
+
+
+def loss_bound(loss, dtype):
+    """Guarantee 2 for exact losses, in ulp."""
+    loss = np.asarray(loss, np.float64)
+    if dtype == np.float32:
+        return np.full(loss.shape, LOSS_FLOAT32)
+    small = FLOAT64_BASE + FLOAT64_SLOPE * np.abs(np.log(np.maximum(loss, np.finfo(dtype).tiny)))
+    return np.where(loss >= 0.5, LOSS_FLOAT64_LARGE, small)
+
+
+def gradient_bound(q, dtype):
+    """Guarantee 2 for exact gradient elements, in ulp."""
+    log_q = np.abs(np.log(np.maximum(np.abs(np.asarray(q, np.float64)), np.finfo(dtype).tiny)))
+    return GRADIENT_FLOAT32 + log_q if dtype == np.float32 else FLOAT64_BASE + FLOAT64_SLOPE * log_q
+
+
+def hessian_bound(p, rest, dtype):
+    """For p·(1 − p) with an exact 1 − p, in ulp."""
+    return gradient_bound(np.minimum(p, rest), dtype) + HESSIAN
+
+
+def perplexity_bound(mean, dtype):
+    """Beside the exact perplexity, in ulp: a float64 mean's own error, to which exponentials are that sensitive, is added."""
+    own = loss_bound(mean, dtype) * ulp(mean, dtype) / np.finfo(dtype).eps if dtype == np.float64 else 0.0
+    return PERPLEXITY + own
+
+
+def twin_bound(want, dtype):
+    """How far a result may be from the twin's, in a dtype of 16 bits too."""
+    base = np.dtype(dtype if np.dtype(dtype).name.startswith("float") and np.dtype(dtype).itemsize > 2 else np.float32)
+    relative, absolute = SIXTEEN_BIT.get(np.dtype(dtype).name, (0.0, 0.0))
+    return TWIN[base] * np.maximum(np.abs(want), 1.0) + relative * np.abs(want) + absolute
+
+
+def largest_term_bound(case, n_classes, dtype):
+    """Soft targets, smoothing and logsumexp, in ulp of the largest term."""
+    return LARGEST_TERM[dtype] + (np.log(n_classes) if case in CONTRIVED else 0.0)
+
+
+# The loss of a linear layer, and its gradients, against the twin, relative to the largest of them: logits of some units, of up to
+# 30, and sums over rows are rounded in the arithmetic's type, or the gradient's, and BLAS adds in an order of its own.
+LINEAR = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 4e-14}
+
+
+def linear_bound(want, dtype, arithmetic):
+    """How far a result of `dtype`, computed in `arithmetic`, may be from the twin's."""
+    dtype = np.dtype(dtype)
+    relative, absolute = SIXTEEN_BIT.get(dtype.name, (0.0, 0.0))
+    base = np.dtype(np.float32 if np.float32 in (dtype, np.dtype(arithmetic)) else np.float64)
+    return LINEAR[base] * np.max(np.abs(want), initial=0.0) + relative * np.abs(want) + absolute
+
+
+# A variate's distance from its formula, in ulp of the exact value, over the words of tests/init/test_variates.py and 10⁷ others
+# (python tools/lanes.py normal_float …). Radius, angle and their product each round a few times; what is left of a
+# truncated normal is its two polynomials and a division.
+VARIATES = {
+    ("normal", np.float32): 4.5,
+    ("normal", np.float64): 4.5,
+    ("truncated", np.float32): 5.5,
+    ("truncated", np.float64): 5.5,
+}
+
+# Statistics of random values. Seeds are fixed, so that a test passes on each run or on none; SELDOM is how often right values
+# would fail under another seed, by one statistic or by all those of one check. There are about 600 checks, so that right
+# values pass them all under 19 seeds in 20; and 2²⁴ values a thousandth too large in scale fail (6 standard errors).
+SELDOM = 1e-4
+
+
+def z_limit(n=1):
+    """What the largest of n independent standard normal numbers exceeds in size as seldom as that."""
+    return -ndtri(SELDOM / (2 * n))
+
+
+def usual(probability):
+    """Whether a statistic's distribution function there is neither too small nor too large: even values are not random."""
+    return SELDOM / 2 <= probability <= 1 - SELDOM / 2
+
+
+# First values of a stream against thirty digits, in ulp of the value or of its mean, whichever is larger: those of the
+# variate, and a product and a sum, rounded to half an ulp each. A uniform value rounds there alone.
+FIRST_VALUES = {(distribution, dtype): 1.0 + VARIATES.get((distribution, dtype), 0.0)
+                for distribution in ("uniform", "normal", "truncated") for dtype in (np.float32, np.float64)}
+
+# How far beyond its bound a cut normal value may be, relative: the scale and its product with the bound are rounded.
+CUT_ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
+
+# Mean square of an orthogonal matrix times its longer side, over gain², less 1. Each element is rounded once, and the
+# thousands of roundings cancel nearly: 2e-9 and 0 seen.
+UNIT_COLUMNS = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-14}
+
+# Products of two columns of such a matrix, in float32, less 0 or gain²: of 300 rows and a gain of 1.5, 2e-6 seen for
+# PyTorch's matrices, JAX's and these, most of it by the product that checks them.
+ORTHONORMAL = 1e-5
+
+# Losses of twenty steps of a small network, relative: PyTorch's rounding and ours, of the dtype of the loss, carried along by
+# a network that learns. In 16 bits PyTorch rounds at every step of the way.
+TRAINED_LOSSES = {"float32": 2e-5, "float64": 1e-13, "bfloat16": 2e-2}

@@ -1,0 +1,108 @@
+"""What was compiled and packed: no fused arithmetic, no libm on a value's path, nothing in the wheel that users do not need."""
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+import xentfast
+from xentfast import _build
+
+pytestmark = pytest.mark.every_build
+
+PACKAGE = Path(xentfast.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".so", ".pyd"))
+KERNELS = [path for path in MODULES if path.parent.parent.name == "_kernels"]
+# What a unit's hot loops multiply.
+KINDS = {"softmax_float": ["ps", "pd"], "softmax_double": ["pd"], "sigmoid": ["ps", "pd"], "probabilities": ["pd"],
+         "random": ["ps", "pd"]}
+LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
+
+needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),
+                                    reason="reads Linux objects with binutils")
+
+
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def unit_of(path):
+    return path.name.partition(".")[0]
+
+
+def name_of(path):
+    """As in x86_64_v3/sigmoid."""
+    return f"{path.parent.name}/{unit_of(path)}"
+
+
+def test_every_level_was_built():
+    assert [(path.parent.name, unit_of(path)) for path in KERNELS] == [
+        (level, unit) for level in sorted(_build.LEVELS) for unit in sorted(KINDS)]
+
+
+@needs_binutils
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_fused_multiply_add(path):
+    code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
+    assert not re.findall(r"\bv?fn?m(?:add|sub)\w*", code)
+    assert len(code) > 5_000
+
+
+@needs_binutils
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_libm(path):
+    symbols = [line.split()[-1] for line in output_of("nm", "-D", "--undefined-only", str(path)).splitlines()]
+    assert symbols and not [name for name in symbols if LIBM.match(name)]
+
+
+@needs_binutils
+@pytest.mark.skipif(_build.DEBUG, reason="the debug build is not optimised")
+@pytest.mark.parametrize("path", KERNELS, ids=name_of)
+def test_hot_loops_are_vectorised(path):
+    """Multiplications over whole registers of the level, and more of them than over one number."""
+    if "x86_64" not in " ".join(_build.LEVELS):
+        pytest.skip("the registers are named for x86-64")
+    code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
+    register = {"x86_64_v4": "zmm", "x86_64_v3": "ymm"}.get(path.parent.name, "xmm")
+    for kind in KINDS[unit_of(path)]:
+        wide = len(re.findall(rf"\bv?mul{kind}\b.*%{register}", code))
+        assert wide > 100 and wide > len(re.findall(rf"\bv?mul{kind.replace('p', 's')}\b", code))
+
+
+def test_strict_flags():
+    flags = f"{_build.FLAGS} {' '.join(_build.LEVELS.values())}"
+    for banned in ("-ffast-math", "-Ofast", "-march=native", "-funsafe-math", "-ffp-contract=fast"):
+        assert banned not in flags
+    assert "-ffp-contract=off" in flags or "/fp:precise" in flags
+
+
+def test_the_wheel_holds_what_users_need():
+    """Python, compiled modules, types, and what C and Cython need of it; no sources, no tests."""
+    files = [str(path) for path in importlib.metadata.files("xentfast")]
+    if any(path.startswith("__editable__") for path in files):
+        pytest.skip("an editable install lists no package files")
+    inside = {path for path in files if path.startswith("xentfast/") and "__pycache__" not in path}
+    assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/_core.pyi", "xentfast/_checks.pyi", "xentfast/_elements.pyi",
+            "xentfast/_fills.pyi", "xentfast/_information.pyi", "xentfast/_partials.pyi", "xentfast/_philox.pyi",
+            "xentfast/_capi.pyi", "xentfast/init/__init__.py", "xentfast/_build.py", "xentfast/__main__.py",
+            "xentfast/_kernels/__init__.py"} <= inside
+    others = {path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))}
+    assert others == {"xentfast/__init__.pxd", "xentfast/include/xentfast.h"}
+    top = {path.split("/")[0] for path in files if not path.startswith("..")}
+    assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
+
+
+@pytest.mark.skipif(_build.DEBUG, reason="the debug build keeps its symbols")
+def test_the_wheel_is_small():
+    """Under 3 MB: nearly all of it are the compiled modules, compressed as a wheel's files are."""
+    assert sum(len(zlib.compress(path.read_bytes())) for path in MODULES) < 2.8e6
+
+
+def test_numpy_is_the_only_run_time_dependency():
+    needed = [line for line in importlib.metadata.requires("xentfast") if "extra ==" not in line]
+    assert len(needed) == 1 and needed[0].startswith("numpy")

@@ -1,0 +1,235 @@
+"""Guarantee 4: threads are counted as documented, calls from anywhere give the same bits, and nothing global changes."""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+import xentfast as xf
+from xentfast import _core, _threads
+
+pytestmark = pytest.mark.every_build
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((600, 1000)).astype(np.float32)
+T = RNG.integers(0, 1000, 600)
+
+
+def digest(n_threads=None):
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(X, T, n_threads=n_threads)
+    return loss.tobytes() + grad.tobytes()
+
+
+def weights(n_threads=None):
+    params = xf.init.fill({"a": (xf.init.he_normal, (300, 1000)), "b": (xf.init.uniform, (70, 3)), "c": (xf.init.uniform, 5000)},
+                          rng=7, n_threads=n_threads)
+    return b"".join(array.tobytes() for array in params.values())
+
+
+def probabilities(n_threads=None):
+    p = np.linspace(0, 1, 600_000).reshape(2, 300, 1000)
+    return b"".join(value.tobytes() for value in (xf.kl_divergence(*p, n_threads=n_threads), xf.cross_entropy_grad(
+        *p, n_threads=n_threads), xf.entropy(p, axis=(1, 2), n_threads=n_threads)))
+
+
+WORK = [digest, weights, probabilities]
+
+
+def fresh(code, timeout=120, **environment):
+    """What a new process prints."""
+    run = subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=timeout,
+                         env={**os.environ, **environment}, check=True)
+    return run.stdout.strip()
+
+
+def test_default_count(monkeypatch):
+    monkeypatch.setattr(_core, "max_threads", lambda: 64)
+    monkeypatch.setattr(_threads, "_QUOTA", None)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert _threads.thread_count(None, 10**9) == min(cpus, 64)
+    monkeypatch.setattr(_threads, "_QUOTA", 1)
+    assert _threads.thread_count(None, 10**9) == 1
+
+
+def test_small_work_stays_on_few_threads(monkeypatch):
+    monkeypatch.setattr(_threads, "GRAIN", 1000)
+    monkeypatch.setattr(_threads, "default_threads", lambda: 16)
+    assert [_threads.thread_count(None, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 16]
+    assert [_threads.thread_count(np.int64(5), n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 5]
+
+
+@pytest.mark.skipif(_core.openmp_version() == 0, reason="built without OpenMP")
+def test_omp_num_threads_is_respected():
+    code = "import xentfast._threads as t; t.available_cpus = lambda: 99; print(t.thread_count(None, 10**9))"
+    assert fresh(code, OMP_NUM_THREADS="3") == "3"
+    assert fresh(code, OMP_NUM_THREADS="1") == "1"
+
+
+@pytest.mark.skipif(_core.openmp_version() == 0, reason="built without OpenMP")
+def test_threadpoolctl_is_respected(monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    monkeypatch.setattr(_threads, "available_cpus", lambda: 99)
+    for limit in (1, 3):
+        with threadpoolctl.threadpool_limits(limits=limit, user_api="openmp"):
+            assert _threads.thread_count(None, 10**9) == limit
+
+
+def test_affinity_is_respected():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("no affinity on this system")
+    code = """
+        import os, xentfast._threads as threads
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        print(threads.default_threads())
+    """
+    assert fresh(code) == "1"
+
+
+@pytest.mark.parametrize(("files", "want"), [
+    ({"cpu.max": "150000 100000"}, 2),
+    ({"cpu.max": "max 100000"}, None),
+    ({"a/cpu.max": "max 100000", "a/b/cpu.max": "400000 100000", "a/b/c/cpu.max": "900000 100000"}, 4),
+    ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+    ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+    ({}, None),
+    ({"cpu.max": "nonsense"}, None),
+])
+def test_control_group_quota(tmp_path, files, want):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "membership").write_text("0::/a/b/c\n4:cpu,cpuacct:/x\n")
+    assert _threads.cpu_quota(str(tmp_path), str(tmp_path / "membership")) == want
+    assert _threads.cpu_quota(str(tmp_path / "nowhere"), str(tmp_path / "nothing")) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("used_before", [False, True])
+@pytest.mark.parametrize("n_threads", [None, 4])
+def test_child_after_fork(used_before, n_threads):
+    """The same bits, on one thread, without hanging, whether the parent's threads have run or not."""
+    assert fresh(f"""
+        import multiprocessing, warnings
+        import numpy as np
+        import xentfast as xf
+        from xentfast import _threads
+        warnings.simplefilter("ignore", DeprecationWarning)         # Python 3.12 warns of any fork beside threads
+        x = np.random.default_rng(0).standard_normal((600, 1000)).astype(np.float32)
+        t = np.arange(600)
+
+        def digest(n_threads):
+            loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, n_threads=n_threads)
+            weights = xf.init.he_normal((600, 1000), rng=7, n_threads=n_threads)
+            return loss.tobytes() + grad.tobytes() + weights.tobytes()
+
+        def child(queue):
+            queue.put((digest({n_threads}), _threads.default_threads()))
+
+        if {used_before}:
+            digest(4)
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        got, count = queue.get(timeout=60)
+        process.join(60)
+        print(got == digest(1) == digest(4), count, process.exitcode, _threads._forked)
+    """) == "True 1 0 False"
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_many_python_threads_at_once(work):
+    want = work(1)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, [None, 1, 2, 3, 5] * 8)) == {want}
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_oversubscription(work):
+    assert work(64) == work(1)
+    assert work(100_000) == work(1)
+
+
+BIG, TARGETS = np.zeros((4000, 5000), np.float32), np.zeros(4000, int)
+
+
+@pytest.mark.parametrize("work", [lambda: xf.softmax_cross_entropy(BIG, TARGETS, n_threads=1),
+                                  lambda: xf.init.normal(BIG.shape, rng=1, out=BIG, n_threads=1)], ids=["loss", "weights"])
+def test_the_gil_is_released(work):
+    """Another Python thread runs on while a kernel does."""
+    ticks, running = [], threading.Event()
+
+    def call():
+        running.set()
+        for _ in range(5):
+            work()
+        running.clear()
+
+    worker = threading.Thread(target=call)
+    worker.start()
+    running.wait()
+    while running.is_set():
+        ticks.append(1)
+    worker.join()
+    assert len(ticks) > 1000
+
+
+def test_import_changes_nothing():
+    """No thread, no environment variable, no OpenMP state."""
+    assert fresh("""
+        import os, threading
+        import numpy
+        tasks = lambda: len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else threading.active_count()
+        before = tasks(), dict(os.environ)
+        import xentfast
+        print((tasks(), dict(os.environ)) == before)
+    """) == "True"
+
+
+def test_memory_beyond_the_outputs():
+    """At most 1 MiB a thread and 16 bytes a row, whatever N × C: measured as the peak of the resident set. No time limit: the
+    work is a gigabyte of arrays, for which a busy machine takes as long as it likes."""
+    resource = pytest.importorskip("resource")
+    del resource
+    assert fresh(timeout=None, code="""
+        import resource, sys
+        import numpy as np
+        import xentfast as xf
+        scale = 1 if sys.platform == "darwin" else 1024
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+        x = np.ones((200_000, 256), np.float32)
+        wide = np.ones((40, 1_000_000), np.float32)
+        moved = np.moveaxis(x.reshape(200, 1000, 256), -1, 1)
+        soft = np.ones_like(x)
+        t = np.zeros(len(x), np.int32)
+        weights = np.ones(len(x), np.float32)
+        half, wide_half = np.ones(x.shape, np.float16), np.ones((40, 1_000_000), np.float16)
+        mask = np.broadcast_to(np.arange(256) % 5 < 4, half.shape)
+        for warm in (x[:2000], wide[:1, :10_000]):
+            xf.softmax_cross_entropy_value_and_grad(warm, np.zeros(len(warm), int), n_threads=2)
+            xf.init.sparse(warm.shape, sparsity=0.5, rng=1, out=warm, n_threads=2)
+        start = peak()
+        for call in (lambda: xf.softmax_cross_entropy(x, t, sample_weight=weights, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(x, t, out=x, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(x, soft, out=x, label_smoothing=0.1, n_threads=2),
+                     lambda: xf.softmax_cross_entropy(moved, t.reshape(200, 1000), axis=1, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(wide, t[:40], out=wide, n_threads=2),
+                     lambda: xf.softmax_cross_entropy(wide[:, ::2], t[:40], n_threads=2),
+                     lambda: xf.softmax_cross_entropy(half, t, where=mask, logit_scale=2, z_loss=0.1, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(half, t, out=half, softcap=3.0, label_smoothing=0.1,
+                                                                     where=mask, n_threads=2),
+                     lambda: xf.softmax_cross_entropy_value_and_grad(wide_half, t[:40], out=wide_half, softcap=3.0, n_threads=2),
+                     lambda: xf.log_softmax(wide_half, out=wide_half, n_threads=2),
+                     lambda: xf.init.normal(x.shape, rng=1, out=x, n_threads=2),
+                     lambda: xf.init.uniform(moved.shape, rng=1, out=moved, n_threads=2),
+                     lambda: xf.init.sparse(x.shape, sparsity=0.5, rng=1, out=x, n_threads=2),
+                     lambda: xf.init.constant(x.shape, 0.5, out=x)):
+            call()
+            assert peak() - start < 2 * 2**20 + 16 * len(x) + 2**20, peak() - start     # 1 MiB for the allocator
+        print("small")
+    """) == "small"

@@ -1,0 +1,147 @@
+"""Guarantee 2: within a few ulp of the exact result, on data that hurts others."""
+
+import numpy as np
+import pytest
+from exact import CASES, check_flushed, exact_grad, exact_loss, exact_shifted, flushed, logits_of
+from reference import cross_entropy, logsumexp, shaped, softmax
+from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss_bound, needs_long_double, ulp
+
+import xentfast as xf
+
+pytestmark = [pytest.mark.every_build, needs_long_double]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_integer_targets(level, case, dtype):
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, reduction="none")
+    exact = flushed(exact_loss(x, targets), dtype)
+    assert np.all(np.abs(loss - exact) <= loss_bound(exact, dtype) * ulp(exact, dtype))
+    exact = flushed(exact_grad(x, targets), dtype)
+    at_the_edge = np.abs(np.abs(exact_grad(x, targets)) / np.finfo(dtype).tiny - 1) < 1e-3
+    error = np.abs(grad - exact) - gradient_bound(exact, dtype) * ulp(exact, dtype)
+    assert np.all(at_the_edge | (error <= 0))
+    assert not np.any((grad != 0) & (np.abs(grad) < np.finfo(dtype).tiny))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("scale", [0.7, -1.3, 3.0])
+def test_logit_scale(scale, case, dtype):
+    """As if the products were exact: neither they nor a common offset cost anything."""
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, logit_scale=scale, reduction="none")
+    y = np.longdouble(scale) * (x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble))
+    exact = exact_loss(y, targets)
+    check_flushed(loss, exact, loss_bound(flushed(exact, dtype), dtype), dtype)
+    exact = exact_grad(y, targets)
+    check_flushed(grad, exact * scale, gradient_bound(exact, dtype), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+@pytest.mark.parametrize("cap", [0.5, 5.0, 30.0, 200.0])
+def test_softcap(cap, scale, case, dtype):
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, softcap=cap, logit_scale=scale, reduction="none")
+    y, slope = shaped(x, scale, cap, dtype=np.longdouble)
+    rounding = SOFTCAP_FLOAT64 * cap if dtype == np.float64 else 0.0
+    exact = exact_loss(y, targets)
+    check_flushed(loss, exact, loss_bound(flushed(exact, dtype), dtype) + rounding, dtype)
+    exact = exact_grad(y, targets) * slope
+    check_flushed(grad, exact, gradient_bound(flushed(exact, dtype), dtype) + rounding, dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("z_loss", [0.01, 1.0])
+def test_z_loss(z_loss, case, dtype):
+    """In ulp of the largest term of the sum. A factor moves a probability to where an ulp may be half as large, and leaves it
+    its relative error."""
+    x, targets = logits_of(case, dtype)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, z_loss=z_loss, reduction="none")
+    p, lse = softmax(x, dtype=np.longdouble), logsumexp(x, dtype=np.longdouble, keepdims=True)
+    plain, squares = exact_loss(x, targets), np.longdouble(z_loss) * lse[:, 0] ** 2
+    bound = largest_term_bound(case, x.shape[1], dtype)
+    assert np.all(np.abs(loss - (plain + squares)) <= bound * ulp(np.maximum(plain, squares), dtype))
+    plain, slopes = exact_grad(x, targets), 2 * np.longdouble(z_loss) * lse * p
+    at_the_edge = np.abs(plain + slopes) < np.finfo(dtype).tiny * 1.001
+    bound = gradient_bound(p, dtype) * np.maximum((np.abs(plain) + np.abs(slopes)) * np.finfo(dtype).eps, ulp(0, dtype))
+    error = np.abs(grad - (plain + slopes)) - bound
+    assert np.all(at_the_edge & (grad == 0) | (error <= 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_softmax_family(level, case, dtype):
+    x, _ = logits_of(case, dtype)
+    exact = flushed(softmax(x, dtype=np.longdouble), dtype)
+    at_the_edge = np.abs(softmax(x, dtype=np.longdouble) / np.finfo(dtype).tiny - 1) < 1e-3
+    error = np.abs(xf.softmax(x) - exact) - gradient_bound(exact, dtype) * ulp(exact, dtype)
+    assert np.all(at_the_edge | (error <= 0))
+    shifted, log_sum = exact_shifted(x)
+    exact = flushed(shifted - log_sum, dtype)
+    largest = np.maximum(np.abs(shifted), log_sum)
+    assert np.all(np.abs(xf.log_softmax(x) - exact) <= gradient_bound(largest, dtype) * ulp(largest, dtype))
+    exact = logsumexp(x, dtype=np.longdouble)
+    bound = largest_term_bound(case, x.shape[1], dtype)
+    assert np.all(np.abs(xf.logsumexp(x) - exact) <= bound * ulp(np.maximum(np.abs(x.max(1)), np.abs(exact)), dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("case", CASES)
+def test_soft_targets_and_smoothing(level, case, smoothing, dtype):
+    """In ulp of the largest term of the sum."""
+    x, targets = logits_of(case, dtype)
+    rng = np.random.default_rng(2)
+    soft = rng.dirichlet(np.ones(x.shape[1]), len(x)).astype(dtype)
+    for t in (soft, targets) if smoothing else (soft,):
+        loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, label_smoothing=smoothing, reduction="none")
+        shifted = x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble)
+        exact, exact_g = cross_entropy(shifted, t, label_smoothing=smoothing, reduction="none", dtype=np.longdouble)
+        bound = largest_term_bound(case, x.shape[1], dtype)
+        assert np.all(np.abs(loss - exact) <= bound * ulp(exact, dtype))
+        mass = np.abs(exact_g) + softmax(shifted, dtype=np.longdouble)
+        assert np.all(np.abs(grad - exact_g) <= gradient_bound(mass, dtype) * ulp(mass, dtype))
+
+
+def test_confident_losses_do_not_vanish(level):
+    """Margins to 87: the loss is e^(−margin), where others give 0."""
+    for margin in (1.0, 20.0, 50.0, 87.0):
+        x = np.array([[margin, 0.0]], np.float32)
+        exact = np.log1p(np.exp(-np.longdouble(margin)))
+        loss = xf.softmax_cross_entropy(x, [0])
+        assert abs(loss - exact) <= 2 * ulp(exact, np.float32)
+        assert xf.softmax_cross_entropy(np.array([[88.0, 0.0]], np.float32), [0]) == 0
+
+
+def test_equal_terms_do_not_drift(level):
+    """Lanes that add the same number again and again round the same way every time."""
+    for gap in np.linspace(0.05, 0.69, 40):
+        for n_classes in (256, 1000, 2048, 30_000):
+            x = np.full((1, n_classes), -gap, np.float32)
+            x[0, 0] = 12.0
+            x[0, 5] = 0.0
+            exact = exact_loss(x, np.array([0]))
+            loss = xf.softmax_cross_entropy(x, [0])
+            assert abs(loss - exact[0]) <= (2 + np.log(n_classes)) * ulp(exact[0], np.float32)
+
+
+def test_row_weights_lift_tiny_probabilities(level):
+    """weight·p is a normal number though p is not (float32)."""
+    x = np.array([[0.0, -95.0, 3.0]], np.float32)
+    grad = xf.softmax_cross_entropy_grad(x, [0], sample_weight=[2.0**40], reduction="sum")
+    exact = np.ldexp(softmax(x, dtype=np.longdouble)[0, 1], 40)
+    assert abs(grad[0, 1] - exact) <= gradient_bound(exact / 2.0**40, np.float32) * ulp(exact, np.float32)
+
+
+def test_mean_over_many_rows(level):
+    """The mean of 300 000 losses is as exact as one."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((300_000, 2))
+    t = rng.integers(0, 2, len(x))
+    exact = exact_loss(x, t).mean()
+    assert abs(xf.softmax_cross_entropy(x, t) - exact) <= 4 * ulp(exact, np.float64)
