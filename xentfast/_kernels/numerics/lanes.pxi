@@ -39,7 +39,7 @@ cdef inline float exp_tail_float(float r) noexcept nogil:
 
 cdef inline float exp_float(float t) noexcept nogil:
     # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ. Largest error of the
-    # whole, over every float32 from −131 to 0: 0.976 ulp (python tests/lanes.py exp_float).
+    # whole, over every float32 from −131 to 0: 0.976 ulp (python tools/lanes.py exp_float).
     cdef float shifted, n, r
     t = <float>-132.39111 if t < <float>-132.39111 else t
     shifted = t * <float>1.4426950216293335 + <float>12583103.0      # 1.5·2²³ + 127 + FLOAT_SHIFT
@@ -87,7 +87,7 @@ cdef inline double exp_reduced(Reduced reduced, double tail) noexcept nogil:
 
 cdef inline double exp_double(double t) noexcept nogil:
     # The same with degree 9, minimax error 0.037 ulp; what r lost is added back. Largest error seen over 10⁷ values
-    # from −1050 to 0: 0.93 ulp (python tests/lanes.py exp_double).
+    # from −1050 to 0: 0.93 ulp (python tools/lanes.py exp_double).
     cdef Reduced reduced = reduced_double(t)
     return exp_reduced(reduced, exp_tail_double(reduced.r))
 
@@ -173,7 +173,7 @@ cdef inline double exp_unit(double t) noexcept nogil:
 # √½ < m ≤ √2, f = m − 1 and s = f/(2 + f): log m = f − f²/2 + s·(f²/2 + R(s²)). k comes out of the exponent's bits by
 # way of 2⁵², which every level can do on lanes. Polynomial R(z)/z on 0 ≤ z ≤ 0.0295, degree 6, minimax error
 # 0.011 ulp. Largest error of the whole seen over 10⁷ values from 10⁻³⁰⁰ to 10³⁰⁰: 0.75 ulp
-# (python tests/lanes.py log1p_double).
+# (python tools/lanes.py log1p_double).
 cdef inline double log1p_double(double u) noexcept nogil:
     return log1p_with(u, 1.0 + u, 1.0 / (1.0 + u))
 

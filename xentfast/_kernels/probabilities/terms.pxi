@@ -22,7 +22,7 @@ cdef extern from "numerics/machine.h":
 
 
 # log x for a finite x ≥ 0, −inf for 0. A subnormal is scaled into the normal range first. Largest error seen over 10⁷ values
-# from 5·10⁻³²⁴ to 1 and as many between ½ and 1: 0.84 ulp (python tests/lanes.py log_double).
+# from 5·10⁻³²⁴ to 1 and as many between ½ and 1: 0.84 ulp (python tools/lanes.py log_double).
 cdef inline double log_probability(double x) noexcept nogil:
     cdef double f, k
     k = log_exponent_double(x * 18014398509481984.0 if x < DBL_MIN else x, &f)          # 2⁵⁴
@@ -34,7 +34,7 @@ cdef inline double log_probability(double x) noexcept nogil:
 # log(p/q) for finite p, q > 0, as accurate near 1 as elsewhere: both are taken apart into a power of two and a number m from 1
 # to 2; one m is halved or doubled so that m_p/m_q lies between √½ and √2; their difference is exact then (Sterbenz 1974), and
 # u = (m_p − m_q)/m_q is rounded once. Largest error seen over 2·10⁷ pairs from 5·10⁻³²⁴ to 1, and as many closer to each other
-# than 10⁻³: 1.53 ulp (python tests/lanes.py log_ratio).
+# than 10⁻³: 1.53 ulp (python tools/lanes.py log_ratio).
 cdef inline double log_ratio(double p, double q) noexcept nogil:
     cdef double p_part, q_part, k
     k = exponent_of(p, &p_part) - exponent_of(q, &q_part)

@@ -17,7 +17,7 @@
 #   Hessian   F·(L" + 2·γ·d·r·L' + γ·d·L·r·((γ − 1)·d·r + (q − p)))
 
 # log(1 + e)·2ˢ of 0 ≤ e ≤ 1 and e·2ˢ: e − e²/2 + e³·U(e). Polynomial of degree 8, minimax error 0.02 ulp. Largest error of the
-# whole over every float32 from 2⁻³⁰ to 1: 1.23 ulp (python tests/lanes.py log1p_float).
+# whole over every float32 from 2⁻³⁰ to 1: 1.23 ulp (python tools/lanes.py log1p_float).
 cdef inline float log1p_float(float scaled, float e) noexcept nogil:
     cdef float square = scaled * e
     cdef float u = <float>0.0022768813651055098 * e + <float>-0.014684543013572693

@@ -28,7 +28,7 @@ cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
 cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double* capped, float* slopes) noexcept nogil:
     """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_BLOCK logits."""
     # Polynomial (2ᶠ − 1)/f on |f| ≤ ½, degree 6, error of 2ᶠ 5.2e-11; a quotient in float32 with a step of Newton's. Largest
-    # error of tanh seen over 10⁷ values from 10⁻⁶ to 400: 3.5e-11, absolute (python tests/lanes.py tanh_float).
+    # error of tanh seen over 10⁷ values from 10⁻⁶ to 400: 3.5e-11, absolute (python tools/lanes.py tanh_float).
     cdef double rest[CAP_BLOCK]
     cdef double power[CAP_BLOCK]
     cdef double g[CAP_BLOCK]
@@ -70,7 +70,7 @@ cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double
 
 cdef inline double tanh_double(double u, double* slope) noexcept nogil:
     # The polynomial and the reduction of exp_double. Largest error seen over 10⁷ values from 10⁻⁶ to 400: 3.0 ulp
-    # (python tests/lanes.py tanh_double).
+    # (python tools/lanes.py tanh_double).
     cdef double t = -2.0 * (-u if u < 0.0 else u)
     cdef double shifted, n, high, low, r, tail, power, grown, g, inverse, size
     cdef bint flat = t < -708.0
