@@ -32,7 +32,8 @@ if X86_64:
 # The kernels, one unit a family and dtype: translated once, its C compiled once for each level.
 UNITS = ["softmax_float", "softmax_double", "sigmoid", "probabilities", "random"]
 # What else is compiled.
-MODULES = ["_capi", "_core", "_checks", "_elements", "_fills", "_information", "_partials", "_philox"]
+MODULES = ["_capi", "_base.level", "_base.memory", "_base.reduction", "_base.targets", "_softmax.call", "_softmax.loops",
+           "_partials.loops", "_sigmoid.loops", "_probabilities.loops", "random._loops", "random._philox"]
 
 STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
@@ -105,7 +106,7 @@ class BuildExt(build_ext):
 
     def run(self):
         super().run()
-        target = Path(self.get_ext_fullpath("xentfast._core")).with_name("_build.py")
+        target = Path(self.get_ext_fullpath("xentfast._capi")).with_name("_build.py")
         lines = ['"""How this copy was built; written by setup.py."""\n']
         target.write_text("\n".join(lines + [f"{name} = {value!r}" for name, value in self.facts.items()]) + "\n")
 

@@ -6,7 +6,8 @@ import platform
 
 import pytest
 
-from xentfast import _dispatch, _threads
+from xentfast._base import dispatch
+from xentfast._base.level import policy
 
 # Helpers that assert: a failure shows the values, as in the tests themselves.
 pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
@@ -15,16 +16,16 @@ pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
 @pytest.fixture(autouse=True)
 def no_grain(monkeypatch):
     """Small arrays are cut over threads too, else few tests would run more than one."""
-    monkeypatch.setattr(_threads, "GRAIN", 1)
+    monkeypatch.setattr(policy, "grain", 1)
 
 
 @pytest.fixture
 def use_level(monkeypatch):
     """A function that makes calls run on the named level until the test ends."""
-    return lambda level: monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(level))
+    return lambda name: monkeypatch.setattr(dispatch, "kernels", dispatch.load(name))
 
 
-@pytest.fixture(params=_dispatch.supported_levels())
+@pytest.fixture(params=dispatch.supported_levels())
 def level(request, use_level):
     """Run the test once on each level that this machine has."""
     use_level(request.param)

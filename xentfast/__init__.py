@@ -3,28 +3,28 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from xentfast._config import __version__, get_include, show_config
-from xentfast.information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
-from xentfast.linear import linear_cross_entropy, linear_cross_entropy_value_and_grad
-from xentfast.losses import (
+from xentfast._base.config import __version__, get_include, show_config
+from xentfast._linear.functions import linear_cross_entropy, linear_cross_entropy_value_and_grad
+from xentfast._partials.functions import (
+    softmax_cross_entropy_combine,
+    softmax_cross_entropy_combine_grad,
+    softmax_cross_entropy_partial,
+)
+from xentfast._probabilities.functions import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
+from xentfast._sigmoid.functions import (
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_grad,
+    sigmoid_cross_entropy_grad_hess,
+    sigmoid_cross_entropy_value_and_grad,
+)
+from xentfast._softmax.functions import (
     perplexity,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
     softmax_cross_entropy_grad_hess,
     softmax_cross_entropy_value_and_grad,
 )
-from xentfast.partials import (
-    softmax_cross_entropy_combine,
-    softmax_cross_entropy_combine_grad,
-    softmax_cross_entropy_partial,
-)
-from xentfast.sigmoid import (
-    sigmoid_cross_entropy,
-    sigmoid_cross_entropy_grad,
-    sigmoid_cross_entropy_grad_hess,
-    sigmoid_cross_entropy_value_and_grad,
-)
-from xentfast.softmax import log_softmax, logsumexp, softmax
+from xentfast._softmax.normalise import log_softmax, logsumexp, softmax
 
 __all__ = [
     "__version__",

@@ -1,38 +1,32 @@
 """The table of C functions that include/xentfast.h describes: arguments to a Problem or a Fill, then what Python runs too.
 
-No policy: how many threads and which kernels is taken from _threads, _arguments and _dispatch when this module is imported. It
-is imported when the table is asked for.
+No policy: which kernels, and what goes past the cache, is taken from _base when this module is imported; how many threads, and
+what nothing is to divide by, it decides with each call. The module is imported when the table is asked for.
 """
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-import os
-
 import numpy as np
 
-from xentfast import _arguments, _dispatch, _threads, _weights, random
+from xentfast._base import dispatch, numbers, outputs
+from xentfast.init._checks import LARGEST
+from xentfast.random import _fills
 
 from xentfast cimport (
     XENTFAST_BAD_OPTION, XENTFAST_BAD_POINTER, XENTFAST_BAD_SAMPLE_WEIGHT, XENTFAST_BAD_SHAPE, XENTFAST_BAD_TARGET,
     XENTFAST_BAD_THREADS, XENTFAST_BAD_WEIGHT, XENTFAST_MEAN, XENTFAST_NO_MEMORY, XENTFAST_NONE, XENTFAST_OK, XENTFAST_OVERLAP,
     XENTFAST_SUM, XENTFAST_VERSION, xentfast_api, xentfast_default_options, xentfast_options, xentfast_truncation)
-from xentfast._core cimport (
-    Kernels, RowsLook, clear_problem, compute_problem, inverse_of, look_at_rows, quotient, set_shape, without_ignored)
-from xentfast._fills cimport Job, run_jobs, set_uniform
+from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.memory cimport span_of
+from xentfast._base.reduction cimport is_nothing
+from xentfast._base.targets cimport RowsLook, look_at_rows, set_masses, without_ignored
 from xentfast._kernels.arrays cimport FLOAT32, FLOAT64, ValueType
 from xentfast._kernels.random cimport NORMAL, TRUNCATED, Fill, RandomKernels
 from xentfast._kernels.softmax cimport GRADIENT, LOGSUMEXP, LOSS, Problem, SoftmaxKernels
-
-cdef extern from "_platform.h":
-    int omp_get_max_threads() nogil
-
-cdef extern from "numerics/machine.h":
-    ctypedef unsigned int xf_mode
-    xf_mode xf_enter_ieee() noexcept nogil
-    void xf_leave_ieee(xf_mode saved) noexcept nogil
-    double xf_here(double value) noexcept nogil
+from xentfast._softmax.loops cimport clear_problem, compute_problem, inverse_of, quotient, set_shape
+from xentfast.random._loops cimport Job, run_jobs, set_uniform
 
 cdef extern from "<math.h>":
     double INFINITY
@@ -48,10 +42,6 @@ cdef struct Policy:
     const SoftmaxKernels* softmax_float
     const SoftmaxKernels* softmax_double
     const RandomKernels* random
-    int64_t grain
-    int cpus                    # default threads at most …
-    int crowd                   # … and those that may be asked for
-    bint forked
     int64_t stream_bytes
     int64_t stream_row_bytes
     double smallest
@@ -64,29 +54,12 @@ kernels = None                  # whose tables the policy has
 def take_policy():
     """What the Python modules say now; the tests change it."""
     global kernels
-    kernels = _dispatch.kernels
-    policy.softmax_float = (<Kernels?>kernels).softmax_float
-    policy.softmax_double = (<Kernels?>kernels).softmax_double
-    policy.random = (<Kernels?>kernels).random
-    policy.grain = _threads.GRAIN
-    policy.cpus = _threads.available_cpus()
-    policy.crowd = _threads.CROWD * policy.cpus
-    policy.forked = _threads._forked
-    policy.stream_bytes, policy.stream_row_bytes = _arguments.STREAM_BYTES, _arguments.STREAM_ROW_BYTES
-    policy.smallest, policy.largest = _arguments.SMALLEST, _weights.LARGEST["float32"]
-
-
-def _note_fork():
-    policy.forked = True
-
-
-cpdef int thread_count(int n_threads, int64_t n_numbers) noexcept nogil:
-    """_threads.thread_count; 0 is its None."""
-    if n_numbers < 2 * policy.grain or policy.forked:
-        return 1
-    if n_threads == 0:
-        n_threads = max(1, min(omp_get_max_threads(), policy.cpus))
-    return <int>min(<int64_t>min(n_threads, policy.crowd), n_numbers // policy.grain)
+    cdef Kernels own = dispatch.kernels
+    kernels = own
+    policy.softmax_float, policy.softmax_double = own.softmax(False), own.softmax(True)
+    policy.random = own.random()
+    policy.stream_bytes, policy.stream_row_bytes = outputs.STREAM_BYTES, outputs.STREAM_ROW_BYTES
+    policy.smallest, policy.largest = numbers.SMALLEST, LARGEST["float32"]
 
 
 # ---- statuses
@@ -118,10 +91,6 @@ cdef const char* status_message(int status) noexcept nogil:
     return "no status of xentfast"
 
 
-cdef inline const SoftmaxKernels* own_kernels(ValueType type) noexcept nogil:
-    return policy.softmax_double if type == FLOAT64 else policy.softmax_float
-
-
 cdef int bad(int status, const xentfast_options* options, int64_t place) noexcept nogil:
     if options.bad_place != NULL:
         options.bad_place[0] = place
@@ -131,6 +100,10 @@ cdef int bad(int status, const xentfast_options* options, int64_t place) noexcep
 # ---- rows
 
 
+cdef inline const SoftmaxKernels* own_kernels(ValueType type) noexcept nogil:
+    return policy.softmax_double if type == FLOAT64 else policy.softmax_float
+
+
 cdef struct Rows:
     ValueType type
     Py_ssize_t itemsize
@@ -138,7 +111,7 @@ cdef struct Rows:
     int64_t n_classes
     const char* logits
     int64_t stride              # in bytes, 0 where there is but one row
-    int n_threads               # as asked for
+    int n_threads
 
 
 cdef inline bint finite(double value) noexcept nogil:
@@ -163,7 +136,7 @@ cdef int set_rows(Rows* rows, ValueType type, const void* logits, int64_t n_rows
     rows.n_rows, rows.n_classes = n_rows, n_classes
     rows.logits = <const char*>logits
     rows.stride = step(rows, row_stride)
-    rows.n_threads = thread_count(n_threads, n_rows * n_classes)
+    rows.n_threads = count_threads(n_threads, n_rows * n_classes)
     return XENTFAST_OK
 
 
@@ -178,20 +151,18 @@ cdef void set_problem(Problem* problem, const Rows* rows) noexcept nogil:
     problem.logits.step = rows.itemsize
 
 
-cdef inline uintptr_t first_byte(const Rows* rows, const void* data, int64_t stride) noexcept nogil:
-    return <uintptr_t>data + <uintptr_t>(stride * (rows.n_rows - 1) if stride < 0 else 0)
-
-
-cdef inline uintptr_t last_byte(const Rows* rows, const void* data, int64_t stride) noexcept nogil:
-    """The one behind the last."""
-    return (<uintptr_t>data + <uintptr_t>(stride * (rows.n_rows - 1) if stride > 0 else 0)
-            + <uintptr_t>(rows.n_classes * rows.itemsize))
+cdef void span_of_rows(const Rows* rows, const void* data, int64_t stride, uintptr_t* low, uintptr_t* high) noexcept nogil:
+    cdef Py_ssize_t[2] shape = [rows.n_rows, rows.n_classes]
+    cdef Py_ssize_t[2] strides = [stride, rows.itemsize]
+    span_of(data, 2, shape, strides, rows.itemsize, low, high)
 
 
 cdef bint apart(const Rows* rows, const char* grad, int64_t stride) noexcept nogil:
     """Whether the gradient lies outside of the memory that the logits span."""
-    return (first_byte(rows, grad, stride) >= last_byte(rows, rows.logits, rows.stride)
-            or first_byte(rows, rows.logits, rows.stride) >= last_byte(rows, grad, stride))
+    cdef uintptr_t low, high, other_low, other_high
+    span_of_rows(rows, grad, stride, &low, &high)
+    span_of_rows(rows, rows.logits, rows.stride, &other_low, &other_high)
+    return low >= other_high or other_low >= high
 
 
 cdef bint shares_elements(const Rows* rows, const char* grad, int64_t stride) noexcept nogil:
@@ -283,7 +254,5 @@ table.truncation_float32 = truncation_float32
 table.truncation_float64 = truncation_float64
 
 take_policy()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
 set_usual_bounds()
 api = PyCapsule_New(&table, "xentfast._capi.api", NULL)

@@ -32,12 +32,12 @@ cdef int run_fill(const Fill* fill, void* out, int64_t n, uint64_t key, uint64_t
     job.places[0] = 1
     job.strides[0] = job.itemsize
     job.stream = n * job.itemsize > policy.stream_bytes
-    run_jobs(policy.random, &job, 1, thread_count(n_threads, n))
+    run_jobs(policy.random, &job, 1, count_threads(n_threads, n))
     return XENTFAST_OK
 
 
 cdef void clear_fill(Fill* fill, ValueType type) noexcept nogil:
-    """As random.Variates begins."""
+    """As Variates begins (random/_fills.py)."""
     memset(fill, 0, sizeof(Fill))
     fill.type = type
     fill.least, fill.largest, fill.sign = -INFINITY, INFINITY, 1.0
@@ -96,7 +96,7 @@ cdef int truncation(ValueType type, double lower, double upper, xentfast_truncat
     if not lower < upper:
         return XENTFAST_BAD_OPTION
     try:
-        variates = random.truncated_variates(0.0, 1.0, lower, upper, np.dtype(np.float64 if type == FLOAT64 else np.float32))
+        variates = _fills.truncated_variates(0.0, 1.0, lower, upper, np.dtype(np.float64 if type == FLOAT64 else np.float32))
         constants = (*variates.truncation, variates.least, variates.largest)
         for i in range(11):
             bounds.constants[i] = constants[i]

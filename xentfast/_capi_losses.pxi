@@ -88,24 +88,6 @@ cdef void run_empty(Loss* call) noexcept nogil:
         store_loss(call, call.options.empty)
 
 
-cdef void set_smoothing(Problem* problem, const Loss* call) noexcept nogil:
-    """class_weight·ε/C for each class, zeros up to a whole block."""
-    cdef xf_mode saved = xf_enter_ieee()
-    cdef double share = xf_here(call.options.label_smoothing) / <double>problem.n_classes, mass
-    cdef int64_t cls
-    for cls in range(call.n_masses):
-        mass = 0.0 if cls >= problem.n_classes else share
-        if call.options.weight != NULL and cls < problem.n_classes:
-            mass *= call.options.weight[cls]
-        if problem.type == FLOAT64:
-            (<double*>call.masses)[cls] = mass
-        else:
-            (<float*>call.masses)[cls] = <float>mass
-    xf_leave_ieee(saved)
-    problem.smoothing = call.options.label_smoothing
-    problem.smoothing_mass = call.masses
-
-
 cdef int run_loss(Loss* call) noexcept nogil:
     """All checks done, all memory but the threads' there."""
     cdef const Rows* rows = &call.rows
@@ -124,7 +106,10 @@ cdef int run_loss(Loss* call) noexcept nogil:
         without_ignored(call.targets, rows.n_rows, options.ignore_index, call.classes)
         problem.classes = call.classes
     if call.masses != NULL:
-        set_smoothing(&problem, call)
+        set_masses(options.label_smoothing, rows.n_classes, options.weight, rows.n_classes, call.n_masses, call.masses,
+                   rows.type == FLOAT64)
+        problem.smoothing = options.label_smoothing
+        problem.smoothing_mass = call.masses
     if options.z_loss != 0.0 or options.logit_scale != 1.0 or options.softcap != 0.0:
         set_shape(&problem, options.logit_scale, options.softcap, options.z_loss)
     if call.sloped:
@@ -151,7 +136,7 @@ cdef int cross_entropy(Loss* call, const xentfast_options* given) noexcept nogil
         status = check_values(call)
     if status != XENTFAST_OK:
         return status
-    if -policy.smallest < call.divisor < policy.smallest:
+    if is_nothing(call.divisor):
         run_empty(call)
         return XENTFAST_OK
     has_ignored = call.options.ignore_index >= 0 and call.rows.n_rows > 0

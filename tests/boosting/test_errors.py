@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from boosting_data import Data
 
-from xentfast import _boosting
-from xentfast.boosting import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
+from xentfast.boosting import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective, _checks
 
 pytestmark = pytest.mark.extras
 
@@ -129,12 +128,12 @@ def test_sigmoid_calls(options, call, kind, message):
 
 
 def test_more_soft_labels_than_float32_can_number(monkeypatch):
-    monkeypatch.setattr(_boosting, "LARGEST_LABEL", 4)
+    monkeypatch.setattr(_checks, "LARGEST_LABEL", 4)
     SoftmaxObjective("xgboost", soft_labels=np.ones((5, 2)))
     with pytest.raises(ValueError, match="soft_labels has 6 rows; expected at most 5: labels are float32"):
         SoftmaxObjective("xgboost", soft_labels=np.ones((6, 2)))
 
 
 def test_the_largest_label_is_the_largest_that_float32_holds_with_all_before_it():
-    largest = _boosting.LARGEST_LABEL
+    largest = _checks.LARGEST_LABEL
     assert int(np.float32(largest)) == largest and int(np.float32(largest + 1)) != largest + 1

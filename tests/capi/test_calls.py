@@ -14,7 +14,8 @@ import pytest
 from c_table import SENTINEL, cross_entropy, options_of
 
 import xentfast as xf
-from xentfast import _capi, _dispatch, _threads, capi
+from xentfast import _capi, capi
+from xentfast._base import dispatch
 
 pytestmark = pytest.mark.every_build
 
@@ -35,7 +36,7 @@ def policy(no_grain):
     _capi.take_policy()
 
 
-@pytest.fixture(params=_dispatch.supported_levels())
+@pytest.fixture(params=dispatch.supported_levels())
 def level(request, use_level):
     use_level(request.param)
     _capi.take_policy()
@@ -364,17 +365,6 @@ def test_options_of_ctypes():
 # ---- threads
 
 
-def test_threads_are_counted_as_for_python(monkeypatch):
-    for grain, default in [(16384, 8), (1, 3)]:
-        monkeypatch.setattr(_threads, "GRAIN", grain)
-        monkeypatch.setattr(_threads, "available_cpus", lambda default=default: default)
-        _capi.take_policy()
-        for n_numbers in (0, 100, 32767, 32768, 10**6, 10**12):
-            assert _capi.thread_count(0, n_numbers) == _threads.thread_count(None, n_numbers)
-            for asked in (1, 2, 5, 10_000, 2**31 - 1):
-                assert _capi.thread_count(asked, n_numbers) == _threads.thread_count(asked, n_numbers)
-
-
 def test_many_threads_at_once():
     """ctypes calls without the GIL."""
     x, targets = problem((600, 1000), np.float32)
@@ -408,7 +398,7 @@ def test_a_forked_child_has_one_thread():
         import os, sys
         sys.path.insert(0, sys.argv[1])
         import numpy as np, xentfast as xf
-        from xentfast import _capi
+        from xentfast._base.level import count_threads
         import c_table
         x, targets = np.ones((600, 1000), np.float32), np.zeros(600, int)
         call = lambda: cross[2].tobytes() if (cross := c_table.cross_entropy(
@@ -416,8 +406,8 @@ def test_a_forked_child_has_one_thread():
         before = call()
         child = os.fork()
         if child == 0:
-            os._exit(0 if _capi.thread_count(4, 10**9) == 1 and call() == before else 1)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), _capi.thread_count(4, 10**9))
+            os._exit(0 if count_threads(4, 10**9) == 1 and call() == before else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count_threads(4, 10**9))
     """
     run = subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", textwrap.dedent(code), os.path.dirname(c_table.__file__)],
                          capture_output=True, text=True, timeout=60)

@@ -3,9 +3,9 @@
 import numpy as np
 
 import xentfast as xf
-from xentfast import _dispatch
+from xentfast._base import dispatch
 
-LEVELS = _dispatch.supported_levels()
+LEVELS = dispatch.supported_levels()
 THREADS = [1, 2, 3, 5]
 OPTIONS = {
     "z_loss": {"z_loss": 0.01}, "scale": {"logit_scale": 0.7}, "negative scale": {"logit_scale": -1.3},

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xentfast as xf
-from xentfast import _dispatch
+from xentfast._base import dispatch
+from xentfast.random import _fills
 
 pytestmark = pytest.mark.every_build
 
-LEVELS = _dispatch.supported_levels()
+LEVELS = dispatch.supported_levels()
 SHAPES = [(), (0,), (1,), (63,), (64,), (65,), (1023,), (1025,), (40_000,),
           (3, 5), (257, 129), (37, 600), (3, 20, 300), (5, 0, 3), (3, 3, 16, 40), (70, 1, 3, 7)]
 
@@ -88,7 +89,7 @@ def test_past_the_cache(monkeypatch, dtype, shape):
     """Large outputs are written by other stores, from their first whole cache line on."""
     fill = partial(xf.init.normal, shape, rng=3, name="layer", dtype=DTYPES[dtype])
     expected = fill()
-    monkeypatch.setattr(xf.random, "STREAM_BYTES", -1)
+    monkeypatch.setattr(_fills, "STREAM_BYTES", -1)
     for skipped in range(5):
         buffer = np.full(expected.size + 10, 9, DTYPES[dtype])
         out = buffer[skipped:skipped + expected.size].reshape(shape)

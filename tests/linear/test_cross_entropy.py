@@ -10,7 +10,7 @@ import reference
 from tolerances import linear_bound
 
 import xentfast as xf
-from xentfast import _products
+from xentfast._linear import products
 
 pytestmark = [pytest.mark.every_build, pytest.mark.usefixtures("one_blas_thread")]
 
@@ -154,13 +154,13 @@ def test_any_strides_reach_blas_as_it_takes_them(name, dtype, monkeypatch):
 
     hidden, linear_weight, targets, options = problem(name, (dtype,) * 3, (2, 3, 7))
     want = reference.linear_cross_entropy(hidden, linear_weight, targets, **options)
-    monkeypatch.setattr(_products, "np", Spy())
+    monkeypatch.setattr(products, "np", Spy())
     for mine, weights in itertools.product(layouts(hidden).values(), layouts(linear_weight).values()):
         for memory_limit in (least_memory(BOTH, mine, weights, targets, **options) + 2000, 2**20):
             check(BOTH(mine, weights, targets, memory_limit=memory_limit, **options), want, (np.float32,))
     assert seen
     for matrix in seen:
-        assert matrix.ndim == 1 or _products.fits_blas(matrix, np.dtype(np.float32))
+        assert matrix.ndim == 1 or products.fits_blas(matrix, np.dtype(np.float32))
 
 
 def test_the_last_position_left_out():

@@ -87,10 +87,10 @@ def test_the_wheel_holds_what_users_need():
     if any(path.startswith("__editable__") for path in files):
         pytest.skip("an editable install lists no package files")
     inside = {path for path in files if path.startswith("xentfast/") and "__pycache__" not in path}
-    assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/_core.pyi", "xentfast/_checks.pyi", "xentfast/_elements.pyi",
-            "xentfast/_fills.pyi", "xentfast/_information.pyi", "xentfast/_partials.pyi", "xentfast/_philox.pyi",
-            "xentfast/_capi.pyi", "xentfast/init/__init__.py", "xentfast/_build.py", "xentfast/__main__.py",
-            "xentfast/_kernels/__init__.py"} <= inside
+    compiled = {path.partition(".")[0] for path in inside if path.endswith((".so", ".pyd")) and "_kernels" not in path}
+    assert {f"{module}.pyi" for module in compiled} == {path for path in inside if path.endswith(".pyi")}
+    assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/init/__init__.py", "xentfast/_build.py",
+            "xentfast/__main__.py", "xentfast/_demo/digits.py", "xentfast/_kernels/__init__.py"} <= inside
     others = {path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))}
     assert others == {"xentfast/__init__.pxd", "xentfast/include/xentfast.h"}
     top = {path.split("/")[0] for path in files if not path.startswith("..")}

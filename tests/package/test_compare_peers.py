@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xentfast as xf
-from xentfast import _dispatch
+from xentfast._base import dispatch
 
 pytestmark = pytest.mark.extras
 
@@ -132,7 +132,7 @@ def run(*arguments):
 def test_levels_side_by_side():
     done = run("sigmoid", "--levels", "--quick", "--threads", "1")
     assert done.returncode == 0, done.stderr
-    assert all(level in done.stdout for level in _dispatch.supported_levels())
+    assert all(level in done.stdout for level in dispatch.supported_levels())
     assert "sigmoid_cross_entropy_grad_hess 6 × 10" in done.stdout
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import xentfast.__main__ as demo
-from xentfast import _speed, _spread
+from xentfast._demo import digits as training
+from xentfast._demo import speed
+from xentfast._demo import spread as signals
 
 pytestmark = pytest.mark.extras
 
@@ -36,8 +38,9 @@ TWO_DIGITS = 0.05       # the relative error of a figure of two digits
 FIGURE = r"\d+\.\d\d \( *\d+\.\d\d\)"    # in a table: nanoseconds, and in brackets those of xentfast's
 # `python -m xentfast init`, but for the peers that take seconds.
 INIT = """if True:
-    from xentfast import __main__, _speed
-    del _speed.WEIGHTS.peers["PyTorch"], _speed.WEIGHTS.peers["JAX"]
+    from xentfast import __main__
+    from xentfast._demo import speed
+    del speed.WEIGHTS.peers["PyTorch"], speed.WEIGHTS.peers["JAX"]
     __main__.main(["init"])"""
 
 
@@ -51,10 +54,10 @@ def extra():
 @pytest.fixture
 def quick_table(monkeypatch):
     """The speed tables by NumPy and xentfast alone, for small arrays."""
-    monkeypatch.setattr(_speed, "SECONDS", 0.0)
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
     for name, shapes in (("LOSSES", ((8, 10), (4, 100))), ("WEIGHTS", ((8, 4),))):
-        comparison = getattr(_speed, name)
-        monkeypatch.setattr(_speed, name, comparison._replace(shapes=shapes, peers=own_and_numpy(comparison)))
+        comparison = getattr(speed, name)
+        monkeypatch.setattr(speed, name, comparison._replace(shapes=shapes, peers=own_and_numpy(comparison)))
 
 
 @pytest.fixture
@@ -97,54 +100,54 @@ def test_full_run_keeps_its_promise(extra, quick_table, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_other_seeds_pass_too(extra, seed):
-    history = demo.train(*demo.load_digits(seed), 30, seed, None)
+    history = training.train(*training.load_digits(seed), 30, seed, None)
     assert history[-1].held_out_accuracy > PROMISED_ACCURACY
     assert history[-1].loss < history[0].loss
 
 
 def test_training_improves_on_the_first_weights(extra):
-    digits, held_out = demo.load_digits(5)
-    untrained = demo.first_parameters(5, 64, 10)
-    loss, accuracy = demo.loss_and_accuracy(untrained, held_out, None)
-    first, second = demo.train(digits, held_out, 2, 5, None)
+    digits, held_out = training.load_digits(5)
+    untrained = training.first_parameters(5, 64, 10)
+    loss, accuracy = training.loss_and_accuracy(untrained, held_out, None)
+    first, second = training.train(digits, held_out, 2, 5, None)
     assert accuracy < LEARNT_SOMETHING < first.held_out_accuracy
     assert second.loss < first.loss < loss
 
 
 def test_first_weights_are_those_of_init():
-    parameters = demo.first_parameters(5, 64, 10)
-    expected = demo.xf.init.he_normal((64, demo.HIDDEN_UNITS), rng=5, name="hidden_weights")
+    parameters = training.first_parameters(5, 64, 10)
+    expected = training.xf.init.he_normal((64, training.HIDDEN_UNITS), rng=5, name="hidden_weights")
     np.testing.assert_array_equal(parameters.hidden_weights, expected)
     assert not parameters.hidden_biases.any() and not parameters.output_biases.any()
     assert all(parameter.dtype == np.float32 for parameter in parameters)
 
 
 def test_digits_are_split_by_the_seed(extra):
-    digits, held_out = demo.load_digits(0)
+    digits, held_out = training.load_digits(0)
     assert len(digits.labels) == len(digits.images) == 1438
     assert len(held_out.labels) == len(held_out.images) == 359
     assert digits.images.dtype == np.float32
-    np.testing.assert_array_equal(held_out.images, demo.load_digits(0)[1].images)
-    assert not np.array_equal(held_out.images, demo.load_digits(1)[1].images)
+    np.testing.assert_array_equal(held_out.images, training.load_digits(0)[1].images)
+    assert not np.array_equal(held_out.images, training.load_digits(1)[1].images)
 
 
 def test_everything_comes_from_the_seed(extra):
     """Whatever the threads, and whatever ran before."""
-    data = demo.load_digits(7)
-    history = demo.train(*data, 2, 7, 1)
-    assert demo.train(*data, 2, 7, 2) == history
-    assert demo.train(*data, 2, 8, 1) != history
+    data = training.load_digits(7)
+    history = training.train(*data, 2, 7, 1)
+    assert training.train(*data, 2, 7, 2) == history
+    assert training.train(*data, 2, 8, 1) != history
 
 
 def test_gradients_are_those_of_the_loss():
     """Central differences of the smoothed loss, in float64, in one direction for each parameter."""
     rng = np.random.default_rng(3)
-    parameters = demo.Parameters(*(array.astype(np.float64) for array in demo.first_parameters(3, 64, 10)))
+    parameters = training.Parameters(*(array.astype(np.float64) for array in training.first_parameters(3, 64, 10)))
     images, labels = rng.random((6, 64)), rng.integers(0, 10, 6)
-    gradients = demo.gradients_of(parameters, images, labels, None)
+    gradients = training.gradients_of(parameters, images, labels, None)
 
     def loss_at(moved):
-        return demo.xf.softmax_cross_entropy(demo.forward(moved, images)[1], labels, label_smoothing=demo.SMOOTHING)
+        return training.xf.softmax_cross_entropy(training.forward(moved, images)[1], labels, label_smoothing=training.SMOOTHING)
 
     for name, parameter, gradient in zip(parameters._fields, parameters, gradients, strict=True):
         direction = rng.standard_normal(parameter.shape)
@@ -169,14 +172,14 @@ def test_no_plot_needs_no_matplotlib(extra, quick_table, hide, tmp_path, monkeyp
 
 
 def test_unwritable_folder_does_not_end_the_run(extra, tmp_path, capsys):
-    demo.save_plot([demo.Epoch(1.0, 0.5, 1.0, 0.5)], tmp_path / "missing" / "digits.png")
+    training.save_plot([training.Epoch(1.0, 0.5, 1.0, 0.5)], tmp_path / "missing" / "digits.png")
     assert "not saved" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("missing", ["sklearn", "tqdm", "matplotlib"])
 def test_missing_extra_is_named_before_any_work(hide, missing, monkeypatch):
     hide(missing)
-    monkeypatch.setattr(demo, "load_digits", pytest.fail)
+    monkeypatch.setattr(training, "load_digits", pytest.fail)
     with pytest.raises(SystemExit, match=re.escape('pip install "xentfast[demo]"')) as exit_:
         demo.main([])
     assert demo.DEMO_MODULES[missing] in exit_.value.code
@@ -210,7 +213,7 @@ def test_bad_options_end_with_the_usage(arguments, capsys):
 
 @pytest.mark.parametrize("peer", ["xentfast", "NumPy formula", "SciPy", "scikit-learn"])
 def test_peers_compute_the_same_loss(peer):
-    modules, calls = _speed.LOSSES.peers[peer]
+    modules, calls = speed.LOSSES.peers[peer]
     for module in modules:
         pytest.importorskip(module, reason=f"compares with {peer}")
     rng = np.random.default_rng(1)
@@ -224,17 +227,17 @@ def test_peers_compute_the_same_loss(peer):
     np.testing.assert_array_equal(logits, before)
 
 
-@pytest.mark.parametrize("peer", _speed.WEIGHTS.peers)
+@pytest.mark.parametrize("peer", speed.WEIGHTS.peers)
 def test_peers_make_the_same_weights(peer, jax_on_cpu):
     """512 inputs, 256 outputs: the standard deviations of the papers, and the cut where there is one."""
-    modules, calls = _speed.WEIGHTS.peers[peer]
+    modules, calls = speed.WEIGHTS.peers[peer]
     for module in modules:
         pytest.importorskip(module, reason=f"compares with {peer}")
     xavier_limit, he_std = math.sqrt(6 / (512 + 256)), math.sqrt(2 / 512)
-    cut = 2 * he_std / _speed.CUT_STD
+    cut = 2 * he_std / speed.CUT_STD
     expected = {"Xavier uniform": (xavier_limit / math.sqrt(3), EDGE * xavier_limit, xavier_limit),
                 "He normal": (he_std, cut, math.inf), "truncated normal": (he_std, EDGE * cut, cut)}
-    for kind, call in zip(_speed.WEIGHTS.kinds, calls((512, 256), 1), strict=True):
+    for kind, call in zip(speed.WEIGHTS.kinds, calls((512, 256), 1), strict=True):
         if call is None:
             assert (peer, kind) == ("NumPy", "truncated normal")
             continue
@@ -245,13 +248,13 @@ def test_peers_make_the_same_weights(peer, jax_on_cpu):
         assert least < np.abs(weights).max() <= np.float32(most)
 
 
-@pytest.mark.parametrize("comparison", [_speed.LOSSES, _speed.WEIGHTS], ids=["losses", "weights"])
+@pytest.mark.parametrize("comparison", [speed.LOSSES, speed.WEIGHTS], ids=["losses", "weights"])
 def test_every_peer_present_has_its_figures(comparison):
     pytest.importorskip("tqdm", reason='needs the extra "demo"')
     shapes, peers = ((8, 10), (4, 100)), own_and_numpy(comparison)
     own, numpy = peers
     peers["absent"] = (("no_such_module_anywhere",), None)
-    figures, failures = _speed.measure(comparison._replace(shapes=shapes, peers=peers), 1, 0.0)
+    figures, failures = speed.measure(comparison._replace(shapes=shapes, peers=peers), 1, 0.0)
     assert list(figures) == [(kind, shape) for kind in comparison.kinds for shape in shapes]
     for (kind, _), figure in figures.items():
         assert list(figure) == ([own] if kind == "truncated normal" else [own, numpy])
@@ -261,11 +264,11 @@ def test_every_peer_present_has_its_figures(comparison):
 
 def test_table_of_weights_has_every_peer_installed(jax_on_cpu, monkeypatch):
     pytest.importorskip("tqdm", reason='needs the extra "demo"')
-    monkeypatch.setattr(_speed, "SECONDS", 0.0)
-    monkeypatch.setattr(_speed, "WEIGHTS", _speed.WEIGHTS._replace(shapes=((8, 4),)))
-    header, *rows = _speed.of_weights(1).split("\n\n")[1].splitlines()
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
+    monkeypatch.setattr(speed, "WEIGHTS", speed.WEIGHTS._replace(shapes=((8, 4),)))
+    header, *rows = speed.of_weights(1).split("\n\n")[1].splitlines()
     assert header.split("  ")[0] == "8 x 4" and header.endswith("Xavier uniform           He normal    truncated normal")
-    installed = [name for name, (modules, _) in _speed.WEIGHTS.peers.items() if all(map(importlib.util.find_spec, modules))]
+    installed = [name for name, (modules, _) in speed.WEIGHTS.peers.items() if all(map(importlib.util.find_spec, modules))]
     for row, name in zip(rows, installed, strict=True):
         assert len(row) <= 80
         last = "-" if name == "NumPy" else FIGURE
@@ -276,27 +279,27 @@ def broken(*arguments):
     raise ImportError("it was built for\nanother NumPy")
 
 
-@pytest.mark.parametrize(("comparison", "table"), [(_speed.LOSSES, _speed.loss_table), (_speed.WEIGHTS, _speed.weight_table)])
+@pytest.mark.parametrize(("comparison", "table"), [(speed.LOSSES, speed.loss_table), (speed.WEIGHTS, speed.weight_table)])
 def test_peer_that_fails_is_a_line_of_its_own(comparison, table):
     pytest.importorskip("tqdm", reason='needs the extra "demo"')
     peers = {"xentfast": comparison.peers["xentfast"], "Broken": ((), broken)}
-    figures, failures = _speed.measure(comparison._replace(shapes=((8, 10),), peers=peers), 1, 0.0)
+    figures, failures = speed.measure(comparison._replace(shapes=((8, 10),), peers=peers), 1, 0.0)
     assert failures == ["Broken failed: ImportError: it was built for"]
     assert table(figures, failures, 1).endswith("\n" + failures[0])
 
 
-@pytest.mark.parametrize("comparison", [_speed.LOSSES, _speed.WEIGHTS], ids=["losses", "weights"])
+@pytest.mark.parametrize("comparison", [speed.LOSSES, speed.WEIGHTS], ids=["losses", "weights"])
 def test_own_failure_is_raised(comparison):
     pytest.importorskip("tqdm", reason='needs the extra "demo"')
     with pytest.raises(ImportError, match="it was built for"):
-        _speed.measure(comparison._replace(shapes=((8, 10),), peers={"xentfast": ((), broken)}), 1, 0.0)
+        speed.measure(comparison._replace(shapes=((8, 10),), peers={"xentfast": ((), broken)}), 1, 0.0)
 
 
 def test_table_of_losses_shows_ratios_and_gaps():
     shapes = ((8, 10), (4, 100))
     figures = {("loss", shapes[0]): {"xentfast": 0.5, "SciPy": 2.0}, ("loss", shapes[1]): {"xentfast": 0.25, "SciPy": 0.2},
                ("loss + gradient", shapes[0]): {"xentfast": 1.0}, ("loss + gradient", shapes[1]): {"xentfast": 1.0}}
-    lines = _speed.loss_table(figures, [], 2).splitlines()
+    lines = speed.loss_table(figures, [], 2).splitlines()
     assert "float32, 2 threads" in lines[1]
     rows = [line.split() for line in lines if line.startswith(("xentfast", "SciPy"))]
     assert rows[:2] == [["xentfast", "0.50", "(", "1.00)", "0.25", "(", "1.00)"],
@@ -308,7 +311,7 @@ def test_table_of_losses_shows_ratios_and_gaps():
 def test_table_of_weights_shows_ratios_and_gaps():
     shape = (8, 10)
     figures = {("Xavier uniform", shape): {"xentfast": 0.5, "NumPy": 2.0}, ("truncated normal", shape): {"xentfast": 0.25}}
-    lines = _speed.weight_table(figures, [], 1).splitlines()
+    lines = speed.weight_table(figures, [], 1).splitlines()
     assert "1 thread (" in lines[1]
     assert [line.split() for line in lines[4:]] == [["8", "x", "10", "Xavier", "uniform", "truncated", "normal"],
                                                     ["xentfast", "0.50", "(", "1.00)", "0.25", "(", "1.00)"],
@@ -317,14 +320,14 @@ def test_table_of_weights_shows_ratios_and_gaps():
 
 @pytest.fixture(scope="module")
 def spreads():
-    return _spread.measure(0)
+    return signals.measure(0)
 
 
 @pytest.fixture
 def small_network(monkeypatch):
     """Four layers of eight units."""
     for name, value in (("LAYERS", 4), ("WIDTH", 8), ("ROWS", 12)):
-        monkeypatch.setattr(_spread, name, value)
+        monkeypatch.setattr(signals, name, value)
 
 
 @pytest.fixture
@@ -346,7 +349,7 @@ class TestSpread:
         assert 1 / SLOWLY < last_by_first(spreads, quantity, "tanh", "Xavier") < SLOWLY
 
     def test_xavier_halves_the_mean_square_of_relu(self, spreads, quantity):
-        kept = 2 ** (-(_spread.LAYERS - 1) / 2)
+        kept = 2 ** (-(signals.LAYERS - 1) / 2)
         ratio = last_by_first(spreads, quantity, "ReLU", "Xavier") ** (1 if quantity == "activations" else -1)
         assert kept / BY_CHANCE < ratio < kept * BY_CHANCE
 
@@ -358,22 +361,22 @@ class TestSpread:
     @pytest.mark.parametrize("nonlinearity", ["tanh", "ReLU"])
     def test_zero_is_zero(self, spreads, quantity, nonlinearity):
         for by_layer in spreads[quantity, nonlinearity, "zero"]:
-            np.testing.assert_array_equal(by_layer, np.zeros(_spread.LAYERS))
+            np.testing.assert_array_equal(by_layer, np.zeros(signals.LAYERS))
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "ReLU"])
 def test_gradients_are_those_of_a_deep_loss(small_network, nonlinearity):
     """Central differences, in a direction for each layer's weights: their gradient is inputs' transpose × the one recorded."""
-    function, derivative = _spread.NONLINEARITIES[nonlinearity]
+    function, derivative = signals.NONLINEARITIES[nonlinearity]
     rng = np.random.default_rng(11)
-    inputs = rng.standard_normal((_spread.ROWS, _spread.WIDTH))
-    weights = _spread.first_weights(_spread.INITIALISERS["He"], 11)
-    activations = _spread.forward(inputs, weights, function)
-    gradients = _spread.backward(activations, weights, derivative)
+    inputs = rng.standard_normal((signals.ROWS, signals.WIDTH))
+    weights = signals.first_weights(signals.INITIALISERS["He"], 11)
+    activations = signals.forward(inputs, weights, function)
+    gradients = signals.backward(activations, weights, derivative)
 
     def loss_at(moved):
-        logits = _spread.forward(inputs, moved, function)[-1] @ moved[-1]
-        return demo.xf.softmax_cross_entropy(logits, np.arange(_spread.ROWS) % _spread.CLASSES, reduction="sum")
+        logits = signals.forward(inputs, moved, function)[-1] @ moved[-1]
+        return training.xf.softmax_cross_entropy(logits, np.arange(signals.ROWS) % signals.CLASSES, reduction="sum")
 
     for layer, (entering, gradient) in enumerate(zip([inputs, *activations[:-1]], gradients, strict=True)):
         direction = rng.standard_normal(weights[layer].shape)
@@ -383,7 +386,7 @@ def test_gradients_are_those_of_a_deep_loss(small_network, nonlinearity):
 
 
 def test_spreads_come_from_the_seed(small_network):
-    first, again, other = (_spread.measure(seed) for seed in (7, 7, 8))
+    first, again, other = (signals.measure(seed) for seed in (7, 7, 8))
     assert first.keys() == again.keys()
     for key, spread in first.items():
         np.testing.assert_array_equal(spread, again[key])
@@ -391,7 +394,7 @@ def test_spreads_come_from_the_seed(small_network):
 
 
 def test_paragraph_has_the_figures_measured(spreads):
-    lines = _spread.paragraph(spreads).splitlines()
+    lines = signals.paragraph(spreads).splitlines()
     assert "" not in lines and max(map(len, lines)) <= 80
     text = " ".join(lines)
     assert "Zero weights give exactly 0 everywhere" in text
@@ -411,18 +414,18 @@ def test_init_says_and_draws_it(matplotlib, spreads, tmp_path):
     done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", INIT], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     text, table = done.stdout.split("\n\nNanoseconds per float32")
-    assert text == _spread.paragraph(spreads) + "\nThe picture is in xentfast-init.png."
+    assert text == signals.paragraph(spreads) + "\nThe picture is in xentfast-init.png."
     assert [line.split()[0] for line in table.splitlines()[-3:]] == ["2048", "xentfast", "NumPy"]
     assert [path.name for path in tmp_path.iterdir()] == ["xentfast-init.png"]
     from matplotlib import colors, image
 
     pixels = image.imread(tmp_path / "xentfast-init.png")[..., :3]
-    for color, _ in _spread.LOOKS.values():
+    for color, _ in signals.LOOKS.values():
         assert np.isclose(pixels, colors.to_rgb(color), atol=1 / 255).all(-1).sum() > 100
 
 
 def test_picture_has_four_panels_and_tells_of_zero(matplotlib, spreads):
-    figure = _spread.draw(spreads)
+    figure = signals.draw(spreads)
     assert [axes.get_title() for axes in figure.axes] == ["tanh: activations", "ReLU: activations", "tanh: gradients",
                                                           "ReLU: gradients"]
     for axes in figure.axes:
@@ -470,7 +473,7 @@ def test_init_that_cannot_save_says_so_after_the_text(extra, small_network, tmp_
 ])
 def test_init_names_the_missing_extra_before_any_work(extra, hide, missing, hint, monkeypatch):
     hide(missing)
-    monkeypatch.setattr(_spread, "measure", pytest.fail)
+    monkeypatch.setattr(signals, "measure", pytest.fail)
     with pytest.raises(SystemExit) as exit_:
         demo.main(["init"])
     assert exit_.value.code == f'The demonstration needs {missing}: pip install "xentfast[demo]"{hint}'

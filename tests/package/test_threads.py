@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import xentfast as xf
-from xentfast import _core, _threads
+from xentfast._base import level, threads
 
 pytestmark = pytest.mark.every_build
 
@@ -48,46 +48,64 @@ def fresh(code, timeout=120, **environment):
 
 
 def test_default_count(monkeypatch):
-    monkeypatch.setattr(_core, "max_threads", lambda: 64)
-    monkeypatch.setattr(_threads, "_QUOTA", None)
+    monkeypatch.setattr(level.policy, "openmp", 64)
+    monkeypatch.setattr(level.policy, "quota", 0)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert _threads.thread_count(None, 10**9) == min(cpus, 64)
-    monkeypatch.setattr(_threads, "_QUOTA", 1)
-    assert _threads.thread_count(None, 10**9) == 1
+    assert level.count_threads(0, 10**9) == min(cpus, 64)
+    monkeypatch.setattr(level.policy, "quota", 1)
+    assert level.count_threads(0, 10**9) == 1
 
 
 def test_small_work_stays_on_few_threads(monkeypatch):
-    monkeypatch.setattr(_threads, "GRAIN", 1000)
-    monkeypatch.setattr(_threads, "default_threads", lambda: 16)
-    assert [_threads.thread_count(None, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 16]
-    assert [_threads.thread_count(np.int64(5), n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 5]
+    monkeypatch.setattr(level.policy, "grain", 1000)
+    monkeypatch.setattr(level.policy, "openmp", 16)
+    monkeypatch.setattr(level.policy, "affinity", 16)
+    monkeypatch.setattr(level.policy, "quota", 0)
+    assert [level.count_threads(0, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 16]
+    assert [level.count_threads(5, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 5]
 
 
-@pytest.mark.skipif(_core.openmp_version() == 0, reason="built without OpenMP")
+def test_a_count_may_be_above_the_cpus_but_not_far_above(monkeypatch):
+    monkeypatch.setattr(level.policy, "affinity", 2)
+    monkeypatch.setattr(level.policy, "quota", 0)
+    assert [level.count_threads(n, 10**12) for n in (3, 16, 17, 32, 33, 2**31 - 1)] == [3, 16, 17, 32, 32, 32]
+
+
+def test_requested():
+    assert [threads.requested(n) for n in (None, 1, np.int64(5), 2**70)] == [0, 1, 5, 2**31 - 1]
+
+
+@pytest.mark.skipif(level.openmp_version() == 0, reason="built without OpenMP")
 def test_omp_num_threads_is_respected():
-    code = "import xentfast._threads as t; t.available_cpus = lambda: 99; print(t.thread_count(None, 10**9))"
+    code = """
+        from xentfast._base import level, threads
+        level.policy.affinity, level.policy.quota = 99, 0
+        print(level.default_threads())
+    """
     assert fresh(code, OMP_NUM_THREADS="3") == "3"
     assert fresh(code, OMP_NUM_THREADS="1") == "1"
 
 
-@pytest.mark.skipif(_core.openmp_version() == 0, reason="built without OpenMP")
+@pytest.mark.skipif(level.openmp_version() == 0, reason="built without OpenMP")
 def test_threadpoolctl_is_respected(monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    monkeypatch.setattr(_threads, "available_cpus", lambda: 99)
+    monkeypatch.setattr(level.policy, "affinity", 99)
+    monkeypatch.setattr(level.policy, "quota", 0)
     for limit in (1, 3):
         with threadpoolctl.threadpool_limits(limits=limit, user_api="openmp"):
-            assert _threads.thread_count(None, 10**9) == limit
+            assert level.count_threads(0, 10**9) == limit
 
 
 def test_affinity_is_respected():
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("no affinity on this system")
     code = """
-        import os, xentfast._threads as threads
+        import os
+        from xentfast._base import level, threads
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        print(threads.default_threads())
+        print(level.available_cpus(), level.default_threads())
     """
-    assert fresh(code) == "1"
+    assert fresh(code) == "1 1"
 
 
 @pytest.mark.parametrize(("files", "want"), [
@@ -104,8 +122,8 @@ def test_control_group_quota(tmp_path, files, want):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "membership").write_text("0::/a/b/c\n4:cpu,cpuacct:/x\n")
-    assert _threads.cpu_quota(str(tmp_path), str(tmp_path / "membership")) == want
-    assert _threads.cpu_quota(str(tmp_path / "nowhere"), str(tmp_path / "nothing")) is None
+    assert threads.cpu_quota(str(tmp_path), str(tmp_path / "membership")) == want
+    assert threads.cpu_quota(str(tmp_path / "nowhere"), str(tmp_path / "nothing")) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -117,7 +135,7 @@ def test_child_after_fork(used_before, n_threads):
         import multiprocessing, warnings
         import numpy as np
         import xentfast as xf
-        from xentfast import _threads
+        from xentfast._base import level
         warnings.simplefilter("ignore", DeprecationWarning)         # Python 3.12 warns of any fork beside threads
         x = np.random.default_rng(0).standard_normal((600, 1000)).astype(np.float32)
         t = np.arange(600)
@@ -128,7 +146,7 @@ def test_child_after_fork(used_before, n_threads):
             return loss.tobytes() + grad.tobytes() + weights.tobytes()
 
         def child(queue):
-            queue.put((digest({n_threads}), _threads.default_threads()))
+            queue.put((digest({n_threads}), level.default_threads()))
 
         if {used_before}:
             digest(4)
@@ -138,7 +156,7 @@ def test_child_after_fork(used_before, n_threads):
         process.start()
         got, count = queue.get(timeout=60)
         process.join(60)
-        print(got == digest(1) == digest(4), count, process.exitcode, _threads._forked)
+        print(got == digest(1) == digest(4), count, process.exitcode, level.policy.forked)
     """) == "True 1 0 False"
 
 

@@ -15,12 +15,12 @@ from scipy import special
 from tolerances import DIVERGENCE, ENTROPY, IDENTITY, TWIN, needs_long_double, ulp
 
 import xentfast as xf
-from xentfast import _dispatch
+from xentfast._base import dispatch
 
 pytestmark = pytest.mark.every_build
 
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
-LEVELS = _dispatch.supported_levels()
+LEVELS = dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 31, 32, 33, 63, 64, 65, 97, 1024, 1025, 3000]
 FLOATS = [np.float16, np.float32, np.float64]
 FUNCTIONS = [xf.cross_entropy, xf.kl_divergence]

@@ -8,11 +8,11 @@ import pytest
 from routes import layouts
 
 import xentfast as xf
-from xentfast import _arguments, _dispatch
+from xentfast._base import dispatch, outputs
 
 pytestmark = pytest.mark.every_build
 
-LEVELS = _dispatch.supported_levels()
+LEVELS = dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
 DTYPES = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
 OPTIONS = {"plain": {}, "smoothed": {"label_smoothing": 0.1}, "weighted": {"pos_weight": True, "sample_weight": True},
@@ -104,7 +104,7 @@ def test_past_the_cache(monkeypatch, level, size, dtype):
     """Non-temporal stores write the same numbers, wherever the output begins, and nothing beside it."""
     x, t = problem((size,), dtype)
     want = xf.sigmoid_cross_entropy_grad(x, t)
-    monkeypatch.setattr(_arguments, "STREAM_BYTES", 0)
+    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
     for offset in range(18):
         for n_threads in (1, 3):
             memory = np.full(size + 40, 7, dtype)

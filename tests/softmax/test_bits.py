@@ -7,7 +7,7 @@ import pytest
 from routes import LEVELS, THREADS, by_every_route, everything, layouts, problem
 
 import xentfast as xf
-from xentfast import _arguments
+from xentfast._base import outputs
 
 pytestmark = pytest.mark.every_build
 
@@ -116,7 +116,7 @@ def test_past_the_cache(monkeypatch, level):
     smooth = {"label_smoothing": 0.1}
     want = [xf.softmax_cross_entropy_grad(logits, targets, n_threads=2, **given) for given in ({}, smooth)]
     want.append(xf.softmax(logits))
-    monkeypatch.setattr(_arguments, "STREAM_BYTES", 0)
+    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
     for offset in range(3):
         out = np.empty(logits.size + 16, np.float32)[offset:][:logits.size].reshape(logits.shape)
         for given, wanted in zip(({}, smooth), want, strict=False):

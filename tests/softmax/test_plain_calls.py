@@ -4,44 +4,40 @@ import numpy as np
 import pytest
 
 import xentfast as xf
-from xentfast._arguments import CrossEntropyCall
-from xentfast._core import CrossEntropyArguments
+from xentfast._softmax import call as module
+from xentfast._softmax import checks
+from xentfast._softmax.call import CrossEntropyCall, cross_entropy_call
 
 pytestmark = pytest.mark.every_build
 
 RNG = np.random.default_rng(0)
 DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "z_loss": 0.0,
             "logit_scale": 1.0, "softcap": None, "where": None, "reduction": "mean", "n_threads": None}
-FIELDS = [name for name, kind in vars(CrossEntropyArguments).items() if type(kind).__name__ == "getset_descriptor"]
+FIELDS = ("logits", "axis", "classes", "soft", "sample_weight", "class_weight", "smoothing", "smoothing_mass", "z_loss",
+          "logit_scale", "softcap", "where", "weight_sum", "weighs_soft", "reduction", "exponential", "n_threads")
+OTHER_NAMES = {"rows", "meaning_of_rows", "inputs", "value_shape", "value_dtype"}
 X, T = RNG.standard_normal((5, 7)).astype(np.float32), np.array([0, 6, 2, -100, 3])
 
 
-class Thorough(CrossEntropyCall):
+def thorough_call(logits, targets, options):
     """All checks, whether arguments are plain or not."""
-
-    __slots__ = ()
-
-    def __new__(cls, *arguments):
-        call = super().__new__(cls)
-        call.check(*arguments)
-        return call
-
-    def __init__(self, *arguments):
-        pass
+    call = CrossEntropyCall()
+    checks.fill(call, logits, targets, *(DEFAULTS | options).values())
+    return call
 
 
-class PlainOnly(CrossEntropyCall):
-    __slots__ = ()
+def checked_call(logits, targets, options):
+    return cross_entropy_call(logits, targets, **(DEFAULTS | options))
 
-    def check(self, *arguments):
+
+@pytest.fixture
+def plain_only(monkeypatch):
+    """What is not plain raises LookupError."""
+    def refuse(*arguments):
         raise LookupError("not plain")
 
-    def checked_output(self, out):
-        raise LookupError("not plain")
-
-
-def made(kind, logits, targets, options):
-    return kind(logits, targets, *(DEFAULTS | options).values())
+    monkeypatch.setattr(module, "fill", refuse)
+    monkeypatch.setattr(module, "output_array", refuse)
 
 
 PLAIN = [
@@ -71,10 +67,14 @@ BAD = [
 ]
 
 
+def test_fields_are_all_that_a_call_has():
+    found = {name for name, kind in vars(CrossEntropyCall).items() if type(kind).__name__ == "getset_descriptor"}
+    assert found == {*FIELDS, *OTHER_NAMES}
+
+
 @pytest.mark.parametrize(("logits", "targets", "options"), PLAIN)
-def test_plain_calls_are_known(logits, targets, options):
-    call, thorough = made(PlainOnly, logits, targets, options), made(Thorough, logits, targets, options)
-    assert len(FIELDS) == 12
+def test_plain_calls_are_known(logits, targets, options, plain_only):
+    call, thorough = checked_call(logits, targets, options), thorough_call(logits, targets, options)
     for name in FIELDS:
         got, want = getattr(call, name), getattr(thorough, name)
         assert got is want or (type(got), got) == (type(want), want), name
@@ -82,24 +82,24 @@ def test_plain_calls_are_known(logits, targets, options):
 
 
 @pytest.mark.parametrize(("logits", "targets", "options"), OTHERS)
-def test_other_calls_go_through_all_checks(logits, targets, options):
+def test_other_calls_go_through_all_checks(logits, targets, options, plain_only):
     with pytest.raises(LookupError):
-        made(PlainOnly, logits, targets, options)
-    made(CrossEntropyCall, logits, targets, options)
+        checked_call(logits, targets, options)
+    thorough_call(logits, targets, options)
 
 
 @pytest.mark.parametrize(("logits", "targets", "options"), BAD)
 def test_errors_are_those_of_all_checks(logits, targets, options):
     errors = []
-    for kind in (CrossEntropyCall, Thorough):
+    for made in (checked_call, thorough_call):
         with pytest.raises((TypeError, ValueError, IndexError)) as raised:
-            made(kind, logits, targets, options)
+            made(logits, targets, options)
         errors.append((raised.type, str(raised.value)))
     assert errors[0] == errors[1]
 
 
-def test_plain_outputs_are_known():
-    call = made(PlainOnly, X, T, {})
+def test_plain_outputs_are_known(plain_only):
+    call = checked_call(X, T, {})
     for out in (X, X.copy(), np.empty((6, 7), np.float32)[1:]):
         assert call.output(out) is out
     new = call.output(None)

@@ -227,9 +227,9 @@ def test_module():
 def test_threads(monkeypatch):
     """As many as PyTorch would take, unless the caller says how many."""
     counts = []
-    calls = xentfast.torch._autograd.CrossEntropyCall
-    monkeypatch.setattr(xentfast.torch._autograd, "CrossEntropyCall",
-                        lambda *arguments: counts.append(arguments[-1]) or calls(*arguments))
+    calls = xentfast.torch._autograd.cross_entropy_call
+    monkeypatch.setattr(xentfast.torch._autograd, "cross_entropy_call",
+                        lambda *arrays, **options: counts.append(options["n_threads"]) or calls(*arrays, **options))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     logits, target, _ = example((64, 50))
     one = loss_and_gradients(ours, logits, target)

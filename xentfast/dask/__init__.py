@@ -6,21 +6,21 @@ except ImportError as error:
     raise ImportError('xentfast.dask needs Dask: pip install "xentfast[dask]"') from error
 
 from xentfast.dask import init
-from xentfast.dask._information import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
-from xentfast.dask._losses import (
+from xentfast.dask._cross_entropy import (
     perplexity,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
     softmax_cross_entropy_grad_hess,
     softmax_cross_entropy_value_and_grad,
 )
+from xentfast.dask._normalise import log_softmax, logsumexp, softmax
+from xentfast.dask._probabilities import cross_entropy, cross_entropy_grad, entropy, kl_divergence, log_loss
 from xentfast.dask._sigmoid import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_grad,
     sigmoid_cross_entropy_grad_hess,
     sigmoid_cross_entropy_value_and_grad,
 )
-from xentfast.dask._softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "cross_entropy",

@@ -22,7 +22,7 @@ from dask.core import flatten
 from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArraySliceDep
 
-from xentfast._arguments import is_float, plain_array
+from xentfast._base.arrays import is_float, plain_array
 
 
 def dask_array(value, name):
@@ -170,3 +170,13 @@ def located(**origins):
 def starts(place, axes=None):
     """The origin of a block at these slices, for `located`; of an operand's axes, those that it lacks begin at 0."""
     return [one.start for one in place] if axes is None else [0 if axis is None else place[axis].start for axis in axes]
+
+
+def stand_in(shape, dtype):
+    """An array of that shape which takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def spread(block, missing):
+    """A broadcast array's block with the axes of length 1 that it lacks."""
+    return None if block is None else np.expand_dims(block, missing)

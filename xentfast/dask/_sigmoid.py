@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING
 import dask.array as da
 import numpy as np
 
-from xentfast import _dispatch, _elements
-from xentfast._arguments import SMALLEST, real_number, result_type
-from xentfast._elementwise import SigmoidCall, broadcast_array, check_broadcast, name_bad_weight
-from xentfast._threads import thread_count
-from xentfast.dask import _blocks
-from xentfast.dask._graphs import any_array, apply, as_floats, dask_array, fold, in_one_block, item, located, operand, starts
+from xentfast._base.arrays import result_type
+from xentfast._base.numbers import real_number
+from xentfast._base.reduction import nothing_to_divide_by
+from xentfast._base.threads import requested
+from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, name_bad_weight, total_within
+from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
+from xentfast.dask import _sums
+from xentfast.dask._graphs import (
+    any_array,
+    apply,
+    as_floats,
+    dask_array,
+    fold,
+    in_one_block,
+    item,
+    located,
+    operand,
+    spread,
+    starts,
+)
 
 if TYPE_CHECKING:
-    from xentfast.dask._losses import Arrays
-    from xentfast.losses import Reduction
+    from xentfast._softmax.functions import Reduction
+    from xentfast.dask._cross_entropy import Arrays
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",
            "sigmoid_cross_entropy_value_and_grad"]
@@ -283,7 +297,7 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
              focal_gamma, n_threads):
     """`wanted`: the "losses", the "sums" of spans of 1 024 of them, their "gradient" over the divisor, "both" (the `values` are
     losses or sums), or gradient and "hessian"."""
-    targets, pos_weight, sample_weight = map(_blocks.spread, (targets, pos_weight, sample_weight), missing)
+    targets, pos_weight, sample_weight = map(spread, (targets, pos_weight, sample_weight), missing)
     origins = {name: starts(place, own) for name, own in zip(("targets", "pos_weight", "sample_weight"), axes, strict=True)}
     with located(**origins):
         call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, "sum", n_threads)
@@ -292,19 +306,14 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
     if values == "losses":
         losses = np.empty(logits.shape, result_type(logits))
     if values == "sums":
-        sums = np.empty(-(-logits.size // _elements.BLOCK_LENGTH))
+        sums = np.empty(-(-logits.size // BLOCK_LENGTH))
     if wanted in ("gradient", "both"):
         gradient = call.output(None)
     elif wanted == "hessian":
         gradient, hessian = call.outputs(None)
-    if abs(divisor) < SMALLEST:                         # the mean of nothing: it is no loss of an element, and slopes nowhere
-        for result in (losses, sums, gradient, hessian):
-            if result is not None:
-                result[...] = 0
-    else:
-        _elements.sigmoid(_dispatch.kernels, logits, call.targets, call.pos_weight, call.sample_weight, call.smoothing,
-                          call.gamma, divisor, values is not None, losses, gradient, hessian, call.passes_cache(gradient),
-                          call.n_threads, sums)
+    call.valued = values is not None
+    if not nothing_to_divide_by(divisor, losses, sums, gradient, hessian):
+        compute(call, divisor, losses, gradient, hessian, sums)
     first = losses if sums is None else sums
     return {"gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}.get(wanted, first)
 
@@ -312,8 +321,8 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
 def sums_of_weights(weights, place, *, n_threads):
     """The sums of spans of 1 024 weights."""
     weights = broadcast_array(weights, weights.shape, "sample_weight")
-    sums = np.empty(-(-weights.size // _elements.BLOCK_LENGTH))
-    _elements.total_within(_dispatch.kernels, weights, -np.inf, np.inf, thread_count(n_threads, weights.size), sums)
+    sums = np.empty(-(-weights.size // BLOCK_LENGTH))
+    total_within(weights, -np.inf, np.inf, requested(n_threads), sums)
     if np.isnan(sums).any():
         with located(sample_weight=starts(place)):
             name_bad_weight(weights, "sample_weight")
@@ -321,8 +330,8 @@ def sums_of_weights(weights, place, *, n_threads):
 
 
 def total_of_sums(blocks, *, factor):
-    return _blocks.total(np.concatenate(blocks)) * factor
+    return _sums.total(np.concatenate(blocks)) * factor
 
 
 def loss_of_sums(blocks, divisor, *, as_double, empty):
-    return _blocks.loss(np.concatenate(blocks), divisor, as_double=as_double, empty=empty, exponential=False)
+    return _sums.loss(np.concatenate(blocks), divisor, as_double=as_double, empty=empty, exponential=False)

@@ -12,10 +12,11 @@ import dask.array as da
 import numpy as np
 
 import xentfast.init as of_arrays
-from xentfast._arguments import plain_array
-from xentfast._weights import float_type, scale_number, shape_of
+from xentfast._base.arrays import plain_array
 from xentfast.dask._graphs import apply, operand
-from xentfast.random import key_of
+from xentfast.init._checks import scale_number
+from xentfast.random._keys import key_of
+from xentfast.random._places import float_type, shape_of
 
 __all__ = [
     "constant",

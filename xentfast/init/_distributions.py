@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 
-from xentfast import random
-from xentfast._arguments import name_of, real_number
-from xentfast._weights import LARGEST, scale_number, target
+from xentfast._base.arrays import name_of
+from xentfast._base.numbers import real_number
+from xentfast.init._checks import LARGEST, scale_number
 from xentfast.init._plan import initialiser, random_plan
+from xentfast.random import _fills
+from xentfast.random._places import destination
 
 
 @initialiser
@@ -66,13 +68,13 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     array([[ 0.3691715 , -0.92015684, -0.05416346],
            [-0.40297198, -0.5969944 ,  0.33550167]], dtype=float32)
     """
-    to = target(shape, dtype, out, index)
+    to = destination(shape, dtype, out, index)
     low, high = scale_number(low, "low", to.out.dtype), scale_number(high, "high", to.out.dtype)
     if low > high:
         raise ValueError(f"low is {low} and high is {high}; expected low ≤ high")
     if high - low > LARGEST[name_of(to.arithmetic)]:
         raise ValueError(f"low is {low} and high is {high}; their difference is beyond the range of {to.arithmetic}")
-    return random_plan(to, random.uniform_variates(low, high, to.arithmetic), rng, name, n_threads)
+    return random_plan(to, _fills.uniform_variates(low, high, to.arithmetic), rng, name, n_threads)
 
 
 @initialiser
@@ -117,10 +119,10 @@ def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, o
     array([[ 0.01686641,  0.00432171, -0.00734578],
            [ 0.0233475 , -0.01768784, -0.03112397]], dtype=float32)
     """
-    to = target(shape, dtype, out, index)
+    to = destination(shape, dtype, out, index)
     mean = scale_number(mean, "mean", to.out.dtype)
     std = scale_number(std, "std", to.out.dtype, positive=True)
-    return random_plan(to, random.normal_variates(mean, std), rng, name, n_threads)
+    return random_plan(to, _fills.normal_variates(mean, std), rng, name, n_threads)
 
 
 @initialiser
@@ -170,11 +172,11 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
     array([[ 0.00914126, -0.03095266, -0.00129681],
            [-0.01004865, -0.01577805,  0.00825571]], dtype=float32)
     """
-    to = target(shape, dtype, out, index)
+    to = destination(shape, dtype, out, index)
     mean = scale_number(mean, "mean", to.out.dtype)
     std = scale_number(std, "std", to.out.dtype, positive=True)
     lower, upper = real_number(lower, "lower"), real_number(upper, "upper")
     if math.isnan(lower) or math.isnan(upper) or not lower < upper:
         raise ValueError(f"lower is {lower} and upper is {upper}; expected lower < upper")
-    variates = random.truncated_variates(mean, std, lower, upper, to.arithmetic)
+    variates = _fills.truncated_variates(mean, std, lower, upper, to.arithmetic)
     return random_plan(to, variates, rng, name, n_threads)

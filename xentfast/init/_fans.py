@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from xentfast._arguments import real_number
-from xentfast._weights import in_and_out_axes, one_of, shape_of
+from xentfast._base.numbers import one_of, real_number
+from xentfast.init._checks import in_and_out_axes
+from xentfast.random._places import shape_of
 
 # 1/√E f(z)² for z normal: what keeps the mean square through f, as √2 does for relu. By quadrature (mpmath, 30 digits).
 GELU_GAIN = 1.53353044119553377

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from xentfast import _checks, random
-from xentfast._arguments import overlap
-from xentfast._exchange import output_of
-from xentfast._threads import thread_count
+from xentfast._base.exchange import output_of
+from xentfast._base.memory import memory_span
+from xentfast._base.outputs import overlap
+from xentfast._base.threads import requested
 from xentfast.init._plan import carry_out
+from xentfast.random import _keys
 
 
 def fill(params, *, rng=None, n_threads=None):
@@ -53,7 +54,7 @@ def fill(params, *, rng=None, n_threads=None):
     >>> bool(np.all(params["weight"] == xf.init.he_normal((8, 16), rng=7, name="weight")))
     True
     """
-    thread_count(n_threads, 0)
+    requested(n_threads)
     try:
         pairs = list(params.items() if isinstance(params, Mapping) else params)
     except TypeError:
@@ -69,7 +70,7 @@ def fill(params, *, rng=None, n_threads=None):
             error.add_note(f"for params[{name!r}]")
             raise
     _check_apart(plans)
-    key = random.key_of(rng)                        # when all else is known to be good: it may advance a generator
+    key = _keys.key_of(rng)                        # when all else is known to be good: it may advance a generator
     for plan in plans.values():
         if plan.request is not None:
             plan.request.key = key
@@ -106,13 +107,13 @@ def _plan(name, initialiser, where):
             raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
         where, options = where.shape, options | {"out": where, "dtype": where.dtype}
     if "rng" in function.plan_of.__kwdefaults__:
-        options |= {"rng": random.Key(0, 0), "name": name}      # a key in place of the one to be drawn
+        options |= {"rng": _keys.Key(0, 0), "name": name}      # a key in place of the one to be drawn
     return function.plan_of(where, **options)
 
 
 def _check_apart(plans):
     """No two arrays share memory."""
-    ordered = sorted((*_checks.memory_span(plan.out), name) for name, plan in plans.items() if plan.out.size)
+    ordered = sorted((*memory_span(plan.out), name) for name, plan in plans.items() if plan.out.size)
     reaching = []                                   # those before that end behind where this one begins
     for low, high, name in ordered:
         reaching = [(end, other) for end, other in reaching if end > low]

@@ -9,8 +9,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xentfast import random
-from xentfast._threads import thread_count
+from xentfast._base.threads import requested
+from xentfast.random import _fills, _keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from xentfast._weights import Target
+    from xentfast.random._places import Destination
 
     P = ParamSpec("P")
 
@@ -29,25 +29,25 @@ class Plan:
     """One array: its request in the parallel region, unless that has no target yet; then `finish`, with n_threads."""
 
     out: np.ndarray
-    request: random.Request | None = None
+    request: _fills.Request | None = None
     finish: Callable[[int | None], None] | None = None
     n_threads: int | None = None
 
 
-def random_plan(target: Target, variates, rng, name, n_threads):
+def random_plan(target: Destination, variates, rng, name, n_threads):
     """`target` filled with `variates`."""
     return Plan(target.out, random_request(target, variates, rng, name, n_threads), n_threads=n_threads)
 
 
-def random_request(target: Target | None, variates, rng, name, n_threads):
+def random_request(target: Destination | None, variates, rng, name, n_threads):
     """The key is drawn last, when all else is known to be good."""
-    thread_count(n_threads, 0)                      # checks it
-    stream = random.stream_of(name)
-    return random.Request(target, variates, random.key_of(rng), stream)
+    requested(n_threads)                      # checks it
+    stream = _keys.stream_of(name)
+    return _fills.Request(target, variates, _keys.key_of(rng), stream)
 
 
 def carry_out(plans, n_threads):
-    random.run([plan.request for plan in plans if plan.request is not None and plan.request.target is not None], n_threads)
+    _fills.run([plan.request for plan in plans if plan.request is not None and plan.request.target is not None], n_threads)
     for plan in plans:
         if plan.finish is not None:
             plan.finish(n_threads)

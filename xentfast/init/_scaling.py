@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from xentfast import random
-from xentfast._arguments import real_number
-from xentfast._weights import one_of, scale_number, shape_of, target
+from xentfast._base.numbers import one_of, real_number
+from xentfast.init._checks import scale_number
 from xentfast.init._fans import fans
 from xentfast.init._fans import gain as gain_of  # `gain` is an argument here
 from xentfast.init._plan import initialiser, random_plan
+from xentfast.random import _fills
+from xentfast.random._places import destination, shape_of
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("uniform", "normal", "truncated_normal")
@@ -370,14 +371,14 @@ def _given_fan(value, name):
 
 def _scaled(gain, scale, fan, distribution, shape, dtype, out, index, rng, name, n_threads):
     """Values of mean 0 and standard deviation gain·√(scale/fan)."""
-    to = target(shape, dtype, out, index)
+    to = destination(shape, dtype, out, index)
     std = scale_number(gain * math.sqrt(scale / fan), "the standard deviation", to.out.dtype)
     if distribution == "uniform":
         limit = scale_number(gain * math.sqrt(3.0 * scale / fan), "the largest value", to.out.dtype, share=0.5)
-        variates = random.uniform_variates(-limit, limit, to.arithmetic)
+        variates = _fills.uniform_variates(-limit, limit, to.arithmetic)
     elif distribution == "normal":
-        variates = random.normal_variates(0.0, std)
+        variates = _fills.normal_variates(0.0, std)
     else:
         std = scale_number(std / CUT_STD, "the standard deviation before the cut", to.out.dtype)
-        variates = random.truncated_variates(0.0, std, -2.0, 2.0, to.arithmetic)
+        variates = _fills.truncated_variates(0.0, std, -2.0, 2.0, to.arithmetic)
     return random_plan(to, variates, rng, name, n_threads)

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from xentfast import random
-from xentfast._arguments import integer, name_of, plain_array, real_number
-from xentfast._weights import TYPE_CODES, in_and_out_axes, scale_number, target
+from xentfast._base.arrays import name_of, plain_array
+from xentfast._base.numbers import integer, real_number
+from xentfast.init._checks import in_and_out_axes, scale_number
 from xentfast.init._orthonormal import orthonormal_columns
 from xentfast.init._plan import Plan, initialiser, random_plan, random_request
+from xentfast.random import _fills
+from xentfast.random._places import TYPE_CODES, destination
 
 # Random numbers that `sparse` ranks at a time, whole columns of them: 1 MiB with their copy.
 RANKED = 2**16
@@ -53,7 +55,7 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     >>> xf.init.constant((2,), 0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    to = target(shape, dtype, out)
+    to = destination(shape, dtype, out)
     array = plain_array(value, "value", advice="")
     if array.dtype.kind not in "fiub" and name_of(array.dtype) not in TYPE_CODES:
         raise TypeError(f"value has dtype {array.dtype}; expected real numbers")
@@ -174,7 +176,7 @@ def identity(shape, *, gain=1.0, dtype=np.float32, out=None):
     array([[1., 0., 0.],
            [0., 1., 0.]], dtype=float32)
     """
-    to = target(shape, dtype, out)
+    to = destination(shape, dtype, out)
     if len(to.shape) != 2:
         raise ValueError(f"shape is {to.shape}; expected two axes (dirac is the identity of convolutions)")
     gain = scale_number(gain, "gain", to.out.dtype)
@@ -225,7 +227,7 @@ def dirac(shape, *, groups=1, in_axis=-2, out_axis=-1, dtype=np.float32, out=Non
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    to = target(shape, dtype, out)
+    to = destination(shape, dtype, out)
     if len(to.shape) < 2:
         raise ValueError(f"shape is {to.shape}; expected an axis of inputs and one of outputs at least")
     in_axes, out_axes = in_and_out_axes(to.shape, in_axis, out_axis)
@@ -292,14 +294,14 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
            [ 0.0024998 ,  0.        ],
            [-0.0052847 ,  0.01365965]], dtype=float32)
     """
-    to = target(shape, dtype, out, index)
+    to = destination(shape, dtype, out, index)
     if len(to.shape) != 2:
         raise ValueError(f"shape is {to.shape}; expected two axes")
     sparsity = real_number(sparsity, "sparsity")
     if not 0.0 <= sparsity <= 1.0:
         raise ValueError(f"sparsity is {sparsity}; expected a number from 0 to 1")
     std = scale_number(std, "std", to.out.dtype, positive=True)
-    plan = random_plan(to, random.normal_variates(0.0, std), rng, name, n_threads)
+    plan = random_plan(to, _fills.normal_variates(0.0, std), rng, name, n_threads)
     n_zeros = math.ceil(sparsity * to.shape[0])
 
     def finish(n_threads):
@@ -318,9 +320,9 @@ def _zero_smallest(to, n_zeros, request):
     for start in range(first_column, first_column + columns, max(1, RANKED // n_rows)):
         stop = min(start + max(1, RANKED // n_rows), first_column + columns)
         columns_in_memory = np.empty((stop - start, n_rows)).T
-        ranks = target(to.shape, np.float64, columns_in_memory, (slice(None), slice(start, stop)))
-        random.run([random.Request(ranks, random.uniform_variates(0.0, 1.0, ranks.out.dtype), request.key, request.stream,
-                                   random.SPARE_BLOCKS)], 1)
+        ranks = destination(to.shape, np.float64, columns_in_memory, (slice(None), slice(start, stop)))
+        _fills.run([_fills.Request(ranks, _fills.uniform_variates(0.0, 1.0, ranks.out.dtype), request.key, request.stream,
+                                   _fills.SPARE_BLOCKS)], 1)
         threshold = np.partition(ranks.out.T, n_zeros - 1, axis=1)[:, n_zeros - 1]
         wanted = ranks.out[first_row:first_row + rows]
         np.copyto(out[:, start - first_column:stop - first_column], 0, where=wanted <= threshold)
@@ -376,7 +378,7 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     >>> bool(np.allclose(q.T @ q, np.eye(32), atol=1e-6))
     True
     """
-    to = target(shape, dtype, out)
+    to = destination(shape, dtype, out)
     if len(to.shape) < 2:
         raise ValueError(f"shape is {to.shape}; expected two axes at least")
     in_axes, out_axes = in_and_out_axes(to.shape, in_axis, out_axis)
@@ -385,11 +387,11 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     n_rows = math.prod(length for axis, length in enumerate(to.shape) if axis not in out_axes)
     tall = (max(n_rows, n_columns), min(n_rows, n_columns))
     # The normal values lie in an array of their own, which is made when this plan's turn has come.
-    request = random_request(None, random.normal_variates(0.0, 1.0), rng, name, n_threads)
+    request = random_request(None, _fills.normal_variates(0.0, 1.0), rng, name, n_threads)
 
     def finish(n_threads):
-        normals = target(tall, np.float64, None)
-        random.run([replace(request, target=normals)], n_threads)
+        normals = destination(tall, np.float64, None)
+        _fills.run([replace(request, target=normals)], n_threads)
         q = orthonormal_columns(normals.out)
         q *= gain
         kernel = [axis for axis in range(len(to.shape)) if axis not in in_axes + out_axes]

@@ -7,7 +7,7 @@ except ImportError as error:
     raise ImportError('xentfast.torch needs PyTorch and ml_dtypes: pip install "xentfast[torch]"') from error
 
 from xentfast.torch import init
-from xentfast.torch._loss import CrossEntropyLoss, cross_entropy
+from xentfast.torch._cross_entropy import CrossEntropyLoss, cross_entropy
 from xentfast.torch._module import init_module
 
 __all__ = ["CrossEntropyLoss", "cross_entropy", "init", "init_module"]

@@ -11,10 +11,10 @@ from operator import or_
 import numpy as np
 import torch
 
-from xentfast import _threads
-from xentfast._arguments import CrossEntropyCall
-from xentfast.losses import _run
-from xentfast.softmax import log_softmax
+from xentfast._base.level import default_threads
+from xentfast._softmax.call import cross_entropy_call
+from xentfast._softmax.functions import run
+from xentfast._softmax.normalise import log_softmax
 from xentfast.torch._tensors import array_of, new_like
 
 SECOND_DERIVATIVE = ("xentfast.torch.cross_entropy has no second derivative: its gradient is made in the forward pass; use "
@@ -40,18 +40,19 @@ def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_
     """The loss and two more results, each of them empty where it is not wanted: its gradient with respect to the logits, and
     their log-softmax, of which that with respect to probabilities is made."""
     if n_threads is None:
-        n_threads = min(torch.get_num_threads(), _threads.default_threads())
+        n_threads = min(torch.get_num_threads(), default_threads())
     logits, targets = array_of(input), array_of(target)
     axis = -1 if logits.ndim <= 2 else 1
     weights = None if weight is None else array_of(weight)
     # PyTorch's mean over probabilities is one over rows, and xentfast's is weighted.
     over_rows = reduction == "mean" and weight is not None and targets.dtype.kind not in "iu"
-    call = CrossEntropyCall(logits, targets, axis, weights, None, ignore_index, label_smoothing, 0.0, 1.0, None, None,
-                            "sum" if over_rows else reduction, n_threads)
+    call = cross_entropy_call(
+        logits, targets, axis=axis, weight=weights, ignore_index=ignore_index, label_smoothing=label_smoothing,
+        reduction="sum" if over_rows else reduction, n_threads=n_threads)
     if over_rows:
         call.reduction, call.weight_sum = "mean", float(logits.size // logits.shape[axis])
     gradient = new_like(input) if wants_gradient else input.new_empty(0)
-    value = _run(call, array_of(gradient) if wants_gradient else None, float("nan"))
+    value = run(call, float("nan"), array_of(gradient) if wants_gradient else None)
     log_probabilities = input.new_empty(0)
     if wants_log_softmax:
         log_probabilities = new_like(input)

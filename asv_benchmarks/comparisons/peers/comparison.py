@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from xentfast import _threads
+from xentfast._base import level
 
 from . import cases, tables, tensors, timing
 
@@ -23,7 +23,7 @@ class Run:
     """The libraries that are there, and what has been found: `figures`, one dictionary for each time measured."""
 
     def __init__(self, threads=None, seconds=0.3, quick=False, peers=None, markdown=False):
-        self.threads = threads or _threads.available_cpus()
+        self.threads = threads or level.available_cpus()
         self.seconds, self.quick, self.markdown = (0.0 if quick else seconds), quick, markdown
         unknown = set(peers or ()) - LIBRARIES.keys()
         if unknown:
@@ -38,7 +38,7 @@ class Run:
             self.failures["absent"] = f"not installed: {', '.join(name for name in wanted if name in absent)}"
         if quick:
             tensors.backend = "aot_eager"
-        np.empty(33_500_000, np.uint8)                  # glibc then keeps what is freed: see _speed.measure
+        np.empty(33_500_000, np.uint8)                  # glibc then keeps what is freed: see speed.measure
 
     def section(self, name):
         table = tables.Table(self.libraries, self.markdown)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xentfast import _dispatch, _threads
+from xentfast._base import dispatch, level
 
 from . import cases, tables, timing
 
@@ -20,7 +20,7 @@ NAME, COLUMN = 70, 24
 
 def compare(sections, threads, seconds, quick, markdown):
     """Print time by level, with the ratio to the level below; return how many cases are slower on a higher level."""
-    names, threads = _dispatch.supported_levels(), threads or _threads.available_cpus()
+    names, threads = dispatch.supported_levels(), threads or level.available_cpus()
     settings = {"sections": list(sections), "threads": threads, "seconds": 0.0 if quick else seconds, "quick": quick}
     children = {name: start(name, settings) for name in names}
     marked = {SAME: 0, SLOWER: 0}

@@ -82,9 +82,9 @@ def by_pytorch(function, problem, threads, compiled=False):
 
 
 def by_xla(function, problem, threads):
-    from xentfast import _speed
+    from xentfast._demo import speed
 
-    jax = _speed.import_jax(threads)
+    jax = speed.import_jax(threads)
     import optax
 
     def loss(hidden, linear_weight, targets):

@@ -1,11 +1,11 @@
-"""The loops that a Numba user would write; those of the softmax loss are in `xentfast._speed`."""
+"""The loops that a Numba user would write; those of the softmax loss are in `xentfast._demo.speed`."""
 
 import functools
 import math
 
 import numpy as np
 
-from xentfast._speed import numba_kernel
+from xentfast._demo.speed import numba_kernel
 
 
 def set_threads(threads):
@@ -16,7 +16,8 @@ def set_threads(threads):
 
 @functools.cache
 def softmax_kernel(parallel):
-    """Loss, and gradient where it gets an array for it: loops of `xentfast._speed`. For one thread, without a parallel region."""
+    """Loss, and gradient where it gets an array for it: loops of `xentfast._demo.speed`. For one thread, without a
+    parallel region."""
     import numba
 
     kernel = numba_kernel()

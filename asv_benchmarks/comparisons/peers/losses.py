@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import xentfast as xf
-from xentfast import _speed
+from xentfast._demo import speed
 
 from .loops import kernels, set_threads, softmax_kernel
 from .tensors import by_jax, by_torch
@@ -53,7 +53,7 @@ def by_xentfast(function, problem, threads):
 def by_numpy(function, problem, threads):
     x, t, axis, _ = problem
     if function in PAIR and x.ndim == 2:
-        return _speed.numpy_losses(x, t, threads)[PAIR[function]]
+        return speed.numpy_losses(x, t, threads)[PAIR[function]]
     places = np.expand_dims(t, axis)
 
     def loss_of(logsumexp):
@@ -110,7 +110,7 @@ def by_scipy(function, problem, threads):
 
     x, t, axis, _ = problem
     if function in PAIR and x.ndim == 2:
-        return _speed.scipy_losses(x, t, threads)[PAIR[function]]
+        return speed.scipy_losses(x, t, threads)[PAIR[function]]
     places = np.expand_dims(t, axis)
 
     def loss():
@@ -143,7 +143,7 @@ def in_rows(library):
 def by_sklearn(function, problem, threads):
     x, t, _, out = problem
     if function in PAIR and out == "given":
-        return _speed.sklearn_losses(x, t, threads)[PAIR[function]]
+        return speed.sklearn_losses(x, t, threads)[PAIR[function]]
     from sklearn._loss.loss import HalfMultinomialLoss
     from sklearn.utils.extmath import softmax
 
@@ -180,7 +180,7 @@ def by_pytorch(function, problem, threads, compiled=False):
 
     x, t, axis, _ = problem
     if function in PAIR and x.ndim == 2 and not compiled and t.dtype == np.int64:
-        return _speed.torch_losses(x, t, threads)[PAIR[function]]
+        return speed.torch_losses(x, t, threads)[PAIR[function]]
     cross_entropy = torch.nn.functional.cross_entropy            # of axis 1, which is that of every problem here
     if t.dtype not in (np.int64, np.uint8):
         t = t.astype(np.int64)                      # the others are refused
@@ -197,12 +197,12 @@ def by_pytorch(function, problem, threads, compiled=False):
 
 
 def by_xla(function, problem, threads):
-    jax = _speed.import_jax(threads)
+    jax = speed.import_jax(threads)
     import optax
 
     x, t, axis, _ = problem
     if function in PAIR and x.ndim == 2:
-        return _speed.jax_losses(x, t, threads)[PAIR[function]]
+        return speed.jax_losses(x, t, threads)[PAIR[function]]
 
     def loss(x, t):
         return optax.softmax_cross_entropy_with_integer_labels(x, t, axis=axis).mean()

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from xentfast import _threads
+from xentfast._base import level
 
 from . import cases, losses
 
@@ -37,7 +37,7 @@ def draw(path, run):
     if not any(figure["section"] == "widths" for figure in run.figures):
         run.section("widths")
     widths = [figure for figure in run.figures if figure["section"] == "widths"]
-    counts = thread_counts(max(run.threads, _threads.available_cpus()))
+    counts = thread_counts(max(run.threads, level.available_cpus()))
     of_threads = [figure for threads in counts for figure in measured_by(threads, run)]
     pyplot = matplotlib()
     figure, (left, right) = pyplot.subplots(1, 2, figsize=INCHES, dpi=DPI, width_ratios=(1.9, 1), sharey=True,

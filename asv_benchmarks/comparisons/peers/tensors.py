@@ -5,7 +5,7 @@ The gradient is that of the first array; such a call gives (value, gradient). Py
 
 import logging
 
-from xentfast._speed import import_jax
+from xentfast._demo.speed import import_jax
 
 # What torch.compile makes of the graph. "aot_eager" traces without calling a C++ compiler, which takes seconds for each shape.
 backend = "inductor"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import xentfast as xf
-from xentfast import _speed
+from xentfast._demo import speed
 from xentfast.init._scaling import CUT_STD
 
 from .loops import kernels, set_threads
@@ -201,7 +201,7 @@ def by_pytorch(function, problem, threads, compiled=False):
 
 
 def by_xla(function, problem, threads):
-    jax = _speed.import_jax(threads)
+    jax = speed.import_jax(threads)
     shape, made = problem.shape, jax.nn.initializers
     if function == "random.Philox4x32":
         return by_jax(lambda key: jax.random.uniform(key, shape), [jax.random.key(0)], threads) if shape else None

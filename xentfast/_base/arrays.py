@@ -1,0 +1,114 @@
+"""What users pass as arrays → NumPy arrays of known dtypes; their axes."""
+
+import functools
+import math
+
+import numpy as np
+
+from xentfast._base.exchange import exchanged_array
+from xentfast._base.memory import is_plain_float
+from xentfast._base.numbers import integer
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):
+    """Whatever NumPy makes an array of; arrays of other libraries, and buffers, without a copy."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled() data{advice}")
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
+        return exchanged_array(value, name)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+
+
+def float_array(value, name):
+    """An array of a float dtype, in the machine's byte order; integers become float64. A copy only where it must be."""
+    if is_plain_float(value):
+        return value
+    array = value if type(value) is np.ndarray else plain_array(value, name)
+    if is_float(array.dtype):
+        return np.require(array, array.dtype.newbyteorder("="), "A")
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16 (of ml_dtypes), float32 or float64")
+    return np.require(array, np.float64, "A")
+
+
+def is_float(dtype):
+    """Whether it is one of the four float dtypes, in whichever byte order."""
+    return name_of(dtype) in FLOATS
+
+
+def result_type(array):
+    """The dtype of losses over it: that of its arithmetic."""
+    return np.float64 if array.dtype == np.float64 else np.float32
+
+
+@functools.lru_cache(maxsize=64)
+def name_of(dtype):
+    """The dtype's name, which NumPy puts together anew each time. bfloat16 is known by it: ml_dtypes is not imported."""
+    return dtype.name
+
+
+def class_axis(axis, array, name):
+    """`axis` as an index from the front; there must be at least one class along it."""
+    ndim = array.ndim
+    if ndim == 0:
+        raise ValueError(f"{name} is zero-dimensional; expected at least one axis, that of the classes")
+    axis = ndim - 1 if type(axis) is int and axis == -1 else one_axis(axis, ndim)
+    if array.shape[axis] == 0:
+        raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
+    return axis
+
+
+def one_axis(axis, ndim):
+    index = integer(axis, "axis")
+    if not -ndim <= index < ndim:
+        raise np.exceptions.AxisError(index, ndim)
+    return index % ndim
+
+
+def reduction_axes(axis, array, name):
+    """An int, a tuple of ints or None → the sorted axes. There must be something along them."""
+    ndim = array.ndim
+    if ndim == 0:
+        raise ValueError(f"{name} is zero-dimensional; expected at least one axis")
+    if type(axis) is int and -ndim <= axis < ndim and array.size > 0:
+        return (axis % ndim,)                           # the common case
+    axes = sorted_axes(axis, ndim)
+    if any(array.shape[one] == 0 for one in axes):
+        raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
+    return axes
+
+
+def sorted_axes(axis, ndim):
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, tuple):
+        axes = sorted(one_axis(one, ndim) for one in axis)
+        if len(set(axes)) < len(axes):
+            raise ValueError(f"axis is {axis}, which names an axis twice")
+        if not axes:
+            raise ValueError("axis is an empty tuple; expected an integer, a tuple of integers or None")
+        return tuple(axes)
+    return (one_axis(axis, ndim),)
+
+
+def one_axis_of(x, axes):
+    """`x` with the given axes made one, the last; `x` itself where there is but one."""
+    if len(axes) <= 1:
+        return x
+    kept = [i for i in range(x.ndim) if i not in axes]
+    n_classes = math.prod(x.shape[i] for i in axes)
+    return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [n_classes])
+
+
+def reduced_shape(shape, axes, keepdims):
+    """`shape` without the axes, or with length one for them."""
+    if len(axes) == 1 and not keepdims:
+        return shape[:axes[0]] + shape[axes[0] + 1:]    # the common case
+    if keepdims:
+        return tuple(1 if i in axes else length for i, length in enumerate(shape))
+    return tuple(length for i, length in enumerate(shape) if i not in axes)

@@ -1,0 +1,51 @@
+"""What this copy is, how it was built, and what it chose on this machine."""
+
+import os
+
+try:
+    from xentfast import _build
+except ImportError as error:
+    raise ImportError("this xentfast is a source folder that has not been built: start Python elsewhere (or as python -P) to "
+                      "get the installed one, or build here with pip install -e .") from error
+from xentfast._base import dispatch, level
+
+__version__ = "0.1.0"
+
+
+def show_config():
+    """Print version, compiler, flags, OpenMP, kernel levels and threads.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.show_config()                                        # doctest: +ELLIPSIS
+    xentfast ...
+    """
+    openmp = f"yes ({_build.OPENMP}, specification of {level.openmp_version()})" if level.openmp_version() else "no"
+    levels = [f"{name} ({flags or 'default flags'})" for name, flags in _build.LEVELS.items()]
+    print(f"xentfast {__version__}{' (debug build)' if _build.DEBUG else ''}")
+    print(f"compiler:  {_build.COMPILER}")
+    print(f"flags:     {_build.FLAGS}")
+    print(f"OpenMP:    {openmp}")
+    print(f"levels:    built {', '.join(levels)}")
+    print(f"           supported here {', '.join(dispatch.supported_levels())}; chosen {dispatch.kernels.level}")
+    print(f"threads:   {level.default_threads()} by default (OpenMP {level.max_threads()}, CPUs of this process "
+          f"{level.available_cpus()}, of these by quota: {level.policy.quota or 'none'})")
+
+
+def get_include() -> str:
+    """The folder of ``xentfast.h``, for the include_dirs of modules that call xentfast from C or Cython.
+
+    Returns
+    -------
+    str
+        Its path.
+
+    Examples
+    --------
+    >>> import os
+    >>> import xentfast as xf
+    >>> os.listdir(xf.get_include())
+    ['xentfast.h']
+    """
+    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "include")

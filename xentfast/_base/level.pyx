@@ -1,0 +1,198 @@
+"""A level's kernels, as tables of functions, and how many threads run them."""
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport int64_t
+
+import numpy as np
+
+cimport numpy as cnp
+
+from xentfast._kernels.probabilities cimport Comparison, LogLoss
+from xentfast._kernels.random cimport Fill
+from xentfast._kernels.sigmoid cimport Elements
+from xentfast._kernels.softmax cimport Problem
+
+cnp.import_array()
+
+cdef extern from "_base/platform.h":
+    int xf_openmp() nogil
+    int xf_x86_64_level() nogil
+    int xf_affinity() nogil
+    int omp_get_max_threads() nogil
+
+
+def openmp_version():
+    """The date of the OpenMP specification this was compiled with (201511, …); 0 without OpenMP."""
+    return xf_openmp()
+
+
+def x86_64_level():
+    """4, 3 or 1: the level that CPU and operating system support; 0 on other architectures."""
+    return xf_x86_64_level()
+
+
+cdef class Kernels:
+    def __init__(self, str level, table_of):
+        """`table_of` gives the capsule of a unit by its name."""
+        self.level = level
+        self.table_of = table_of
+        self.softmax(False)
+
+    def __repr__(self):
+        return f"<xentfast kernels for {self.level}>"
+
+    @property
+    def chunk_bytes(self):
+        """Bytes of a row that share a reference."""
+        return self.of_float.chunk_bytes
+
+    @property
+    def lanes(self):
+        """Numbers in a block."""
+        return self.of_float.lanes
+
+    # A table is laid out as this build has it, or refused: a wrong one would be a crash at best.
+
+    cdef const SoftmaxKernels* softmax(self, bint as_double) except NULL:
+        """Of float64, or of float32 and what is computed in it."""
+        cdef const SoftmaxKernels* table = self.of_double if as_double else self.of_float
+        if table == NULL:
+            unit = "softmax_double" if as_double else "softmax_float"
+            table = <const SoftmaxKernels*>PyCapsule_GetPointer(self.table_of(unit), "xentfast._kernels.softmax")
+            self.check(table.table_bytes == sizeof(SoftmaxKernels) and table.problem_bytes == sizeof(Problem))
+            if as_double:
+                self.of_double = table
+            else:
+                self.of_float = table
+        return table
+
+    cdef const SigmoidKernels* sigmoid(self) except NULL:
+        cdef const SigmoidKernels* table = self.of_sigmoid
+        if table == NULL:
+            table = <const SigmoidKernels*>PyCapsule_GetPointer(self.table_of("sigmoid"), "xentfast._kernels.sigmoid")
+            self.check(table.table_bytes == sizeof(SigmoidKernels) and table.elements_bytes == sizeof(Elements))
+            self.of_sigmoid = table
+        return table
+
+    cdef const ProbabilityKernels* probabilities(self) except NULL:
+        cdef const ProbabilityKernels* table = self.of_probabilities
+        if table == NULL:
+            table = <const ProbabilityKernels*>PyCapsule_GetPointer(
+                self.table_of("probabilities"), "xentfast._kernels.probabilities")
+            self.check(table.table_bytes == sizeof(ProbabilityKernels) and table.comparison_bytes == sizeof(Comparison)
+                       and table.log_loss_bytes == sizeof(LogLoss))
+            self.of_probabilities = table
+        return table
+
+    cdef const RandomKernels* random(self) except NULL:
+        cdef const RandomKernels* table = self.of_random
+        if table == NULL:
+            table = <const RandomKernels*>PyCapsule_GetPointer(self.table_of("random"), "xentfast._kernels.random")
+            self.check(table.table_bytes == sizeof(RandomKernels) and table.fill_bytes == sizeof(Fill))
+            self.of_random = table
+        return table
+
+    def load(self):
+        """All families, which are otherwise loaded one by one."""
+        self.softmax(True)
+        self.sigmoid()
+        self.probabilities()
+        self.random()
+        return self
+
+    cdef int check(self, bint fits) except -1:
+        if not fits:
+            raise ImportError(f"the kernels for {self.level} come from another build than xentfast._base; build all of them again")
+        return 0
+
+    # ---- the functions themselves, for the accuracy tests
+
+    def exp(self, x):
+        """Without its power of two's scale; of float32 and float64."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        self.softmax(is_double(source)).exp(cnp.PyArray_DATA(source), cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def tanh(self, x):
+        """In float64, as it is taken of float32 and of float64."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty(x.shape)
+        self.softmax(is_double(source)).tanh(cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log1p(self, x):
+        """Of float32 up to 1, and of float64."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        if is_double(source):
+            self.sigmoid().log1p_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        else:
+            self.sigmoid().log1p_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log(self, x):
+        """Of float64."""
+        cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray result = np.empty_like(source)
+        self.probabilities().log(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        return result
+
+    def log_ratio(self, x, y):
+        """log(x/y) of float64."""
+        cdef cnp.ndarray first = cnp.PyArray_GETCONTIGUOUS(x)
+        cdef cnp.ndarray second = cnp.PyArray_GETCONTIGUOUS(y)
+        cdef cnp.ndarray result = np.empty_like(first)
+        self.probabilities().log_ratio(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
+                                       <double*>cnp.PyArray_DATA(result), min(first.size, second.size))
+        return result
+
+
+cdef bint is_double(cnp.ndarray array) noexcept:
+    return cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+
+
+# ---- threads
+
+
+cdef class ThreadPolicy:
+    """What decides how many threads run; threads.py says why, and sets it when it is imported."""
+    cdef public int64_t grain           # numbers for each thread below which a second one costs more than it brings
+    cdef public int crowd               # threads for each CPU that an explicit count may ask for
+    cdef public int quota               # CPUs that the control group grants; 0: no limit
+    cdef public int cpus                # of the machine
+    cdef public int openmp              # what OpenMP would start; 0: as it says itself at each call
+    cdef public int affinity            # CPUs that the process may run on; 0: as the system says at each call
+    cdef public bint forked             # in a child after fork there is one thread
+
+
+policy = ThreadPolicy()
+cdef ThreadPolicy own_policy = policy
+
+
+cpdef int max_threads() noexcept nogil:
+    """What OpenMP would start now: OMP_NUM_THREADS and threadpoolctl have their say here."""
+    return own_policy.openmp if own_policy.openmp > 0 else omp_get_max_threads()
+
+
+cpdef int available_cpus() noexcept nogil:
+    """CPUs that this process may use: its affinity now, its quota at import."""
+    cdef int found = own_policy.affinity if own_policy.affinity > 0 else xf_affinity()
+    if found == 0:
+        found = own_policy.cpus
+    return min(found, own_policy.quota) if own_policy.quota > 0 else found
+
+
+cpdef int default_threads() noexcept nogil:
+    """What a call that asks for no number gets, for large work."""
+    return 1 if own_policy.forked else max(1, min(max_threads(), available_cpus()))
+
+
+cpdef int count_threads(int n_threads, int64_t n_numbers) noexcept nogil:
+    """Threads for work on so many numbers, of those that were asked for; 0: as many as pay."""
+    if n_numbers < 2 * own_policy.grain or own_policy.forked:
+        return 1
+    if n_threads == 0:
+        n_threads = default_threads()
+    elif n_threads > own_policy.crowd:                  # thousands take seconds to start, and bring nothing
+        n_threads = min(<int64_t>n_threads, <int64_t>own_policy.crowd * available_cpus())
+    return <int>min(<int64_t>n_threads, n_numbers // own_policy.grain)

@@ -1,0 +1,307 @@
+# Arrays to rows, ranges of rows to threads, and their values to an array or to one number: what every module with such loops
+# includes.
+#
+# Row values are added over blocks of rows in one tree, and the blocks in order, with the rounding errors summed beside
+# (Neumaier 1974). The result depends on the values and their order alone.
+from cython.parallel cimport prange
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+
+from xentfast._kernels.arrays cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, Operand, RangeKernel, ValueType)
+from xentfast._kernels.softmax cimport SoftmaxKernels
+
+include "../_kernels/numerics/bits.pxi"
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_Scalar(void* data, cnp.dtype type, object base)
+
+cdef extern from "<math.h>":
+    double NAN
+
+cdef extern from "numerics/machine.h":
+    ctypedef unsigned int xf_mode
+    xf_mode xf_enter_ieee() noexcept nogil
+    void xf_leave_ieee(xf_mode saved) noexcept nogil
+    double xf_here(double value) noexcept nogil
+
+cdef enum:
+    BLOCK = 32              # rows that are added in one tree
+    SPAN = 8192             # rows whose values a thread holds at a time: 64 KiB
+    ALIGNMENT = 64
+
+
+# ---- values of rows
+
+
+cdef struct Total:
+    double sum
+    double error
+
+
+cdef inline void fold_half(double* block, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(min(width, count - width)):
+        block[i] += block[i + width]
+
+
+cdef inline double fold_block(double* block, Py_ssize_t count) noexcept nogil:
+    """One fixed tree over up to 32 numbers, which are overwritten."""
+    fold_half(block, 16, count)
+    fold_half(block, 8, min(<Py_ssize_t>16, count))
+    fold_half(block, 4, min(<Py_ssize_t>8, count))
+    fold_half(block, 2, min(<Py_ssize_t>4, count))
+    fold_half(block, 1, min(<Py_ssize_t>2, count))
+    return block[0]
+
+
+cdef void fold_blocks(double* values, Py_ssize_t n, double* sums) noexcept nogil:
+    """values[0 : n], which are overwritten → the sum of each block. `sums` may be `values`."""
+    cdef Py_ssize_t block
+    for block in range(n // BLOCK):
+        sums[block] = fold_block(values + block * BLOCK, BLOCK)
+    if n % BLOCK != 0:
+        sums[n // BLOCK] = fold_block(values + n // BLOCK * BLOCK, n % BLOCK)
+
+
+cdef void add_sums(Total* total, const double* sums, Py_ssize_t n) noexcept nogil:
+    cdef double value, larger, smaller, sum
+    cdef Py_ssize_t i
+    for i in range(n):
+        value = sums[i]
+        sum = total.sum + value
+        larger, smaller = total.sum, value
+        if abs(value) > abs(larger):
+            larger, smaller = smaller, larger
+        total.error += (larger - sum) + smaller
+        total.sum = sum
+
+
+cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
+    """values[0 : n] is overwritten."""
+    fold_blocks(values, n, values)
+    add_sums(total, values, (n + BLOCK - 1) // BLOCK)
+
+
+cdef double total_of(const Total* total) noexcept nogil:
+    """An infinite sum has nan for an error."""
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double sum = xf_here(total.sum)
+    cdef double value = xf_here(sum + total.error if sum - sum == 0.0 else sum)
+    xf_leave_ieee(saved)
+    return value
+
+
+cdef inline double flushed(double value, double smallest) noexcept nogil:
+    return 0.0 if -smallest < value < smallest else value
+
+
+cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssize_t first, ValueType type) noexcept nogil:
+    """Row values → target[first : first + n]; exactly 0 below the smallest normal number of the type they are computed in."""
+    cdef float value
+    cdef Py_ssize_t i
+    if type == FLOAT64:
+        for i in range(n):
+            (<double*>target)[first + i] = flushed(values[i], 2.2250738585072014e-308)
+        return
+    for i in range(n):
+        value = <float>flushed(values[i], 1.1754943508222875e-38)
+        if type == FLOAT32:
+            (<float*>target)[first + i] = value
+        elif type == BFLOAT16:
+            (<uint16_t*>target)[first + i] = to_bfloat16(value)
+        else:
+            (<uint16_t*>target)[first + i] = to_float16(value)
+
+
+cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil:
+    """dividend/divisor, or e^ of it by a level's kernels of double; exactly 0 below the smallest normal number of the result's type."""
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double value = xf_here(dividend) / divisor, power
+    if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
+        power = -abs(value)
+        exponential.exp(&power, &power, 1)
+        value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
+    value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
+    xf_leave_ieee(saved)
+    return NAN if value != value else value
+
+
+cdef object scalar(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double):
+    """`quotient` as a NumPy scalar."""
+    cdef double value = quotient(dividend, divisor, exponential, as_double)
+    cdef float single
+    if as_double:
+        return PyArray_Scalar(&value, cnp.PyArray_DescrFromType(cnp.NPY_FLOAT64), None)
+    single = <float>value
+    return PyArray_Scalar(&single, cnp.PyArray_DescrFromType(cnp.NPY_FLOAT32), None)
+
+
+cdef double inverse_of(double divisor) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    cdef double inverse = xf_here(1.0 / xf_here(divisor))
+    xf_leave_ieee(saved)
+    return inverse
+
+
+# ---- threads
+
+
+cdef char* aligned(char* address) noexcept nogil:
+    return <char*>((<uintptr_t>address + ALIGNMENT - 1) & ~<uintptr_t>(ALIGNMENT - 1))
+
+
+cdef Py_ssize_t padded(Py_ssize_t scratch_bytes) noexcept nogil:
+    """So much that no two threads write to one cache line."""
+    return (scratch_bytes + 3 * ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef struct Values:             # where row values go
+    double* held                # all of them; NULL: a thread holds SPAN of them at a time …
+    double* sums                # … and leaves the sums of its blocks here, or puts them into `stored`
+    void* stored                # the caller's array, or NULL
+    ValueType type
+
+
+cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* own,
+                   const Values* values) noexcept nogil:
+    """One thread's rows."""
+    cdef Py_ssize_t stop
+    cdef xf_mode saved = xf_enter_ieee()
+    if values.held != NULL:
+        kernel(problem, first, last, scratch, values.held + first)
+        first = last
+    while first < last:
+        stop = min(first + SPAN, last)
+        kernel(problem, first, stop, scratch, own)
+        if values.stored != NULL:
+            store_values(own, stop - first, values.stored, first, values.type)
+        else:
+            fold_blocks(own, stop - first, values.sums + first // BLOCK)
+        first = stop
+    xf_leave_ieee(saved)
+
+
+cdef double gather_values(const Values* values, Py_ssize_t n_rows) noexcept nogil:
+    """What is left to do when all parts have run. The sum; 0 where the caller has the values."""
+    cdef Total total
+    cdef xf_mode saved = xf_enter_ieee()
+    total.sum = total.error = 0.0
+    if values.held != NULL and values.stored != NULL:
+        store_values(values.held, n_rows, values.stored, 0, values.type)
+    elif values.held != NULL:
+        add_values(&total, values.held, n_rows)
+    elif values.stored == NULL:
+        add_sums(&total, values.sums, (n_rows + BLOCK - 1) // BLOCK)
+    xf_leave_ieee(saved)
+    return total_of(&total)
+
+
+cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
+                         Py_ssize_t scratch_bytes, void* row_values, ValueType type, double* total) noexcept nogil:
+    """Rows [0, n_rows), cut evenly into one part a thread, in multiples of `unit` rows. The row values go to `row_values`, or
+    are added up into `total`. False where there is no memory: nothing has been done then.
+
+    One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole blocks
+    and adds their values up while its cache has them.
+    """
+    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 64 * BLOCK * <Py_ssize_t>n_threads)
+    cdef Py_ssize_t step = BLOCK if many else unit
+    cdef Py_ssize_t units = max((n_rows + step - 1) // step, 1)
+    cdef Py_ssize_t shared = ((n_rows + BLOCK - 1) // BLOCK if many else n_rows) * 8
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
+    cdef Values values
+    cdef char* memory
+    cdef char* scratch
+    cdef Py_ssize_t own_bytes
+    scratch_bytes = padded(scratch_bytes)               # a thread's own values stand behind it
+    own_bytes = scratch_bytes + (SPAN * 8 if many else 0)
+    memory = <char*>malloc(ALIGNMENT + own_bytes * parts + shared)
+    if memory == NULL:
+        return False
+    scratch = aligned(memory)
+    values.sums = <double*>(scratch + own_bytes * parts)
+    values.held = NULL if many else values.sums
+    values.stored = row_values
+    values.type = type
+    if parts == 1:
+        run_part(kernel, problem, 0, n_rows, scratch, <double*>(scratch + scratch_bytes), &values)
+    else:
+        for part in prange(parts, num_threads=parts, schedule="static"):
+            run_part(kernel, problem, units * part // parts * step, min(units * (part + 1) // parts * step, n_rows),
+                     scratch + part * own_bytes, <double*>(scratch + part * own_bytes + scratch_bytes), &values)
+    total[0] = gather_values(&values, n_rows)
+    free(memory)
+    return True
+
+
+cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
+                       Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
+    """compute_ranges for callers with the GIL; the sum is returned."""
+    cdef double total
+    cdef bint done
+    with nogil:
+        done = compute_ranges(kernel, problem, n_rows, unit, n_threads, scratch_bytes, row_values, type, &total)
+    if not done:
+        raise MemoryError("no memory for the threads' scratch")
+    return total
+
+
+# ---- arrays
+
+
+cdef void* data_or_null(array) except? NULL:
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef int value_type(cnp.ndarray array) except -1:
+    """The code of its dtype, which the checks have let through. ml_dtypes' bfloat16 is known by its name."""
+    cdef int type = cnp.PyArray_TYPE(array)
+    if type == cnp.NPY_FLOAT32:
+        return FLOAT32
+    if type == cnp.NPY_FLOAT64:
+        return FLOAT64
+    if type == cnp.NPY_FLOAT16:
+        return FLOAT16
+    if type == cnp.NPY_BOOL:
+        return UINT8
+    if cnp.PyTypeNum_ISINTEGER(type):
+        return {1: INT8, 2: INT16, 4: INT32, 8: INT64}[array.itemsize] + (UINT8 - INT8 if cnp.PyTypeNum_ISUNSIGNED(type) else 0)
+    if array.dtype.name == "bfloat16":
+        return BFLOAT16
+    raise TypeError(f"no kernel reads {array.dtype}")
+
+
+cdef void set_operand(Operand* operand, cnp.ndarray array, int axis) noexcept:
+    """Byte strides of every axis but the class axis."""
+    cdef int i, n = 0
+    operand.data = <char*>cnp.PyArray_DATA(array)
+    operand.step = cnp.PyArray_STRIDE(array, axis)
+    for i in range(cnp.PyArray_NDIM(array)):
+        if i != axis:
+            operand.strides[n] = cnp.PyArray_STRIDE(array, i)
+            n += 1
+
+
+cdef bint mergeable(const Operand* operand, int outer, int inner, Py_ssize_t length) noexcept nogil:
+    return operand.data == NULL or operand.strides[outer] == operand.strides[inner] * length
+
+
+cdef int merge_axes(int n_axes, Py_ssize_t* shape, Operand** operands, int n_operands) noexcept nogil:
+    """Row axes of length 1 go; neighbours that every operand walks evenly become one. How many are left."""
+    cdef int axis, i, last = -1
+    cdef bint even
+    for axis in range(n_axes):
+        if shape[axis] == 1:
+            continue
+        even = last >= 0
+        for i in range(n_operands):
+            even = even and mergeable(operands[i], last, axis, shape[axis])
+        if even:
+            shape[last] *= shape[axis]
+        else:
+            last += 1
+            shape[last] = shape[axis]
+        for i in range(n_operands):
+            operands[i].strides[last] = operands[i].strides[axis]
+    return last + 1

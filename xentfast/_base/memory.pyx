@@ -1,0 +1,81 @@
+"""Where arrays lie in memory, and the plain case of what arrays may be, for calls that have no microsecond to spare."""
+from libc.stdint cimport uintptr_t
+
+import numpy as np
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+cpdef bint is_plain_float(array):
+    """An aligned array of float32 or float64 in the machine's byte order, of at least one axis."""
+    return (type(array) is np.ndarray and cnp.PyArray_NDIM(array) > 0 and cnp.PyArray_ISBEHAVED_RO(array)
+            and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64))
+
+
+cpdef bint is_plain_classes(array):
+    """A contiguous array of int64."""
+    return (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == cnp.NPY_INT64
+            and cnp.PyArray_ISCARRAY_RO(array))
+
+
+cdef bint fits(out, cnp.ndarray like):
+    """A contiguous, writeable array of the shape and type of `like`."""
+    return (type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == cnp.PyArray_TYPE(like)
+            and cnp.PyArray_SAMESHAPE(out, like))
+
+
+cdef void span_of(const void* data, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t itemsize,
+                  uintptr_t* low, uintptr_t* high) noexcept nogil:
+    """The address of an array's first byte, and that behind its last; of none, where it has no elements."""
+    cdef Py_ssize_t reach
+    cdef int axis
+    low[0] = high[0] = <uintptr_t>data
+    for axis in range(n_axes):
+        if shape[axis] == 0:
+            return
+    for axis in range(n_axes):
+        reach = (shape[axis] - 1) * strides[axis]
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+    high[0] += itemsize
+
+
+cdef void memory_bounds(cnp.ndarray array, uintptr_t* low, uintptr_t* high) noexcept:
+    span_of(cnp.PyArray_DATA(array), cnp.PyArray_NDIM(array), <const Py_ssize_t*>cnp.PyArray_DIMS(array),
+            <const Py_ssize_t*>cnp.PyArray_STRIDES(array), cnp.PyArray_ITEMSIZE(array), low, high)
+
+
+def memory_span(cnp.ndarray array):
+    """(address of its first byte, address behind its last)"""
+    cdef uintptr_t low, high
+    memory_bounds(array, &low, &high)
+    return low, high
+
+
+cpdef bint apart(cnp.ndarray out, array) except -1:
+    """Whether `out` lies outside the memory that the array (or None) spans."""
+    cdef uintptr_t low, high, other_low, other_high
+    if array is None:
+        return True
+    memory_bounds(out, &low, &high)
+    memory_bounds(array, &other_low, &other_high)
+    return low >= other_high or other_low >= high
+
+
+cpdef bint takes(out, cnp.ndarray like, tuple inputs) except -1:
+    """Whether `out` fits, lies apart from the inputs, and is `like` itself or apart from it as well."""
+    if not (fits(out, like) and (out is like or apart(out, like))):
+        return False
+    for array in inputs:
+        if not apart(out, array):
+            return False
+    return True
+
+
+cpdef new_like(cnp.ndarray array):
+    """A new array of its shape and dtype, in C order."""
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), False)

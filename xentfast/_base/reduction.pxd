@@ -1,0 +1,1 @@
+cpdef bint is_nothing(double weight_sum) noexcept nogil

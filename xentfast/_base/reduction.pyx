@@ -1,0 +1,98 @@
+"""Mean, sum, none, and the mean of nothing: the one place that knows them.
+
+A call that is reduced has `reduction`, `weight_sum` (what its mean divides by), `value_shape` and `value_dtype` (of the losses that
+"none" gives), and a function compute(call, divisor, values, *results): that puts the losses into `values`, or returns their sum over
+the divisor; gradients, over the divisor as well, go to those of `results` that are not None.
+"""
+import numpy as np
+
+from xentfast._base import dispatch
+from xentfast._base.numbers import choice, real_number
+
+cimport numpy as cnp
+
+from xentfast._base.level cimport Kernels
+
+cnp.import_array()
+
+include "loops.pxi"
+
+REDUCTIONS = ("mean", "sum", "none")
+
+cdef double SMALLEST = 2.2250738585072014e-308          # numbers.SMALLEST
+
+
+cpdef bint is_nothing(double weight_sum) noexcept nogil:
+    """Whether a mean over these weights is one over nothing."""
+    return -SMALLEST < weight_sum < SMALLEST
+
+
+def nothing_to_divide_by(double weight_sum, *results):
+    """is_nothing; the gradients, those of `results` that are not None, are 0 then."""
+    if not is_nothing(weight_sum):
+        return False
+    for result in results:
+        if result is not None:
+            result[...] = 0
+    return True
+
+
+def reduced(call, compute, tuple results, empty):
+    """The loss, by `call.reduction`; `empty` is the mean of nothing."""
+    cdef object reduction = call.reduction, divisor = 1.0, values = None
+    if type(empty) is not float:
+        empty = real_number(empty, "empty")
+    if reduction == "mean":
+        divisor = call.weight_sum
+        if nothing_to_divide_by(divisor, *results):
+            return call.value_dtype.type(empty)
+    elif reduction == "none":
+        values = np.empty(call.value_shape, call.value_dtype)
+    loss = compute(call, divisor, values, *results)
+    return loss if values is None else values[()]
+
+
+def of_the_sum(reduction):
+    """The reduction whose gradient is asked for where no losses are: with "none" it is that of the sum."""
+    return "sum" if reduction == "none" else reduction
+
+
+def check_reduction(value):
+    return choice(value, REDUCTIONS, "reduction")
+
+
+# ---- sums whose bits are those of one call over all rows, for rows that are in several places
+
+
+def total(cnp.ndarray values):
+    """Row values, contiguous float64, → their sum."""
+    cdef cnp.ndarray own = values.copy()
+    cdef Total sums
+    cdef xf_mode saved = xf_enter_ieee()
+    sums.sum = sums.error = 0.0
+    add_values(&sums, <double*>cnp.PyArray_DATA(own), cnp.PyArray_SIZE(own))
+    xf_leave_ieee(saved)
+    return total_of(&sums)
+
+
+def totals(cnp.ndarray values):
+    """Contiguous float64 (…, n) → the sums over the last axis, in order."""
+    cdef Py_ssize_t n = cnp.PyArray_DIM(values, cnp.PyArray_NDIM(values) - 1), row
+    cdef cnp.ndarray result = np.empty([cnp.PyArray_DIM(values, i) for i in range(cnp.PyArray_NDIM(values) - 1)])
+    cdef const double* data = <const double*>cnp.PyArray_DATA(values)
+    cdef double* sums = <double*>cnp.PyArray_DATA(result)
+    cdef Total sum
+    cdef xf_mode saved
+    for row in range(cnp.PyArray_SIZE(result)):
+        saved = xf_enter_ieee()
+        sum.sum = sum.error = 0.0
+        add_sums(&sum, data + row * n, n)
+        xf_leave_ieee(saved)
+        sums[row] = total_of(&sum)
+    return result
+
+
+def loss_of(double dividend, double divisor, bint as_double, bint exponential=False):
+    """Their quotient as a loss; or e^ of it."""
+    cdef Kernels kernels = dispatch.kernels
+    return scalar(dividend, divisor, kernels.softmax(True) if exponential else NULL, as_double)

@@ -1,0 +1,56 @@
+"""Weights, and the first bad value of an array with its place."""
+
+
+import numpy as np
+
+from xentfast._base.arrays import is_float, plain_array
+
+# Elements that are looked through at a time for the one to name in an error.
+LOOK = 65536
+
+
+def weight_array(value, shape, name, meaning):
+    """A contiguous float64 array of finite weights of the given shape."""
+    array = value if type(value) is np.ndarray else plain_array(value, name)
+    check_weights(array, shape, name, meaning)
+    return np.ascontiguousarray(array, np.float64).reshape(shape)
+
+
+def check_weights(array, shape, name, meaning):
+    """Their dtype and shape."""
+    if array.dtype.kind not in "iub" and not is_float(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
+
+
+def check_finite(weights, first_bad, name):
+    """`first_bad` is the place of the first weight that is not finite, or −1."""
+    if first_bad >= 0:
+        raise ValueError(f"{name}{position(first_bad, weights.shape)} is {weights.flat[first_bad]}; expected finite weights")
+
+
+def first_outside(array, allowed):
+    """The place, in C order, of the first element that is not allowed, or −1; without a copy of the whole."""
+    for start in range(0, array.size, LOOK):
+        fine = allowed(array.flat[start:start + LOOK])
+        if not fine.all():
+            return start + int(np.argmin(fine))
+    return -1
+
+
+def position(flat, shape):
+    """'[3, 17]' for a place in an array of `shape`; nothing for a scalar."""
+    index = np.unravel_index(flat, shape)
+    return f"[{', '.join(str(int(i)) for i in index)}]" if shape else ""
+
+
+def name_outside(array, lowest, highest):
+    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`."""
+    def allowed(values):
+        values = values.astype(np.float64)
+        return (values >= lowest) & (values <= highest) & np.isfinite(values)
+
+    with np.errstate(invalid="ignore"):                     # signalling nans
+        flat = first_outside(array, allowed)
+    return position(flat, array.shape), array[np.unravel_index(flat, array.shape)]

@@ -1,0 +1,275 @@
+"""Softmax cross-entropy where a row's classes are in several places: partial results, and the way to combine them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xentfast._base.outputs import checked_output
+from xentfast._base.reduction import nothing_to_divide_by, reduced
+from xentfast._partials.checks import FIELDS, SliceCall
+from xentfast._partials.loops import combine_records, combine_slices, write_records
+from xentfast._partials.loops import soft_weights as soft_weights  # for whoever has the records alone
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from xentfast._softmax.functions import Reduction
+
+__all__ = ["softmax_cross_entropy_combine", "softmax_cross_entropy_combine_grad", "softmax_cross_entropy_partial"]
+
+
+def softmax_cross_entropy_partial(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    first_class: int,
+    n_classes: int,
+    axis: int = -1,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where: ArrayLike | None = None,
+    where_count: ArrayLike | None = None,
+    out: NDArray[np.float64] | None = None,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]:
+    r"""Partial results of `softmax_cross_entropy` over a slice of the classes: log-sum-exp in parts, target logit, masses.
+
+    For logits whose classes are cut over processes, machines or files (class-parallel, vocabulary-parallel): each has the
+    partial results of its slice made, they are joined, and `softmax_cross_entropy_combine` makes the exact loss of them,
+    `softmax_cross_entropy_combine_grad` each slice of its gradient.
+
+    Parameters
+    ----------
+    logits : array_like of float16, bfloat16, float32 or float64
+        The slice: of any shape with at least one axis, any strides.
+    targets : array_like
+        As for `softmax_cross_entropy`: integers from 0 to `n_classes` − 1, which count through all slices; or the slice's
+        soft targets, of the shape of `logits`.
+    first_class : int
+        Which class of the whole rows the slice begins with.
+    n_classes : int
+        How many classes the whole rows have.
+    axis, sample_weight, ignore_index, label_smoothing, logit_scale, softcap, n_threads
+        As for `softmax_cross_entropy`, the same for every slice.
+    weight : array_like of shape (n_classes,), optional
+        A finite weight for each class of the whole rows.
+    where : array_like of bool, optional
+        Which of the slice's logits are read: broadcasts to `logits`.
+    where_count : array_like of int, optional
+        How many classes `where` leaves each row, over all slices; needed where it meets `label_smoothing`.
+    out : ndarray of float64, optional
+        Where to put the result: of its shape, any strides.
+
+    Returns
+    -------
+    partials : ndarray of float64
+        Of the rows' shape and (chunks, 9). Joined along the last axis but one, in the order of the classes, those of all
+        slices are what the other two functions take. Into an array of zeros of that shape each process may write its own
+        chunks: the all-reduce by sum of these is the join, exactly.
+
+    Raises
+    ------
+    IndexError, ValueError, TypeError
+        As `softmax_cross_entropy`, and for a slice that does not lie within `n_classes`. `out` is untouched then.
+
+    Notes
+    -----
+    A chunk is 2 048 classes of float32 and 16 bits, 1 024 of float64, or what is left at a slice's end. Slices that begin at
+    multiples of a chunk have the chunks of the whole rows, and loss and gradient the bits of the functions that see
+    these whole; others have their accuracy. The numbers for each chunk, with :math:`m_j` the mass of class j (soft targets,
+    smoothing), are
+
+    ===  =================================================================================================================
+    0    reference: its largest logit c, the target left out (after `logit_scale`'s sign, and `softcap`)
+    1    with soft targets, how many logits equal c
+    2    sum: :math:`\sum_j e^{s(x_j - c)}` of the others, the target left out
+    3    :math:`\sum_j m_j`, the target left out
+    4    :math:`\sum_j m_j\,s\,(c - x_j)`, the target left out
+    5    the target's logit; with soft targets and `weight`, :math:`\sum_j \mathrm{weight}_j t_j`
+    6    1 where the target is in this chunk, 2 where `where` excludes it there, 3 with soft targets
+    7    the number of its classes
+    8    bits of the arithmetic: 24 or 53
+    ===  =================================================================================================================
+
+    References
+    ----------
+    .. [1] M. Milakov, N. Gimelshein, "Online normalizer calculation for softmax", 2018.
+    .. [2] M. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model parallelism", 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> logits, targets = np.zeros((3, 4096), np.float32), [5, 4000, -100]
+    >>> parts = [xf.softmax_cross_entropy_partial(logits[:, start:start + 2048], targets, first_class=start, n_classes=4096)
+    ...          for start in (0, 2048)]
+    >>> xf.softmax_cross_entropy_combine(np.concatenate(parts, axis=-2), targets, n_classes=4096)
+    np.float32(8.317766)
+    """
+    call = SliceCall(
+        logits, None, targets, n_classes=n_classes, first_class=first_class, axis=axis, weight=weight,
+        sample_weight=sample_weight, ignore_index=ignore_index, label_smoothing=label_smoothing, logit_scale=logit_scale,
+        softcap=softcap, where=where, where_count=where_count, n_threads=n_threads)
+    shape = (*call.rows, call.n_chunks, FIELDS)
+    if out is not None:
+        out = checked_output(out, shape, np.dtype(np.float64))
+        call.check_apart(out)
+    records = out if out is not None and out.flags.c_contiguous else np.empty(shape)
+    write_records(call, records, call.n_classes, call.first_class, call.open_classes)
+    if out is None:
+        return records
+    if records is not out:
+        out[...] = records
+    return out
+
+
+def softmax_cross_entropy_combine(
+    partials: ArrayLike,
+    targets: ArrayLike | None,
+    *,
+    n_classes: int,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where_count: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    empty: float = float("nan"),
+    n_threads: int | None = None,
+) -> Any:
+    r"""The loss of whole rows, from the partial results of all their slices.
+
+    Parameters
+    ----------
+    partials : array_like of float64
+        Those that `softmax_cross_entropy_partial` made of every slice, joined along the last axis but one in the order of
+        the classes: of the rows' shape and (chunks of all slices, 9).
+    targets : array_like of int or None
+        Those that they were made with; None for soft targets.
+    n_classes, weight, sample_weight, ignore_index, label_smoothing, logit_scale, softcap, where_count
+        Those that they were made with.
+    z_loss, reduction, empty, n_threads
+        As for `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : numpy.float32, numpy.float64 or ndarray
+        As from `softmax_cross_entropy`: float64 where the logits were, else float32.
+
+    Raises
+    ------
+    ValueError
+        Partial results do not cover the classes, overlap, or are of other targets; or as `softmax_cross_entropy`.
+    IndexError, TypeError
+        As there.
+
+    Notes
+    -----
+    With :math:`c = \max_k c_k` over the chunks k, the sum over the whole row is :math:`\sum_k e^{s(c_k - c)} s_k`, in double
+    and in the order of the chunks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> part = xf.softmax_cross_entropy_partial(np.zeros((2, 4)), [2, 0], first_class=0, n_classes=4)
+    >>> xf.softmax_cross_entropy_combine(part, [2, 0], n_classes=4, reduction="sum")
+    np.float64(2.772588722239781)
+    """
+    call = SliceCall(
+        None, partials, targets, n_classes=n_classes, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where_count=where_count,
+        reduction=reduction, n_threads=n_threads)
+    return reduced(call, compute, (), empty)
+
+
+def softmax_cross_entropy_combine_grad(
+    partials: ArrayLike,
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    first_class: int,
+    n_classes: int,
+    axis: int = -1,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    where: ArrayLike | None = None,
+    where_count: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+    out: NDArray[Any] | None = None,
+    n_threads: int | None = None,
+) -> NDArray[Any]:
+    r"""A slice of the loss's gradient, from the partial results of all slices and the logits of this one.
+
+    Parameters
+    ----------
+    partials : array_like of float64
+        As for `softmax_cross_entropy_combine`.
+    logits, targets, first_class, n_classes, axis, weight, sample_weight, ignore_index, label_smoothing
+        Those that the slice's own partial results were made with.
+    logit_scale, softcap, where, where_count
+        The same.
+    z_loss, reduction, n_threads
+        As for `softmax_cross_entropy_combine`. With "none" the result is the gradient of the sum.
+    out : ndarray, optional
+        Where to put the result: of the shape and dtype of `logits`, any strides. ``out=logits`` works in place.
+
+    Returns
+    -------
+    grad : ndarray
+        Of the shape and dtype of `logits`; `out` where it was given.
+
+    Raises
+    ------
+    IndexError, ValueError, TypeError
+        As the other two functions, and where `partials` have no records of this slice. `out` is untouched then.
+
+    Notes
+    -----
+    The exponentials are made anew: each logit is read a second time, and no process has to keep anything between.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xentfast as xf
+    >>> logits = np.zeros((1, 2), np.float32)                   # of each of two slices
+    >>> parts = [xf.softmax_cross_entropy_partial(logits, [3], first_class=start, n_classes=4) for start in (0, 2)]
+    >>> xf.softmax_cross_entropy_combine_grad(np.concatenate(parts, axis=-2), logits, [3], first_class=2, n_classes=4)
+    array([[ 0.25, -0.75]], dtype=float32)
+    """
+    call = SliceCall(
+        logits, partials, targets, n_classes=n_classes, first_class=first_class, axis=axis, weight=weight,
+        sample_weight=sample_weight, ignore_index=ignore_index, label_smoothing=label_smoothing, z_loss=z_loss,
+        logit_scale=logit_scale, softcap=softcap, where=where, where_count=where_count, reduction=reduction, n_threads=n_threads)
+    out = call.output(out)
+    divisor = call.weight_sum if reduction == "mean" else 1.0
+    if not nothing_to_divide_by(divisor, out):
+        compute_slice(call, divisor, out)
+    return out
+
+
+def compute(call, divisor, values):
+    """The loss over `divisor`; or every row's into `values`, float32 or float64."""
+    return combine_records(call, call.records, call.n_classes, call.open_classes, call.as_double, divisor, values)
+
+
+def compute_slice(call, divisor, out):
+    """The slice's gradient over `divisor` into `out`."""
+    if call.records.size:
+        combine_slices(call, call.records, call.n_classes, call.first_class, call.first_record, call.open_classes, divisor, out)

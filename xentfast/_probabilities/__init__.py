@@ -1,0 +1,4 @@
+"""Entropies of probabilities, and the log loss of labels.
+
+functions → checks → loops (compiled)
+"""

@@ -1,0 +1,296 @@
+"""Entropies of probabilities: cross-entropy with its gradient, entropy, divergence, and the log loss of labels."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xentfast._base.arrays import name_of, one_axis_of, plain_array, reduced_shape, reduction_axes
+from xentfast._base.threads import requested
+from xentfast._probabilities.checks import (
+    EPSILON,
+    LogLossCall,
+    clipping,
+    float_dtype,
+    gradient_output,
+    name_bad_probability,
+    probability_arrays,
+    rows_slack,
+    value_dtype,
+)
+from xentfast._probabilities.loops import FOR_CROSS_ENTROPY, FOR_DIVERGENCE, FOR_ENTROPY, compare, label_losses, slopes
+from xentfast._probabilities.loops import chunk_length as chunk_length  # for whoever has but some of the chunks
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
+
+
+def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
+                  keepdims: bool = False, n_threads: int | None = None) -> Any:
+    r"""Cross-entropy H(p, q) of two probability distributions along `axis`.
+
+    For logits there is `softmax_cross_entropy`, for labels `log_loss`.
+
+    Parameters
+    ----------
+    p : array_like of float16, bfloat16, float32, float64, integers or bool
+        The distribution that the mean is taken over, such as one-hot or soft targets. Of any shape with at least one
+        axis, any strides.
+    q : array_like
+        The distribution whose logarithm is taken, such as predictions. Its shape broadcasts with that of `p`.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all. More than one may need a copy of `p` and `q`.
+    eps : float between 0 and 0.5, optional
+        Clip `q` to [eps, 1 − eps] first. By default it is not clipped: p > 0 where q = 0 gives +inf.
+    keepdims : bool, default False
+        Keep the axes that are summed over, with length one.
+    n_threads : int, optional
+        As for `softmax_cross_entropy`.
+
+    Returns
+    -------
+    ndarray or scalar
+        In nats, of the broadcast shape without `axis`; float64 if `p` or `q` is float64 or integer, else float32.
+
+    Raises
+    ------
+    ValueError
+        `p` or `q` holds something else than numbers from 0 to 1, the first of which is named; shapes do not broadcast;
+        an option is out of range.
+    TypeError
+        An argument is of a type that is not described.
+
+    Notes
+    -----
+    .. math:: H(p, q) = -\sum_c p_c \log q_c
+
+    (Shannon 1948), with 0·log 0 = 0. Neither `p` nor `q` is made to sum to one. Everything is computed in float64; a result below
+    the smallest normal number is 0. The result has the same bits for any memory layout, number of threads and CPU.
+
+    References
+    ----------
+    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.cross_entropy([0.5, 0.5, 0.0], [0.25, 0.75, 0.0])
+    np.float64(0.8369882167858358)
+    >>> xf.cross_entropy([[1, 0], [0, 1]], [[0.5, 0.5], [1.0, 0.0]])
+    array([0.69314718,        inf])
+    """
+    return _compared(FOR_CROSS_ENTROPY, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
+
+
+def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False,
+            n_threads: int | None = None) -> Any:
+    r"""Entropy H(p) of a probability distribution along `axis`.
+
+    Parameters
+    ----------
+    p, axis, keepdims, n_threads
+        As for `cross_entropy`.
+
+    Returns
+    -------
+    ndarray or scalar
+        In nats, of the shape of `p` without `axis`; float64 for float64 and integers, else float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `cross_entropy`.
+
+    Notes
+    -----
+    .. math:: H(p) = -\sum_c p_c \log p_c
+
+    (Shannon 1948), with 0·log 0 = 0. `p` is not made to sum to one, as `scipy.stats.entropy` does.
+
+    References
+    ----------
+    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.entropy([0.25, 0.25, 0.25, 0.25])
+    np.float64(1.3862943611198906)
+    """
+    return _compared(FOR_ENTROPY, {"p": p}, axis, None, keepdims, n_threads)
+
+
+def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
+                  keepdims: bool = False, n_threads: int | None = None) -> Any:
+    r"""Kullback–Leibler divergence of `p` from `q`, the relative entropy, along `axis`.
+
+    Parameters
+    ----------
+    p, q, axis, eps, keepdims, n_threads
+        As for `cross_entropy`.
+
+    Returns
+    -------
+    ndarray or scalar
+        In nats, of the broadcast shape without `axis`; float64 if `p` or `q` is float64 or integer, else float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `cross_entropy`.
+
+    Notes
+    -----
+    .. math:: D(p \,\|\, q) = \sum_c p_c \log \frac{p_c}{q_c} = H(p, q) - H(p)
+
+    (Kullback & Leibler 1951), with 0·log 0 = 0, and +inf for p > 0 on q = 0. Each logarithm is that of the ratio itself, so that
+    terms keep their digits where `p` and `q` are close. Where both sum to the same, the result is not negative but for rounding.
+
+    References
+    ----------
+    .. [1] S. Kullback, R. A. Leibler, "On information and sufficiency", Ann. Math. Statist. 22, 1951.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.kl_divergence([0.5, 0.5], [0.25, 0.75])
+    np.float64(0.14384103622589045)
+    """
+    return _compared(FOR_DIVERGENCE, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
+
+
+def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, out: NDArray[Any] | None = None,
+                       n_threads: int | None = None) -> NDArray[Any]:
+    r"""Gradient of `cross_entropy` with respect to `q`.
+
+    Parameters
+    ----------
+    p, q, eps, n_threads
+        As for `cross_entropy`. Elements of `q` that `eps` clips have the gradient 0.
+    out : ndarray, optional
+        Where to put the result: of the broadcast shape and the result's dtype, any strides. ``out=q`` works in place, and
+        so does ``out=p`` where its shape and dtype fit.
+
+    Returns
+    -------
+    grad : ndarray
+        Of the broadcast shape and the dtype of `q` (float64 for integers); `out` where it was given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `cross_entropy`, and for an `out` of the wrong type, dtype or shape, read-only, or overlapping `p` or `q` without
+        being the same elements. `out` is untouched then.
+
+    Notes
+    -----
+    :math:`-p_c / q_c`, computed in float64 and rounded to the result's dtype: exactly 0 where p = 0, on q = 0 too, and −inf where
+    p > 0 and q = 0.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.cross_entropy_grad([0.5, 0.5, 0.0], [0.25, 0.75, 0.0])
+    array([-2.        , -0.66666667,  0.        ])
+    """
+    given = {"p": p, "q": q}
+    p, q = probability_arrays(given)
+    least, largest = clipping(eps)
+    n_threads = requested(n_threads)
+    target = gradient_output(out, p, q)
+    # Along the memory that is written: axes that lie evenly there become one.
+    order = sorted(range(q.ndim), key=lambda axis: -abs(target.strides[axis]))
+    p, q, grad = (array.transpose(order).squeeze() for array in (p, q, target))
+    if out is not None and not slopes(p, q, least, largest, None, n_threads):
+        name_bad_probability(given)
+    if not slopes(p, q, least, largest, grad, n_threads):
+        name_bad_probability(given)
+    return target
+
+
+def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None, labels: ArrayLike | None = None,
+             normalize: bool = True, n_threads: int | None = None) -> float:
+    r"""Mean negative log-likelihood of labels under predicted probabilities, as scikit-learn's `log_loss`.
+
+    Parameters
+    ----------
+    y_true : array_like of shape (N,) or (N, C)
+        Labels of any dtype that can be sorted: integers, bool, strings, objects, whole floats. Or a matrix of indicators, 0 or 1
+        for each class.
+    y_pred : array_like of shape (N, C), (N,) or (N, 1)
+        A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
+        the second. Any strides, no copy.
+    sample_weight : array_like of shape (N,), optional
+        A finite weight for each row.
+    labels : array_like of shape (C,), optional
+        All labels that there are. By default those that occur in `y_true`.
+    normalize : bool, default True
+        Divide the sum by the number of rows, or by the sum of `sample_weight`.
+    n_threads : int, optional
+        As for `softmax_cross_entropy`.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        `y_pred` holds something else than numbers from 0 to 1, the first of which is named; lengths or the numbers of labels and
+        classes differ; a label is not among `labels`; the weights to divide by sum to zero.
+    TypeError
+        Labels cannot be sorted, or an argument is of a type that is not described.
+
+    Notes
+    -----
+    .. math:: \frac{\sum_i w_i \,(-\log q_{i, y_i})}{\sum_i w_i}
+
+    with q clipped to [ε, 1 − ε], ε the distance from 1 to the next number of its dtype. Computed in float64. Rows that do not
+    sum to one within √ε are used as they are, with a UserWarning, and so are `labels` that are not sorted: they name the columns
+    in sorted order all the same. The result has the same bits for any memory layout, number of threads and CPU.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> xf.log_loss(["spam", "ham", "ham", "spam"], [[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.35, 0.65]])
+    0.21616187468057912
+    """
+    call = LogLossCall(y_true, y_pred, sample_weight, labels, n_threads)
+    eps = EPSILON[name_of(float_dtype(call.q.dtype))]
+    total, fine, even = label_losses(call.q, call.classes, call.indicators, call.sample_weight, eps, 1.0 - eps,
+                                     rows_slack(call.q.dtype), call.n_threads)
+    if not fine:
+        name_bad_probability({"y_pred": y_pred})
+    if not even:
+        warnings.warn("rows of y_pred do not sum to one; pass probabilities", UserWarning, stacklevel=2)
+    if call.declared is not None and not np.array_equal(call.declared, plain_array(labels, "labels")):
+        warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
+                      f"{call.declared.tolist()}", UserWarning, stacklevel=2)
+    if not normalize:
+        return total
+    if call.weight_sum == 0.0:
+        raise ValueError("sample_weight sums to zero, by which the mean would be divided")
+    return total / call.weight_sum
+
+
+def _compared(measure, given, axis, eps, keepdims, n_threads):
+    """A value for each row of what was given: p, or p and q."""
+    arrays = probability_arrays(given)
+    p = arrays[0]
+    axes = reduction_axes(axis, p, "p")
+    least, largest = clipping(eps)
+    n_threads = requested(n_threads)
+    values = np.empty(reduced_shape(p.shape, axes, keepdims), value_dtype(arrays))
+    merged = [one_axis_of(array, axes) for array in arrays]
+    last = axes[0] if len(axes) == 1 else merged[0].ndim - 1
+    q = merged[1] if len(merged) == 2 else None
+    if not compare(measure, merged[0], q, last, least, largest, values, n_threads):
+        name_bad_probability(given)
+    return values[()]

@@ -1,0 +1,4 @@
+"""Sigmoid cross-entropy, element by element.
+
+functions → checks → loops (compiled)
+"""

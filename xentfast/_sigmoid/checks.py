@@ -1,0 +1,108 @@
+"""Checks of what elementwise losses are given: arrays broadcast to the logits' shape, and what their values may be."""
+
+import math
+
+import numpy as np
+
+from xentfast._base import outputs
+from xentfast._base.arrays import float_array, is_float, plain_array, result_type
+from xentfast._base.memory import apart, is_plain_float
+from xentfast._base.numbers import real_number, smoothing
+from xentfast._base.outputs import output_array, output_pair
+from xentfast._base.reduction import check_reduction
+from xentfast._base.threads import requested
+from xentfast._base.values import name_outside
+from xentfast._sigmoid.loops import total_within
+
+
+class SigmoidCall:
+    """The checked arguments of one call to sigmoid cross-entropy."""
+
+    __slots__ = ("gamma", "logits", "n_threads", "pos_weight", "reduction", "sample_weight", "smoothing", "targets", "valued",
+                 "weight_sum")
+
+    def __init__(self, logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+        logits = self.logits = float_array(logits, "logits")
+        self.n_threads = requested(n_threads)
+        self.reduction = check_reduction(reduction)
+        self.valued = True                              # the losses are asked for
+        self.smoothing = smoothing(label_smoothing)
+        self.gamma = focal_gamma if type(focal_gamma) is float else real_number(focal_gamma, "focal_gamma")
+        if not 0.0 <= self.gamma < math.inf:
+            raise ValueError(f"focal_gamma is {self.gamma}; expected a finite number of at least 0")
+        self.targets = broadcast_array(targets, logits.shape, "targets")
+        self.pos_weight = self.sample_weight = None
+        self.weight_sum = float(logits.size)
+        if pos_weight is not None:
+            self.pos_weight = broadcast_array(pos_weight, logits.shape, "pos_weight")
+            self._finite_sum(self.pos_weight, "pos_weight")
+        if sample_weight is not None:
+            own = self.sample_weight = broadcast_array(sample_weight, logits.shape, "sample_weight")
+            total = self._finite_sum(own, "sample_weight")
+            self.weight_sum = total * (logits.size / own.size) if logits.size else 0.0
+        self._check_targets()
+
+    def _finite_sum(self, weights, name):
+        total = self._total_within(weights, -math.inf, math.inf)
+        if math.isnan(total):
+            name_bad_weight(weights, name)
+        return total
+
+    def _check_targets(self):
+        if self.targets.dtype.kind != "b" and math.isnan(self._total_within(self.targets, 0.0, 1.0)):
+            where, value = name_outside(self.targets, 0.0, 1.0)
+            raise ValueError(f"targets{where} is {value}; expected a number from 0 to 1")
+
+    def _total_within(self, array, lowest, highest):
+        return total_within(array, lowest, highest, self.n_threads)
+
+    @property
+    def value_shape(self):
+        """That of the losses."""
+        return self.logits.shape
+
+    @property
+    def value_dtype(self):
+        return np.dtype(result_type(self.logits))
+
+    def output(self, out):
+        """The array for the gradient: `out`, checked, or a new one."""
+        return output_array(out, self.logits, inputs=(self.targets, self.pos_weight, self.sample_weight))
+
+    def outputs(self, out):
+        """The same for gradient and Hessian."""
+        return output_pair(out, self.logits, (self.targets, self.pos_weight, self.sample_weight))
+
+    def passes_cache(self, out):
+        """Whether `out` is worth writing by stores that go past the cache."""
+        return out is not None and out.nbytes > outputs.STREAM_BYTES and apart(out, self.logits)
+
+
+def broadcast_array(value, shape, name):
+    """An aligned array of real numbers, of its own shape, which broadcasts to `shape`. A copy only where it must be."""
+    if is_plain_float(value) and value.shape == shape:
+        return value                                    # the common case
+    array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
+    check_broadcast(array, shape, name)
+    return np.require(array, array.dtype.newbyteorder("="), "A")
+
+
+def check_broadcast(array, shape, name):
+    """Its dtype and shape."""
+    native = array.dtype.newbyteorder("=")
+    if native.kind not in "iub" and not is_float(native):
+        raise TypeError(f"{name} {verb(name)} dtype {array.dtype}; "
+                        "expected bool, integers, float16, bfloat16, float32 or float64")
+    lead = len(shape) - array.ndim
+    if lead < 0 or any(length not in (1, whole) for length, whole in zip(array.shape, shape[lead:], strict=True)):
+        raise ValueError(f"{name} {verb(name)} shape {array.shape}; expected one that broadcasts to that of logits, {shape}")
+
+
+def verb(name):
+    return "have" if name == "targets" else "has"
+
+
+def name_bad_weight(weights, name):
+    """Raise ValueError for the first one that is not finite."""
+    where, value = name_outside(weights, -math.inf, math.inf)
+    raise ValueError(f"{name}{where} is {value}; expected finite weights")

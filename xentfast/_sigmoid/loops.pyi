@@ -1,0 +1,17 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_LENGTH: int
+
+def sigmoid(
+    logits: NDArray[Any], targets: NDArray[Any], pos_weight: NDArray[Any] | None,
+    sample_weight: NDArray[Any] | None, smoothing: float, gamma: float, divisor: float, valued: bool,
+    losses: NDArray[Any] | None, gradient: NDArray[Any] | None, hessian: NDArray[Any] | None, stream: bool, n_threads: int,
+    block_sums: NDArray[np.float64] | None = None,
+) -> np.float32 | np.float64: ...
+def total_within(
+    array: NDArray[Any], lowest: float, highest: float, n_threads: int,
+    block_sums: NDArray[np.float64] | None = None,
+) -> float: ...

@@ -1,0 +1,22 @@
+"""The arguments of a call to softmax cross-entropy, as its loops read them."""
+cimport numpy as cnp
+
+
+cdef class CrossEntropyCall:
+    cdef public cnp.ndarray logits
+    cdef public int axis                # of the classes, from the front
+    cdef public object classes          # int64 of any value below 0 where a row is ignored, contiguous; or
+    cdef public object soft             # soft targets, of the logits' shape and any strides
+    cdef public object sample_weight    # float64, contiguous, as is
+    cdef public object class_weight
+    cdef public double smoothing
+    cdef public object smoothing_mass   # class_weight·ε/C for each class, with integer targets, of the type of the arithmetic
+    cdef public double z_loss
+    cdef public double logit_scale
+    cdef public double softcap          # 0: none
+    cdef public object where            # booleans, broadcast to the logits, or None
+    cdef public double weight_sum       # Σ of the rows' weights …
+    cdef public bint weighs_soft        # … which soft targets with class weights have to be added up for
+    cdef public object reduction
+    cdef public bint exponential        # e^ of the mean is asked for
+    cdef public int n_threads           # that are asked for; 0: as many as pay

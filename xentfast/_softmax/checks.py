@@ -1,0 +1,136 @@
+"""What a call to softmax cross-entropy accepts. Each function fills its part of a call (call.pyx), by the shape of its rows."""
+
+import math
+
+import numpy as np
+
+from xentfast._base.arrays import class_axis, float_array, is_float, plain_array
+from xentfast._base.memory import is_plain_classes, is_plain_float
+from xentfast._base.numbers import SMALLEST, finite_number, integer, smoothing
+from xentfast._base.reduction import check_reduction
+from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
+from xentfast._base.threads import requested
+from xentfast._base.values import check_finite, position, weight_array
+
+
+def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where,
+         reduction, n_threads):
+    """A call whose arguments are not plain, or bad."""
+    logits = call.logits = float_array(logits, "logits")
+    axis = call.axis = class_axis(axis, logits, "logits")
+    call.n_threads = requested(n_threads)
+    call.reduction = check_reduction(reduction)
+    call.smoothing = smoothing(label_smoothing)
+    set_options(call, z_loss, logit_scale, softcap, where, logits.shape)
+    n_classes = logits.shape[axis]
+    set_weights(call, weight, sample_weight, n_classes)
+    set_targets(call, targets, n_classes, ignore_index, logits.shape)
+    call.weighs_soft = call.soft is not None and call.class_weight is not None and call.reduction == "mean"
+    set_smoothing_mass(call, n_classes, call.class_weight)
+
+
+def set_options(call, z_loss, logit_scale, softcap, where, shape):
+    """`shape` is that of the logits; None where there are none."""
+    call.z_loss = finite_number(z_loss, "z_loss")
+    call.logit_scale = finite_number(logit_scale, "logit_scale")
+    if softcap is not None:
+        call.softcap = finite_number(softcap, "softcap")
+        if call.softcap < SMALLEST:
+            raise ValueError(f"softcap is {call.softcap}; expected a number above 0, or None")
+    if where is not None:
+        call.where = broadcast_mask(where if type(where) is np.ndarray else plain_array(where, "where"), shape)
+
+
+def broadcast_mask(where, shape):
+    """An array of booleans, broadcast to the shape of the logits."""
+    if where.dtype != np.bool_:
+        raise TypeError(f"where has dtype {where.dtype}; expected booleans")
+    try:
+        return np.broadcast_to(where, shape)
+    except ValueError:
+        raise ValueError(
+            f"where has shape {where.shape}, which does not broadcast to that of logits, {shape}") from None
+
+
+def set_weights(call, weight, sample_weight, n_classes):
+    if weight is not None:
+        call.class_weight = weight_array(weight, (n_classes,), "weight", "a weight for each class")
+        finite = np.isfinite(call.class_weight)
+        check_finite(call.class_weight, -1 if finite.all() else int(np.argmin(finite)), "weight")
+    if sample_weight is not None:
+        call.sample_weight = weight_array(sample_weight, call.rows, "sample_weight", call.meaning_of_rows)
+
+
+def set_smoothing_mass(call, n_classes, weights):
+    """With integer targets; `weights` are those of the logits' own classes, of `n_classes` in all, or None."""
+    if call.smoothing and call.classes is not None:
+        call.smoothing_mass = smoothing_masses(
+            call.smoothing, n_classes, weights, call.logits.shape[call.axis], call.logits.dtype == np.float64)
+
+
+def set_targets(call, targets, n_classes, ignore_index, shape):
+    """`shape` is that of the logits; None where there are none."""
+    array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
+    rows = call.rows
+    if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
+        array = array.astype(np.int64)              # an empty list holds no float
+    if not check_targets(array, shape, rows, call.meaning_of_rows):
+        set_soft(call, array, n_classes)
+        return
+    if is_plain_classes(array):
+        classes = array
+    elif array.dtype.newbyteorder("=") == np.uint64:
+        # Numbers that int64 cannot hold become the largest that it can: no class either.
+        classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64).reshape(array.shape)
+    else:
+        classes = np.ascontiguousarray(array, np.int64).reshape(array.shape)
+    set_classes(call, array, classes, n_classes, ignore_index)
+
+
+def check_targets(targets, logits_shape, rows, meaning_of_rows):
+    """Their dtype and shape. Whether they are class indices; else they are soft."""
+    if targets.dtype.kind in "iu":
+        if targets.shape != rows:
+            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {meaning_of_rows}")
+        return True
+    if not is_float(targets.dtype):
+        raise TypeError(f"targets have dtype {targets.dtype}; expected integers (class indices) or floats (soft targets)")
+    if targets.shape != logits_shape:
+        raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {logits_shape}; "
+                         f"class indices must be integers, of shape {rows}")
+    return False
+
+
+def set_classes(call, targets, classes, n_classes, ignore_index):
+    """`classes` are the targets as contiguous int64."""
+    rows = call.rows
+    ignored = integer(ignore_index, "ignore_index")
+    if not -2**63 <= ignored < 2**63:                           # nor can a target be
+        ignored = -2**63
+    bad_class, bad_weight, call.weight_sum = scan_targets(
+        math.prod(rows), classes, call.sample_weight, call.class_weight, n_classes, ignored, call.n_threads)
+    check_finite(call.sample_weight, bad_weight, "sample_weight")
+    if bad_class >= 0:
+        where = position(bad_class, rows)
+        raise IndexError(f"targets{where} is {targets[np.unravel_index(bad_class, rows)]}, but logits have "
+                         f"{n_classes} classes (0 to {n_classes - 1}) and ignore_index is {ignore_index}")
+    if ignored >= 0:                                            # the kernels skip negative classes
+        classes = classes.copy() if np.may_share_memory(classes, targets) else classes
+        skip_ignored(classes, ignored)
+    call.classes = classes
+
+
+def set_soft(call, targets, n_classes):
+    if not is_plain_float(targets):
+        targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
+    call.soft = targets
+    set_weight_sum(call, n_classes)
+
+
+def set_weight_sum(call, n_classes):
+    """That of rows which have soft targets, but for class weights."""
+    n_rows = math.prod(call.rows)
+    call.weight_sum = float(n_rows)
+    if call.sample_weight is not None:
+        _, bad_weight, call.weight_sum = scan_targets(n_rows, None, call.sample_weight, None, n_classes, 0, call.n_threads)
+        check_finite(call.sample_weight, bad_weight, "sample_weight")

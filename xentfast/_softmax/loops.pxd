@@ -1,0 +1,16 @@
+"""What runs over calls: for the partial results, whose slices are Problems too, and for the C functions, which begin below the
+arrays."""
+from xentfast._kernels.arrays cimport RangeKernel, ValueType
+from xentfast._kernels.softmax cimport Problem, SoftmaxKernels
+from xentfast._softmax.call cimport CrossEntropyCall
+
+cdef void clear_problem(Problem* problem) noexcept nogil
+cdef void merge_problem(Problem* problem) noexcept nogil
+cdef void set_rows(Problem* problem, CrossEntropyCall call) except *
+cdef void set_targets(Problem* problem, CrossEntropyCall call) except *
+cdef void set_options(Problem* problem, CrossEntropyCall call) except *
+cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil
+cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+                          ValueType type, double* total) noexcept nogil
+cdef double inverse_of(double divisor) noexcept nogil
+cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil

@@ -1,0 +1,259 @@
+"""Softmax calls: arrays to rows, rows to threads.
+
+No policy here (which level, how many threads, what is an error) and no arithmetic but the fold of row values to one number.
+
+(a) A call is a Problem: operands as rows of classes, row axes merged where their strides allow.
+(b) Rows are cut evenly, one part a thread. Where rows are fewer than that is worth, each row's chunks are cut instead. A
+    kernel's results depend on neither (_kernels/softmax/unit.pxi).
+(c) Row values are added over blocks of 32 rows in one tree, and the blocks in order, with the rounding errors summed
+    beside (Neumaier 1974).
+"""
+from libc.string cimport memset
+
+from xentfast._base import dispatch
+from xentfast._base.outputs import passes_cache
+
+cimport numpy as cnp
+
+from xentfast._base.level cimport Kernels, count_threads
+from xentfast._kernels.softmax cimport GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem
+from xentfast._softmax.call cimport CrossEntropyCall
+
+cnp.import_array()
+
+cdef enum:
+    # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
+    TILE_BYTES = 1536
+    MAX_TILE_CLASSES = 131072
+    ASIDE_BYTES = 786432    # a row of exponentials up to this long may wait in a thread's scratch
+
+FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
+
+
+include "../_base/loops.pxi"
+
+
+# ---- arrays to rows
+
+
+cdef void merge_problem(Problem* problem) noexcept nogil:
+    cdef Operand* operands[5]
+    operands[0], operands[1], operands[2] = &problem.logits, &problem.out, &problem.soft
+    operands[3], operands[4] = &problem.hess, &problem.where
+    problem.n_axes = merge_axes(problem.n_axes, problem.shape, operands, 5)
+
+
+cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
+    cdef Py_ssize_t stored = itemsize if problem.type == FLOAT32 or problem.type == FLOAT64 else 2
+    if problem.n_classes * itemsize <= TILE_BYTES:
+        return True
+    return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == stored
+            and problem.shape[problem.n_axes - 1] >= lanes and problem.n_classes <= MAX_TILE_CLASSES)
+
+
+cdef bint narrow(const Problem* problem) noexcept nogil:
+    """Logits that cannot hold the exponentials between the sweeps."""
+    return problem.type == FLOAT16 or problem.type == BFLOAT16
+
+
+cdef bint sloped_masses(const Problem* problem) noexcept nogil:
+    """Masses that meet the slopes of a cap: exponentials and slopes are both needed in the second sweep."""
+    return problem.cap != 0.0 and (problem.soft.data != NULL or problem.smoothing_mass != NULL)
+
+
+# ---- rows to threads
+
+
+cdef void sweep_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+                     Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernels.sweep(problem, row, first, last, stats, scratch)
+    xf_leave_ieee(saved)
+
+
+cdef void scale_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+                     Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    kernels.scale(problem, row, first, last, stats, scratch)
+    xf_leave_ieee(saved)
+
+
+cdef void run_split_rows(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks, int n_threads,
+                         char* scratch, Py_ssize_t scratch_bytes, double* stats, double* values) noexcept nogil:
+    """One row after the other, each cut into one part of its chunks a thread."""
+    cdef Py_ssize_t row
+    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, n_chunks)
+    cdef xf_mode saved
+    for row in range(n_rows):
+        for part in prange(parts, num_threads=parts, schedule="static"):
+            sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+                       scratch + part * scratch_bytes)
+        saved = xf_enter_ieee()
+        values[row] = kernels.settle(problem, row, stats, scratch)
+        xf_leave_ieee(saved)
+        if problem.out.data != NULL:
+            for part in prange(parts, num_threads=parts, schedule="static"):
+                scale_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+                           scratch + part * scratch_bytes)
+
+
+cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows,
+                        Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
+                        ValueType type, double* total) noexcept nogil:
+    """compute_ranges where each row is cut: there are few."""
+    cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8
+    cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
+    cdef char* scratch
+    cdef double* stats
+    cdef Values values
+    if memory == NULL:
+        return False
+    scratch = aligned(memory)
+    stats = <double*>(scratch + scratch_bytes * n_threads)
+    values.held = <double*>(<char*>stats + stats_bytes)
+    values.stored = row_values
+    values.type = type
+    run_split_rows(table, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
+    total[0] = gather_values(&values, n_rows)
+    free(memory)
+    return True
+
+
+cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
+                          ValueType type, double* total) noexcept nogil:
+    """Every row of the problem. The row values go to `values` in their type, or are added up into `total`. False where there is
+    no memory: nothing has been done then."""
+    cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
+    cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
+    cdef int axis
+    for axis in range(problem.n_axes):
+        n_rows *= problem.shape[axis]
+    problem.again = problem.out.data != NULL and (narrow(problem) or sloped_masses(problem))
+    merge_problem(problem)
+    n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
+    if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
+        problem.stream = False
+        n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
+        scratch_bytes = padded(table.scratch_bytes(problem))
+        return compute_split(table, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
+    if kernel == NULL:
+        kernel = table.rows
+        if prefers_tiles(problem, itemsize, table.lanes):
+            kernel = table.tiles
+            unit = table.lanes
+            problem.stream = False
+        else:
+            problem.stream = problem.stream and problem.out.step == itemsize
+            problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
+            problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
+            problem.again = problem.again and not problem.aside
+    return compute_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem), values, type, total)
+
+
+cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
+    """compute_problem for arrays; the sum is returned. `weighing`: of the rows' weights, from soft targets and class weights."""
+    cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(problem.type == FLOAT64)
+    cdef void* values = data_or_null(row_values)
+    cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
+    cdef double total
+    cdef bint done
+    with nogil:
+        done = compute_problem(table, problem, table.weigh if weighing else NULL, n_threads, values, type, &total)
+    if not done:
+        raise MemoryError("no memory for the threads' scratch")
+    return total
+
+
+cdef void clear_problem(Problem* problem) noexcept nogil:
+    memset(problem, 0, sizeof(Problem))
+    problem.scale = problem.unit = problem.gradient_scale = 1.0
+
+
+cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
+    cdef int i, n = 0
+    clear_problem(problem)
+    problem.n_axes = cnp.PyArray_NDIM(logits) - 1
+    for i in range(problem.n_axes + 1):
+        if i != axis:
+            problem.shape[n] = cnp.PyArray_DIM(logits, i)
+            n += 1
+    problem.n_classes = cnp.PyArray_DIM(logits, axis)
+    problem.type = <ValueType>value_type(logits)
+    set_operand(&problem.logits, logits, axis)
+
+
+cdef void set_rows(Problem* problem, CrossEntropyCall call) except *:
+    """Logits, targets and weights."""
+    set_problem(problem, call.logits, call.axis)
+    set_targets(problem, call)
+
+
+cdef void set_targets(Problem* problem, CrossEntropyCall call) except *:
+    problem.classes = <const int64_t*>data_or_null(call.classes)
+    problem.sample_weight = <const double*>data_or_null(call.sample_weight)
+    problem.class_weight = <const double*>data_or_null(call.class_weight)
+    problem.smoothing_mass = data_or_null(call.smoothing_mass)
+    problem.smoothing = call.smoothing
+    if call.soft is not None:
+        set_operand(&problem.soft, call.soft, call.axis)
+        problem.soft_type = <ValueType>value_type(call.soft)
+
+
+cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil:
+    """`softcap` is 0 where there is none. After the gradient's scale."""
+    problem.z_loss = z_loss
+    problem.negate = logit_scale < 0.0
+    problem.scale = abs(logit_scale) if logit_scale != 0.0 else 5e-324      # all logits equal, −inf excluded all the same
+    problem.cap = softcap
+    problem.unit = problem.scale if softcap == 0.0 else 1.0
+    problem.gradient_scale *= logit_scale
+
+
+cdef void set_options(Problem* problem, CrossEntropyCall call) except *:
+    """After the gradient's scale."""
+    set_shape(problem, call.logit_scale, call.softcap, call.z_loss)
+    if call.where is not None:
+        set_operand(&problem.where, call.where, call.axis)
+
+
+def compute(CrossEntropyCall call, double divisor, row_values, out, hess):
+    """The rows' losses into `row_values`, or their sum over `divisor`, or e^ of that, which is returned; with `out`, the gradient
+    over `divisor` as well, and with `hess` the diagonal of the Hessian, which is for calls without a scale, a cap and z_loss."""
+    cdef Problem problem
+    cdef double value
+    set_rows(&problem, call)
+    problem.result = LOSS if out is None else GRADIENT
+    problem.gradient_scale = inverse_of(divisor)
+    set_options(&problem, call)
+    if out is not None:
+        set_operand(&problem.out, out, call.axis)
+        problem.stream = passes_cache(out, call.logits, call.axis)
+    if hess is not None:
+        set_operand(&problem.hess, hess, call.axis)
+    value = run_problem(&problem, False, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), row_values)
+    if row_values is not None:
+        return row_values
+    return scalar(value, divisor, exponential_of(call), problem.type == FLOAT64)
+
+
+cdef const SoftmaxKernels* exponential_of(CrossEntropyCall call) except? NULL:
+    """Whose exponential the result is to be; NULL where it is none."""
+    return (<Kernels?>dispatch.kernels).softmax(True) if call.exponential else NULL
+
+
+def soft_weight_sum(CrossEntropyCall call):
+    """Σ over rows of sample_weight·Σ_c weight_c·t_c"""
+    cdef Problem problem
+    set_rows(&problem, call)
+    return run_problem(&problem, True, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), None)
+
+
+def normalise(result, cnp.ndarray x, int axis, out, row_values, int n_threads):
+    """softmax and log_softmax into `out`, logsumexp into `row_values`."""
+    cdef Problem problem
+    set_problem(&problem, x, axis)
+    problem.result = result
+    if out is not None:
+        set_operand(&problem.out, out, axis)
+        problem.stream = result == SOFTMAX and passes_cache(out, x, axis)
+    run_problem(&problem, False, count_threads(n_threads, cnp.PyArray_SIZE(x)), row_values)

@@ -1,0 +1,9 @@
+"""Objectives and metrics for XGBoost (2.1 and later) and LightGBM (4 and later): softmax, sigmoid and focal cross-entropy.
+
+Neither library is imported: these are callables, for the arrays and data sets that the libraries pass. The extra `boosting`
+brings both.
+"""
+
+from xentfast.boosting._objectives import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
+
+__all__ = ["SigmoidMetric", "SigmoidObjective", "SoftmaxMetric", "SoftmaxObjective"]

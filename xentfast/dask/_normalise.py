@@ -1,0 +1,128 @@
+"""softmax, log_softmax and logsumexp on Dask arrays."""
+
+from __future__ import annotations
+
+import dask.array as da
+
+import xentfast
+from xentfast._base.arrays import reduction_axes
+from xentfast._base.threads import requested
+from xentfast.dask._graphs import apply, as_floats, dask_array, whole_along
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
+    r"""As `xentfast.softmax`, on Dask arrays.
+
+    Parameters
+    ----------
+    x : dask.array.Array
+        Of NumPy blocks of known sizes. Those that lie side by side along `axis` become one: cut the other axes so that it fits
+        in memory.
+    axis : int, tuple of ints or None, default -1
+        As there.
+    n_threads : int, default 1
+        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+
+    Returns
+    -------
+    dask.array.Array
+        Of the shape of `x` and its dtype (float64 for integers), with the bits that one machine gives.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import xentfast.dask as xd
+    >>> xd.softmax(da.zeros((2, 4), chunks=(1, 2))).compute()
+    array([[0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25]])
+    """
+    return _normalised("softmax", x, axis, n_threads)
+
+
+def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
+    r"""As `xentfast.log_softmax`, on Dask arrays.
+
+    Parameters
+    ----------
+    x, axis, n_threads
+        As for `xentfast.dask.softmax`.
+
+    Returns
+    -------
+    dask.array.Array
+        As from `xentfast.dask.softmax`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import xentfast.dask as xd
+    >>> xd.log_softmax(da.from_array([0.0, -50.0], chunks=1)).compute()
+    array([-1.92874985e-22, -5.00000000e+01])
+    """
+    return _normalised("log_softmax", x, axis, n_threads)
+
+
+def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False,
+              n_threads: int | None = 1) -> da.Array:
+    r"""As `xentfast.logsumexp`, on Dask arrays.
+
+    Parameters
+    ----------
+    x, axis, n_threads
+        As for `xentfast.dask.softmax`.
+    keepdims : bool, default False
+        Keep the axes that are summed over, with length one.
+
+    Returns
+    -------
+    dask.array.Array
+        Of the shape of `x` without `axis`, in its dtype (float64 for integers), with the bits that one machine gives.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is not as described.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import xentfast.dask as xd
+    >>> xd.logsumexp(da.full((2, 2), 1000.0, chunks=1)).compute()
+    array([1000.69314718, 1000.69314718])
+    """
+    x, axes = _whole(x, axis, n_threads)
+    labels = tuple(label for label in range(x.ndim) if label not in axes)
+    values = apply(of_array, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, measure="logsumexp", axis=axes,
+                   n_threads=n_threads)
+    return da.expand_dims(values, axes) if keepdims else values
+
+
+def _normalised(name, x, axis, n_threads):
+    x, axes = _whole(x, axis, n_threads)
+    labels = tuple(range(x.ndim))
+    return apply(of_array, labels, (x, labels), dtype=x.dtype, measure=name, axis=axes, n_threads=n_threads)
+
+
+def _whole(x, axis, n_threads):
+    """x in one block along the axes, and these."""
+    x = as_floats(dask_array(x, "x"), "x")
+    axes = reduction_axes(axis, x, "x")
+    requested(n_threads)
+    return whole_along(x, *axes), axes
+
+
+def of_array(x, *, measure, axis, n_threads):
+    """A task."""
+    return getattr(xentfast, measure)(x, axis, n_threads=n_threads)

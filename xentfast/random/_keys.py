@@ -1,0 +1,113 @@
+"""Keys and streams: what `rng` and `name` give an initialiser."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.random.bit_generator import BitGenerator, ISeedSequence
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Key(NamedTuple):
+    """The two words of a Philox key, lowest first."""
+
+    low: int
+    high: int
+
+
+def key_of(rng):
+    """The key that `rng` gives (SPEC 7). A generator is drawn from, so that its next key is another one."""
+    if isinstance(rng, Key):
+        return rng
+    if isinstance(rng, BitGenerator):
+        rng = np.random.Generator(rng)
+    if isinstance(rng, np.random.Generator):
+        drawn = int(rng.integers(0, 2**64, dtype=np.uint64))
+        return Key(drawn & 0xFFFFFFFF, drawn >> 32)
+    expected = "expected None, a non-negative integer, a sequence of them, a SeedSequence, a Generator or a BitGenerator"
+    if isinstance(rng, (bool, np.bool_, str, bytes)):
+        raise TypeError(f"rng is {rng!r}; {expected}")
+    try:
+        seed = rng if isinstance(rng, ISeedSequence) else np.random.SeedSequence(rng)
+    except TypeError:
+        raise TypeError(f"rng is {rng!r}; {expected}") from None
+    except ValueError:
+        raise ValueError(f"rng is {rng!r}; {expected}") from None
+    return Key(*map(int, seed.generate_state(2, np.uint32)))
+
+
+def stream_of(name):
+    """The two words of a name's stream, lowest first; zeros without a name."""
+    if name is None:
+        return (0, 0)
+    if not isinstance(name, str):
+        raise TypeError(f"name is {name!r}; expected a string or None")
+    try:
+        digest = hashlib.sha256(name.encode()).digest()
+    except UnicodeEncodeError:
+        raise ValueError(f"name is {name!r}, which has no UTF-8 form") from None
+    return (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little"))
+
+
+def key(rng: Any = None) -> int:
+    """The key of 64 bits that `rng` gives an initialiser, for code that fills arrays by the C functions (`xentfast.capi`).
+
+    Parameters
+    ----------
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        As for `init.uniform`: a Generator is drawn from, None takes entropy from the operating system.
+
+    Returns
+    -------
+    int
+        From 0 to 2⁶⁴ − 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an `rng` that is not as described.
+
+    Notes
+    -----
+    docs/streams.md in the repository says how a seed becomes a key.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> hex(xf.random.key(7))
+    '0xead0f7017c326e58'
+    """
+    words = key_of(rng)
+    return words.high << 32 | words.low
+
+
+def stream(name: str | None = None) -> int:
+    """The stream of 64 bits that belongs to a parameter's name, for code that fills arrays by the C functions.
+
+    Parameters
+    ----------
+    name : str, optional
+        As for `init.uniform`.
+
+    Returns
+    -------
+    int
+        From 0 to 2⁶⁴ − 1; 0 without a name.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a name that is no string, or has no UTF-8 form.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> hex(xf.random.stream("embedding"))
+    '0x7b356ef3560158aa'
+    """
+    low, high = stream_of(name)
+    return high << 32 | low
