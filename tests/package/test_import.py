@@ -11,9 +11,10 @@ import xentfast as xf
 
 pytestmark = pytest.mark.extras
 
-# They take longer than all the rest, and only weights need them.
+# They take longer than all the rest, and only weights need them; topics that softmax cross-entropy does without.
+TOPICS = {"xentfast._linear", "xentfast._partials", "xentfast._probabilities", "xentfast._sigmoid"}
 LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "numpy.random", "decimal", "dataclasses",
-        "hashlib", "pathlib", "secrets"}
+        "hashlib", "pathlib", "secrets", *TOPICS}
 
 
 def names_of(code):
@@ -29,7 +30,7 @@ def test_import_brings_only_numpy():
     assert {name for name in names if "cython" not in name} - {"numpy"} == {"xentfast"}
 
 
-def test_import_loads_nothing_for_weights():
+def test_import_loads_nothing_for_weights_or_other_topics():
     # Older NumPy loads some of them itself.
     assert names_of(f"import sys, numpy; before = set(sys.modules); import xentfast; xentfast.softmax_cross_entropy; "
                     f"print(*(set(sys.modules) - before) & {LATE})") == set()
@@ -42,6 +43,12 @@ def test_a_late_module_comes_when_it_is_asked_for(code, name):
     code = code.format(name)
     check = f"import sys, xentfast as xf; assert xf.{name} is sys.modules['xentfast.{name}']; print(*sys.modules)"
     assert f"xentfast.{name}" in names_of(f"{code}\n{check}")
+
+
+@pytest.mark.parametrize("name", sorted(set(xf.__all__) - {"capi", "init", "random"}))
+def test_a_name_is_the_same_however_it_is_asked_for(name):
+    assert names_of(f"import xentfast; from xentfast import {name}; print({name} is xentfast.{name} is vars(xentfast)['{name}'])"
+                    ) == {"True"}
 
 
 @pytest.mark.parametrize("name", EXTRAS)
