@@ -104,6 +104,12 @@ class BuildExt(build_ext):
         own.build_temp = os.path.join(self.build_temp, level_of(extension) or "modules")
         super(BuildExt, own).build_extension(extension)
 
+    def copy_extensions_to_source(self):
+        """In place, levels have folders that no file of the sources is in."""
+        for extension in self.extensions:
+            Path(self.get_ext_fullpath(extension.name)).parent.mkdir(exist_ok=True)
+        super().copy_extensions_to_source()
+
     def run(self):
         super().run()
         target = Path(self.get_ext_fullpath("xentfast._capi")).with_name("_build.py")
