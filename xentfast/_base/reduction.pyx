@@ -7,7 +7,7 @@ the divisor; gradients, over the divisor as well, go to those of `results` that 
 import numpy as np
 
 from xentfast._base import dispatch
-from xentfast._base.numbers import choice, real_number
+from xentfast._base.numbers import SMALLEST, choice, real_number
 
 cimport numpy as cnp
 
@@ -19,12 +19,12 @@ include "loops.pxi"
 
 REDUCTIONS = ("mean", "sum", "none")
 
-cdef double SMALLEST = 2.2250738585072014e-308          # numbers.SMALLEST
+cdef double smallest = SMALLEST
 
 
 cpdef bint is_nothing(double weight_sum) noexcept nogil:
     """Whether a mean over these weights is one over nothing."""
-    return -SMALLEST < weight_sum < SMALLEST
+    return -smallest < weight_sum < smallest
 
 
 def nothing_to_divide_by(double weight_sum, *results):
@@ -75,20 +75,23 @@ def total(cnp.ndarray values):
     return total_of(&sums)
 
 
-def totals(cnp.ndarray values):
-    """Contiguous float64 (…, n) → the sums over the last axis, in order."""
-    cdef Py_ssize_t n = cnp.PyArray_DIM(values, cnp.PyArray_NDIM(values) - 1), row
-    cdef cnp.ndarray result = np.empty([cnp.PyArray_DIM(values, i) for i in range(cnp.PyArray_NDIM(values) - 1)])
+def totals(cnp.ndarray values, dtype):
+    """Contiguous float64 (…, n) → the sums over the last axis, in order, as float32 or float64."""
+    cdef int n_axes = cnp.PyArray_NDIM(values)
+    cdef Py_ssize_t n = cnp.PyArray_DIM(values, n_axes - 1), row
+    cdef cnp.ndarray sums = np.empty([cnp.PyArray_DIM(values, i) for i in range(n_axes - 1)])
+    cdef cnp.ndarray result = np.empty_like(sums, dtype)
     cdef const double* data = <const double*>cnp.PyArray_DATA(values)
-    cdef double* sums = <double*>cnp.PyArray_DATA(result)
     cdef Total sum
     cdef xf_mode saved
-    for row in range(cnp.PyArray_SIZE(result)):
+    for row in range(cnp.PyArray_SIZE(sums)):
         saved = xf_enter_ieee()
         sum.sum = sum.error = 0.0
         add_sums(&sum, data + row * n, n)
         xf_leave_ieee(saved)
-        sums[row] = total_of(&sum)
+        (<double*>cnp.PyArray_DATA(sums))[row] = total_of(&sum)
+    store_values(<const double*>cnp.PyArray_DATA(sums), cnp.PyArray_SIZE(sums), cnp.PyArray_DATA(result), 0,
+                 <ValueType>value_type(result))
     return result
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 import xentfast
 from xentfast._base.arrays import name_of, one_axis_of, plain_array, reduction_axes
-from xentfast._base.numbers import SMALLEST
 from xentfast._base.reduction import totals
 from xentfast._base.threads import requested
 from xentfast._base.values import check_weights
@@ -300,8 +299,7 @@ def sums_of_chunks(p, q, place, *, measure, missing, axes, over, eps, n_threads)
     for start in range(0, n_classes, step):
         part = [array[(slice(None),) * last + (slice(start, start + step),)] for array in arrays]
         values = np.empty(part[0].shape[:last] + part[0].shape[last + 1:])
-        fine = compare(measure, part[0], part[1] if len(part) == 2 else None, last, least,
-                                    largest, values, requested(n_threads))
+        fine = compare(measure, part[0], part[1] if len(part) == 2 else None, last, least, largest, values, requested(n_threads))
         if not fine:
             with located(**{name: starts(place, own) for name, own in zip("pq", axes, strict=False)}):
                 name_bad_probability(given)
@@ -312,9 +310,7 @@ def sums_of_chunks(p, q, place, *, measure, missing, axes, over, eps, n_threads)
 def added_sums(sums, *, over, values_dtype):
     """Sums of chunks, in order, to the rows' values, as the kernels add them (Neumaier 1974)."""
     sums = one_axis_of(sums, over) if len(over) > 1 else np.moveaxis(sums, over[0], -1)
-    values = totals(np.ascontiguousarray(sums))
-    smallest = SMALLEST if values_dtype == np.float64 else float(np.finfo(np.float32).tiny)
-    return np.where(np.abs(values) < smallest, 0.0, values).astype(values_dtype)[()]
+    return totals(np.ascontiguousarray(sums), values_dtype)[()]
 
 
 def slopes(p, q, place, *, missing, axes, eps, n_threads):
