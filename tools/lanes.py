@@ -13,8 +13,8 @@
     python tools/lanes.py truncated_float      # cut at ±2
     python tools/lanes.py wide_float           # cut at ±5
 
-The figures stand above each function in xentfast/_kernels/lanes.pxi, shape.pxi, normal.pxi, sigmoid.pxi and
-information.pxi.
+The figures stand above each function, in xentfast/_kernels: numerics/lanes.pxi, softmax/shape.pxi, sigmoid/sigmoid.pxi,
+probabilities/terms.pxi, random/normal.pxi.
 """
 
 import sys

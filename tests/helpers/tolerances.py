@@ -47,7 +47,7 @@ SIXTEEN_BIT = {"float16": (2.0**-11, 2.0**-25), "bfloat16": (2.0**-8, 2.0**-134)
 # rounding over the step.
 STEP, DIFFERENCES = 1e-5, 1e-7
 
-# Functions of the lanes against long double, in ulp (the bounds that stand above them in lanes.pxi).
+# Functions of the lanes against long double, in ulp (the bounds that stand above them in _kernels).
 EXP_FLOAT, EXP_DOUBLE, LOG1P_DOUBLE, LOG1P_FLOAT = 0.977, 0.95, 0.80, 1.25
 TANH_FLOAT, TANH_DOUBLE = 6e-11, 3.2            # the first is absolute: a cap of 50 makes 3e-9 of it, a twentieth of an ulp of eᵗ
 
@@ -66,7 +66,7 @@ BOOSTED = {"xgboost": 1e-5, "lightgbm": 1e-6}
 # The trained log-loss, absolute, where equal gains may have been broken otherwise by such a rounding.
 TRAINED = 1e-3
 
-LOG_DOUBLE, LOG_RATIO = 0.90, 1.60          # from information.pxi
+LOG_DOUBLE, LOG_RATIO = 0.90, 1.60          # from probabilities/terms.pxi
 
 # Entropy and cross-entropy, whose terms have one sign: in float64 within 4 ulp (1.5 seen: logarithm, product, and what is left
 # of a tree's roundings); in float32 the nearest number or its neighbour, since all is computed in float64.

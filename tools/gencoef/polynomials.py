@@ -2,7 +2,8 @@
 
 Each serves a function f that comes out as f = offset + factor·R(v), R the polynomial or ratio, all of them along one parameter t.
 Errors are those of f, relative, in ulp: in units of 2⁻²⁴ or 2⁻⁵³, the least that an ulp can be of a number. They are the
-coefficients' alone; the whole functions, with what arithmetic adds, are measured against long double (tests/test_lanes.py).
+coefficients' alone; the whole functions, with what arithmetic adds, are measured against long double
+(tests/package/test_lanes.py).
 
 `stated` is the figure in the comment above the kernel's function: the best error of real coefficients, before they are rounded;
 of exp2_cap, that of the kernel's own.
