@@ -19,7 +19,7 @@ FOR_OTHERS = r"(functions|normalise|checks|call)\.\w+"              # of a topic
 RULES = [
     (1, r"_kernels/(softmax|sigmoid|probabilities|random)[_./].*", r"_kernels/(arrays\.pxd|numerics/.*|{0}[_./].*)"),
     (1, r"_kernels/(arrays\.pxd|numerics/.*)", r"_kernels/numerics/.*"),
-    (2, r"_base/.*", rf"{BASE}|_build\.py"),
+    (2, r"_base/.*", rf"{BASE}|_build\.py|_kernels/numerics/(bits\.pxi|totals\.pxi|machine\.h)"),
     (3, r"_softmax/(functions|normalise)\..*", rf"{BASE}|_softmax/(loops|call|checks)\..*"),
     (3, r"_softmax/loops\..*", rf"{BASE}|_softmax/(call|checks)\..*"),
     (3, r"_softmax/call\..*", rf"{BASE}|_softmax/checks\..*"),

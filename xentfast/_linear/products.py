@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-# The part of the memory that blocks of classes may take; logits have the rest (tests/linear/test_memory.py, compare.py linear).
+# The part of the memory that blocks of classes may take; logits have the rest (tests/linear/test_memory.py, and
+# asv_benchmarks/comparisons/compare_peers.py linear).
 BLOCK_SHARE = 8
 
 

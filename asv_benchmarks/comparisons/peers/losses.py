@@ -21,7 +21,7 @@ GRAD, HESSIAN = "softmax_cross_entropy_grad", "softmax_cross_entropy_grad_hess"
 # What a call moves at the least; the diagonal Hessian writes two arrays, for which no limit is measured.
 FUNCTIONS = {LOSS: ("read", 1), BOTH: ("copy", 1), GRAD: ("copy", 1), HESSIAN: None, "perplexity": ("read", 1),
              "softmax": ("copy", 1), "log_softmax": ("copy", 1), "logsumexp": ("read", 1)}
-PAIR = {LOSS: 0, BOTH: 1}           # what _speed has of each library
+PAIR = {LOSS: 0, BOTH: 1}           # what _demo/speed.py has of each library
 SMALL = 16_384                      # up to so many logits, a call is made as a user would make it: without a number of threads
 
 

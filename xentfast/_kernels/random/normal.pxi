@@ -1,9 +1,9 @@
 # What normal variates need: the radius and the angle of Box & Muller (1958), the inverse of the normal distribution. As in
-# lanes.pxi: + − × ÷ and sqrt (which IEEE 754 rounds correctly), comparisons and bits.
+# numerics/lanes.pxi: + − × ÷ and sqrt (which IEEE 754 rounds correctly), comparisons and bits.
 #
 # Largest errors of whole variates against their formula, over 10⁷ values: normal 4.18 ulp in float32 and 3.58 in float64,
 # truncated normal 4.63 (cut at ±2) and 4.69 (at ±5) in float32 (python tools/lanes.py normal_float, normal_double,
-# truncated_float, wide_float); truncated in float64 4.2 over the words of tests/test_variates.py.
+# truncated_float, wide_float); truncated in float64 4.2 over the words of tests/init/test_variates.py.
 
 from libc.math cimport sqrt, sqrtf
 
