@@ -118,7 +118,8 @@ cdef int run_loss(Loss* call) noexcept nogil:
         problem.out.step = rows.itemsize
         problem.stream = (rows.n_rows * row_bytes > policy.stream_bytes and row_bytes <= policy.stream_row_bytes
                           and apart(rows, call.grad, call.grad_stride))
-    if not compute_problem(own_kernels(rows.type), &problem, NULL, rows.n_threads, call.loss if each else NULL, rows.type, &total):
+    if not compute_problem(own_kernels(rows.type), &problem, NULL, rows.n_threads, call.loss if each else NULL, rows.type,
+                           &total):
         return XENTFAST_NO_MEMORY
     if call.valued and not each:
         store_loss(call, quotient(total, call.divisor, NULL, rows.type == FLOAT64))

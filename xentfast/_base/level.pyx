@@ -101,7 +101,8 @@ cdef class Kernels:
 
     cdef int check(self, bint fits) except -1:
         if not fits:
-            raise ImportError(f"the kernels for {self.level} come from another build than xentfast._base; build all of them again")
+            raise ImportError(
+                f"the kernels for {self.level} come from another build than xentfast._base; build all of them again")
         return 0
 
     # ---- the functions themselves, for the accuracy tests

@@ -115,7 +115,8 @@ cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssiz
 
 
 cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil:
-    """dividend/divisor, or e^ of it by a level's kernels of double; exactly 0 below the smallest normal number of the result's type."""
+    """dividend/divisor, or e^ of it by a level's kernels of double; exactly 0 below the smallest normal number of the result's
+    type."""
     cdef xf_mode saved = xf_enter_ieee()
     cdef double value = xf_here(dividend) / divisor, power
     if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0

@@ -1,8 +1,8 @@
 """Mean, sum, none, and the mean of nothing: the one place that knows them.
 
-A call that is reduced has `reduction`, `weight_sum` (what its mean divides by), `value_shape` and `value_dtype` (of the losses that
-"none" gives), and a function compute(call, divisor, values, *results): that puts the losses into `values`, or returns their sum over
-the divisor; gradients, over the divisor as well, go to those of `results` that are not None.
+A call that is reduced has `reduction`, `weight_sum` (what its mean divides by), `value_shape` and `value_dtype` (of the losses
+that "none" gives), and a function compute(call, divisor, values, *results): that puts the losses into `values`, or returns their
+sum over the divisor; gradients, over the divisor as well, go to those of `results` that are not None.
 """
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Targets and weights, before any work: what is bad in them, the sum of the rows' weights, and what smoothing gives to each class."""
+"""Targets and weights, before any work: what is bad in them, the sum of the rows' weights, what smoothing gives to each class."""
 import numpy as np
 
 cimport numpy as cnp
@@ -157,5 +157,6 @@ def smoothing_masses(double smoothing, Py_ssize_t n_classes, class_weight, Py_ss
     cdef Py_ssize_t lanes = (<Kernels?>dispatch.kernels).lanes
     cdef Py_ssize_t length = (width + lanes - 1) // lanes * lanes
     cdef cnp.ndarray masses = np.empty(length, np.float64 if as_double else np.float32)
-    set_masses(smoothing, n_classes, <const double*>data_or_null(class_weight), width, length, cnp.PyArray_DATA(masses), as_double)
+    set_masses(smoothing, n_classes, <const double*>data_or_null(class_weight), width, length, cnp.PyArray_DATA(masses),
+               as_double)
     return masses

@@ -1,7 +1,7 @@
 """Probabilities to rows, rows to threads: entropies, their gradient, log_loss.
 
-No policy and no arithmetic, as in _softmax/loops.pyx. The kernels look for numbers that are no probabilities while they compute, and
-each call tells whether there were none.
+No policy and no arithmetic, as in _softmax/loops.pyx. The kernels look for numbers that are no probabilities while they
+compute, and each call tells whether there were none.
 """
 from libc.string cimport memset
 

@@ -80,8 +80,8 @@ def cross_entropy_call(logits, targets, *, axis=-1, weight=None, sample_weight=N
         call.reduction = reduction
         call.n_threads = 0 if n_threads is None else requested(n_threads)
     else:
-        fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where,
-             reduction, n_threads)
+        fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
+             where, reduction, n_threads)
     return call
 
 

@@ -29,7 +29,6 @@ cdef enum:
 
 FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
 
-
 include "../_base/loops.pxi"
 
 
@@ -64,22 +63,23 @@ cdef bint sloped_masses(const Problem* problem) noexcept nogil:
 # ---- rows to threads
 
 
-cdef void sweep_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+cdef void sweep_part(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                      Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
     cdef xf_mode saved = xf_enter_ieee()
-    kernels.sweep(problem, row, first, last, stats, scratch)
+    table.sweep(problem, row, first, last, stats, scratch)
     xf_leave_ieee(saved)
 
 
-cdef void scale_part(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
+cdef void scale_part(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t row, Py_ssize_t first,
                      Py_ssize_t last, double* stats, char* scratch) noexcept nogil:
     cdef xf_mode saved = xf_enter_ieee()
-    kernels.scale(problem, row, first, last, stats, scratch)
+    table.scale(problem, row, first, last, stats, scratch)
     xf_leave_ieee(saved)
 
 
-cdef void run_split_rows(const SoftmaxKernels* kernels, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks, int n_threads,
-                         char* scratch, Py_ssize_t scratch_bytes, double* stats, double* values) noexcept nogil:
+cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks,
+                         int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* stats,
+                         double* values) noexcept nogil:
     """One row after the other, each cut into one part of its chunks a thread."""
     cdef Py_ssize_t row
     cdef int part, parts = <int>min(<Py_ssize_t>n_threads, n_chunks)
@@ -89,7 +89,7 @@ cdef void run_split_rows(const SoftmaxKernels* kernels, const Problem* problem, 
             sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
                        scratch + part * scratch_bytes)
         saved = xf_enter_ieee()
-        values[row] = kernels.settle(problem, row, stats, scratch)
+        values[row] = table.settle(problem, row, stats, scratch)
         xf_leave_ieee(saved)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
