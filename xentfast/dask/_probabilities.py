@@ -32,6 +32,7 @@ from xentfast._probabilities.functions import FOR_CROSS_ENTROPY, FOR_DIVERGENCE,
 from xentfast._probabilities.functions import label_losses as losses_of_labels
 from xentfast.dask import _sums
 from xentfast.dask._cross_entropy_tasks import finite_weights
+from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import any_array, apply, cut, dask_array, in_one_block, located, operand, stand_in, starts, whole_along
 
 if TYPE_CHECKING:
@@ -42,35 +43,27 @@ if TYPE_CHECKING:
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
 
+@documented()
 def cross_entropy(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.cross_entropy`, on Dask arrays.
+    """As `xentfast.cross_entropy`, on Dask arrays.
 
     Parameters
     ----------
-    p, q : dask or numpy array
-        As there, one of them at least a Dask array of NumPy blocks of known sizes. Where both are, `q` is cut anew (lazily) as
+    q
+        One of `p` and `q` at least is a Dask array of NumPy blocks of known sizes. Where both are, `q` is cut anew (lazily) as
         `p` is.
-    axis, eps, keepdims
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
 
     Returns
     -------
     dask.array.Array
-        As described there, cut as `p` is along the other axes.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An array or an option is not as described: at once. A number that is no probability is named when the result is
-        computed.
+        In nats, of the broadcast shape without `axis`, cut as `p` is along the other axes; float64 if `p` or `q` is float64 or
+        integer, else float32.
 
     Notes
     -----
-    With the bits that one machine gives where the rows are cut, or the classes at multiples of 1 024. Cut elsewhere, and over
-    several axes that are cut, the sums of the blocks are added in order, in float64, with its accuracy.
+    The bits are those that one machine gives where the rows are cut, or the classes at multiples of 1 024. Cut elsewhere, and
+    over several axes that are cut, the sums of the blocks are added in order, in float64, with its accuracy.
 
     Examples
     --------
@@ -83,24 +76,32 @@ def cross_entropy(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = 
     return _compared(FOR_CROSS_ENTROPY, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
 
 
+@documented(cross_entropy)
 def entropy(p: da.Array, *, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False,
             n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.entropy`, on Dask arrays.
+    """As `xentfast.entropy`, on Dask arrays.
 
     Parameters
     ----------
-    p, axis, keepdims, n_threads
-        As for `xentfast.dask.cross_entropy`.
+    p : dask.array.Array of float16, bfloat16, float32, float64, integers or bool
+        The distribution, of any shape with at least one axis, in NumPy blocks of known sizes.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all.
 
     Returns
     -------
     dask.array.Array
-        As there.
+        In nats, of the shape of `p` without `axis`, cut as `p` is along the other axes; float64 for float64 and integers, else
+        float32.
 
     Raises
     ------
     ValueError, TypeError
-        As there.
+        `p` holds something else than numbers from 0 to 1, the first of which is named, or an argument is not as described.
+
+    Notes
+    -----
+    Its bits are those of one machine where those of `cross_entropy` are.
 
     Examples
     --------
@@ -112,24 +113,14 @@ def entropy(p: da.Array, *, axis: int | tuple[int, ...] | None = -1, keepdims: b
     return _compared(FOR_ENTROPY, {"p": p}, axis, None, keepdims, n_threads)
 
 
+@documented(cross_entropy)
 def kl_divergence(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.kl_divergence`, on Dask arrays.
+    """As `xentfast.kl_divergence`, on Dask arrays.
 
-    Parameters
-    ----------
-    p, q, axis, eps, keepdims, n_threads
-        As for `xentfast.dask.cross_entropy`.
-
-    Returns
-    -------
-    dask.array.Array
-        As there.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+    Notes
+    -----
+    Its bits are those of one machine where those of `cross_entropy` are.
 
     Examples
     --------
@@ -141,23 +132,19 @@ def kl_divergence(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = 
     return _compared(FOR_DIVERGENCE, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
 
 
+@documented(cross_entropy)
 def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.cross_entropy_grad`, on Dask arrays.
+    """As `xentfast.cross_entropy_grad`, on Dask arrays.
 
     Parameters
     ----------
-    p, q, eps, n_threads
-        As for `xentfast.dask.cross_entropy`.
+    eps
+        Elements that it clips have the gradient 0.
 
     Returns
     -------
     grad : dask.array.Array
         Of the broadcast shape and the dtype of `q` (float64 for integers), with the bits that one machine gives.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
 
     Examples
     --------
@@ -175,35 +162,29 @@ def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_thre
                  axes=[one.axes for one in found], eps=eps, n_threads=n_threads)
 
 
+@documented()
 def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None = None, labels: ArrayLike | None = None,
              normalize: bool = True, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.log_loss`, on Dask arrays.
+    """As `xentfast.log_loss`, on Dask arrays.
 
     Parameters
     ----------
-    y_true : dask or numpy array of shape (N,) or (N, C)
-        As there. Labels are brought together in one task, 8 bytes a row; a matrix of indicators is cut as `y_pred` is.
+    y_true
+        Labels are brought together in one task, 8 bytes a row; a matrix of indicators is cut as `y_pred` is.
     y_pred : dask.array.Array of shape (N, C), (N,) or (N, 1)
-        As there, of NumPy blocks of known sizes. Where classes are cut, the blocks of the same rows become one.
-    sample_weight : dask or numpy array of shape (N,), optional
-        As there.
+        A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
+        the second. In NumPy blocks of known sizes; where classes are cut, the blocks of the same rows become one.
     labels : array_like of shape (C,), optional
-        As there.
-    normalize : bool, default True
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+        All labels that there are. By default those that occur in `y_true`.
 
     Returns
     -------
     loss : dask.array.Array
-        Of no axes and float64, with the bits that one machine gives.
+        In nats, of no axes and float64, with the bits that one machine gives.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As there; what only the values show is raised when the loss is computed. So is the warning about rows that do not
-        sum to one.
+    Notes
+    -----
+    The warning about rows that do not sum to one comes when the loss is computed.
 
     Examples
     --------

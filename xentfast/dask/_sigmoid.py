@@ -15,6 +15,7 @@ from xentfast._base.threads import requested
 from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, name_bad_weight, total_within
 from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
 from xentfast.dask import _sums
+from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import (
     any_array,
     apply,
@@ -37,6 +38,7 @@ __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross
            "sigmoid_cross_entropy_value_and_grad"]
 
 
+@documented()
 def sigmoid_cross_entropy(
     logits: da.Array,
     targets: Arrays,
@@ -49,31 +51,19 @@ def sigmoid_cross_entropy(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.sigmoid_cross_entropy`, on Dask arrays.
+    """As `xentfast.sigmoid_cross_entropy`, on Dask arrays.
 
     Parameters
     ----------
-    logits : dask.array.Array
-        Of NumPy blocks of known sizes, cut in any way.
-    targets : dask or numpy array
-        As there. Cut otherwise than `logits`, it is cut anew (lazily), and so are `pos_weight` and `sample_weight`.
-    pos_weight, sample_weight : dask or numpy array, optional
-        As there.
-    label_smoothing, focal_gamma, reduction, empty
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+    logits : dask.array.Array of float16, bfloat16, float32 or float64
+        Log-odds, of any shape, in NumPy blocks of known sizes that are cut in any way. Integers become float64.
+    targets
+        Cut otherwise than `logits`, they are cut anew (lazily), and so are `pos_weight` and `sample_weight`.
 
     Returns
     -------
     loss : dask.array.Array
-        Of no axes, or for "none" of the shape and chunks of `logits`; of the dtype that is described there.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An array or an option is not as described: at once. What only the values show is raised when the loss is computed, with
-        the place in the whole array.
+        float64 for float64 logits, else float32; of no axes, or for "none" of the shape and chunks of `logits`.
 
     Notes
     -----
@@ -94,6 +84,7 @@ def sigmoid_cross_entropy(
     return given.reduced(given.results(given.values, (1.0, None)), empty)
 
 
+@documented(sigmoid_cross_entropy)
 def sigmoid_cross_entropy_grad(
     logits: da.Array,
     targets: Arrays,
@@ -105,26 +96,21 @@ def sigmoid_cross_entropy_grad(
     reduction: Reduction = "mean",
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.sigmoid_cross_entropy_grad`, on Dask arrays.
+    """As `xentfast.sigmoid_cross_entropy_grad`, on Dask arrays.
 
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy`. With "none" the result is the gradient of the sum.
+    reduction
+        With "none" the result is the gradient of the sum: each element's own.
 
     Returns
     -------
     grad : dask.array.Array
         Of the shape, dtype and chunks of `logits`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
-
     Notes
     -----
-    With the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
+    It has the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
     made as that of the losses.
 
     Examples
@@ -138,6 +124,7 @@ def sigmoid_cross_entropy_grad(
     return given.results("gradient", given.divisor)
 
 
+@documented(sigmoid_cross_entropy)
 def sigmoid_cross_entropy_value_and_grad(
     logits: da.Array,
     targets: Arrays,
@@ -150,22 +137,12 @@ def sigmoid_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    """Loss and gradient in one pass over each block; to be computed together.
-
-    Parameters
-    ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, empty, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy`.
+    """As `xentfast.sigmoid_cross_entropy_value_and_grad`, on Dask arrays, to be computed together.
 
     Returns
     -------
     loss, grad : dask.array.Array
-        As from the two functions, with the same bits.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+        As from `sigmoid_cross_entropy` and `sigmoid_cross_entropy_grad`. ``dask.compute(loss, grad)`` shares what they share.
 
     Examples
     --------
@@ -182,6 +159,7 @@ def sigmoid_cross_entropy_value_and_grad(
     return given.reduced(values, empty), given.part(both, 1)
 
 
+@documented(sigmoid_cross_entropy_grad)
 def sigmoid_cross_entropy_grad_hess(
     logits: da.Array,
     targets: Arrays,
@@ -193,22 +171,12 @@ def sigmoid_cross_entropy_grad_hess(
     reduction: Reduction = "sum",
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    r"""As `xentfast.sigmoid_cross_entropy_grad_hess`, on Dask arrays.
-
-    Parameters
-    ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy_grad`.
+    """As `xentfast.sigmoid_cross_entropy_grad_hess`, on Dask arrays.
 
     Returns
     -------
     grad, hess : dask.array.Array
         Of the shape, dtype and chunks of `logits`. Compute them together: one task makes both.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
 
     Examples
     --------
