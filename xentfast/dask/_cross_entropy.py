@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from xentfast.dask._cross_entropy_graph import CrossEntropyGraph
 from xentfast.dask._documentation import documented
-from xentfast.dask._graphs import apply, item
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -131,7 +130,7 @@ def softmax_cross_entropy_grad(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
         reduction=reduction, n_threads=n_threads)
-    return graph.gradient(graph.partial_results())
+    return graph.gradient()
 
 
 @documented(softmax_cross_entropy)
@@ -175,13 +174,8 @@ def softmax_cross_entropy_value_and_grad(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
         reduction=reduction, n_threads=n_threads)
-    if graph.whole:
-        both = graph.of_whole_rows("both", graph.labels, graph.divisor)
-        losses = apply(item, graph.row_labels, (both, graph.labels), dtype=graph.values_dtype, number=0)
-        grad = apply(item, graph.labels, (both, graph.labels), dtype=graph.logits.dtype, number=1)
-        return graph.reduced(losses, empty), grad
-    records = graph.partial_results()
-    return graph.reduced(graph.losses(records), empty), graph.gradient(records)
+    losses, grad = graph.losses_and_gradient()
+    return graph.reduced(losses, empty), grad
 
 
 @documented(softmax_cross_entropy_grad)
@@ -222,8 +216,7 @@ def softmax_cross_entropy_grad_hess(
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, where=where, reduction=reduction, n_threads=n_threads, whole=True)
-    both = graph.of_whole_rows("hessian", graph.labels, graph.divisor)
-    return tuple(apply(item, graph.labels, (both, graph.labels), dtype=graph.logits.dtype, number=number) for number in (0, 1))
+    return graph.gradient_and_hessian()
 
 
 @documented(softmax_cross_entropy)

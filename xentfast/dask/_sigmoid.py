@@ -17,6 +17,7 @@ from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
 from xentfast.dask import _sums
 from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import (
+    ABSENT,
     any_array,
     apply,
     as_floats,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",
            "sigmoid_cross_entropy_value_and_grad"]
+
+ARRAYS = "targets", "pos_weight", "sample_weight"
 
 
 @documented()
@@ -80,8 +83,10 @@ def sigmoid_cross_entropy(
     >>> xd.sigmoid_cross_entropy(logits, np.ones(50)).compute()
     np.float32(0.6931472)
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    return given.reduced(given.results(given.values, (1.0, None)), empty)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.reduced(graph.results(graph.valued), empty)
 
 
 @documented(sigmoid_cross_entropy)
@@ -120,8 +125,10 @@ def sigmoid_cross_entropy_grad(
     >>> xd.sigmoid_cross_entropy_grad(da.zeros(4, chunks=2), [0, 1, 0, 1]).compute()
     array([ 0.125, -0.125,  0.125, -0.125])
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    return given.results("gradient", given.divisor)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.results("gradient")
 
 
 @documented(sigmoid_cross_entropy)
@@ -153,10 +160,11 @@ def sigmoid_cross_entropy_value_and_grad(
     >>> loss
     np.float64(0.6931471805599453)
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    both = given.results("both", given.divisor)
-    values = apply(item, given.labels, (both, given.labels), dtype=given.values_dtype, number=0)
-    return given.reduced(values, empty), given.part(both, 1)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    values, grad = graph.results(graph.valued, "gradient")
+    return graph.reduced(values, empty), grad
 
 
 @documented(sigmoid_cross_entropy_grad)
@@ -186,15 +194,16 @@ def sigmoid_cross_entropy_grad_hess(
     >>> hess.compute()
     array([0.25, 0.25, 0.25, 0.25])
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    both = given.results("hessian", given.divisor)
-    return given.part(both, 0), given.part(both, 1)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.results("gradient", "hessian")
 
 
-class Given:
+class SigmoidGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them."""
 
-    def __init__(self, logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+    def __init__(self, logits, targets, *, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
         logits = self.logits = as_floats(dask_array(logits, "logits"), "logits")
         self.labels = tuple(range(logits.ndim))
         self.reduction = reduction
@@ -206,33 +215,31 @@ class Given:
         for name, array in arrays.items():
             check_broadcast(array, logits.shape, name)
         self.weights = arrays.get("sample_weight")
-        self.operands = {name: operand(array, logits.shape, logits.chunks) for name, array in arrays.items()}
+        self.operands = [operand(arrays[name], logits.shape, logits.chunks) if name in arrays else None for name in ARRAYS]
 
     @property
-    def values(self):
+    def valued(self):
+        """What is made for the loss: each element's, or the sums of spans of 1 024 of them."""
         return "losses" if self.reduction == "none" else "sums"
 
     @property
     def loss_dtype(self):
         return np.dtype(result_type(self.logits))
 
-    @property
-    def values_dtype(self):
-        return self.loss_dtype if self.reduction == "none" else np.dtype(np.float64)
-
-    def results(self, wanted, divisor):
-        found = [self.operands.get(name) for name in ("targets", "pos_weight", "sample_weight")]
-        pairs = [(None, None) if one is None else one.pair for one in found]
-        return apply(
-            elements, self.labels, (self.logits, self.labels), *pairs, divisor,
-            dtype={"losses": self.loss_dtype, "sums": np.float64}.get(wanted, self.logits.dtype),
-            adjust_chunks=dict.fromkeys(self.labels, 1) if wanted == "sums" else None,
-            place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted, values=self.values,
-            missing=tuple(() if one is None else one.missing for one in found),
-            axes=tuple(() if one is None else one.axes for one in found), **self.options)
-
-    def part(self, both, number):
-        return apply(item, self.labels, (both, self.labels), dtype=self.logits.dtype, number=number)
+    def results(self, *wanted):
+        """What is `wanted` of `elements`, each an array; the tasks make all at once."""
+        dtypes = [{"losses": self.loss_dtype, "sums": np.float64}.get(name, self.logits.dtype) for name in wanted]
+        cuts = [dict.fromkeys(self.labels, 1) if name == "sums" else None for name in wanted]
+        made = apply(
+            elements, self.labels, (self.logits, self.labels), *[ABSENT if one is None else one.pair for one in self.operands],
+            self.divisor if "gradient" in wanted else (1.0, None), dtype=dtypes[-1], adjust_chunks=cuts[-1],
+            place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted,
+            missing=tuple(() if one is None else one.missing for one in self.operands),
+            axes=tuple(() if one is None else one.axes for one in self.operands), **self.options)
+        if len(wanted) == 1:
+            return made
+        return tuple(apply(item, self.labels, (made, self.labels), dtype=dtype, adjust_chunks=cut, number=number)
+                     for number, (dtype, cut) in enumerate(zip(dtypes, cuts, strict=True)))
 
     def reduced(self, values, empty):
         """The losses as they are, or their sum or mean, from the sums of spans."""
@@ -261,29 +268,26 @@ class Given:
 # ---- tasks
 
 
-def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, wanted, values, missing, axes, label_smoothing,
-             focal_gamma, n_threads):
-    """`wanted`: the "losses", the "sums" of spans of 1 024 of them, their "gradient" over the divisor, "both" (the `values` are
-    losses or sums), or gradient and "hessian"."""
+def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, wanted, missing, axes, label_smoothing, focal_gamma,
+             n_threads):
+    """What is `wanted` of a block, one array or a tuple: its "losses", or the "sums" of spans of 1 024 of them; "gradient" and
+    "hessian" over the divisor."""
     targets, pos_weight, sample_weight = map(spread, (targets, pos_weight, sample_weight), missing)
-    origins = {name: starts(place, own) for name, own in zip(("targets", "pos_weight", "sample_weight"), axes, strict=True)}
-    with located(**origins):
+    with located(**{name: starts(place, own) for name, own in zip(ARRAYS, axes, strict=True)}):
         call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, "sum", n_threads)
-    logits, losses, sums, gradient, hessian = call.logits, None, None, None, None
-    values = {"both": values, "losses": "losses", "sums": "sums"}.get(wanted)
-    if values == "losses":
-        losses = np.empty(logits.shape, result_type(logits))
-    if values == "sums":
-        sums = np.empty(-(-logits.size // BLOCK_LENGTH))
-    if wanted in ("gradient", "both"):
-        gradient = call.output(None)
-    elif wanted == "hessian":
+    logits = call.logits
+    losses = np.empty(logits.shape, result_type(logits)) if "losses" in wanted else None
+    sums = np.empty(-(-logits.size // BLOCK_LENGTH)) if "sums" in wanted else None
+    gradient = hessian = None
+    if "hessian" in wanted:
         gradient, hessian = call.outputs(None)
-    call.valued = values is not None
+    elif "gradient" in wanted:
+        gradient = call.output(None)
+    call.valued = losses is not None or sums is not None
     if not nothing_to_divide_by(divisor, losses, sums, gradient, hessian):
         compute(call, divisor, losses, gradient, hessian, sums)
-    first = losses if sums is None else sums
-    return {"gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}.get(wanted, first)
+    made = {"losses": losses, "sums": sums, "gradient": gradient, "hessian": hessian}
+    return made[wanted[0]] if len(wanted) == 1 else tuple(made[name] for name in wanted)
 
 
 def sums_of_weights(weights, place, *, n_threads):
