@@ -75,27 +75,26 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims:
     >>> xd.logsumexp(da.full((2, 2), 1000.0, chunks=1)).compute()
     array([1000.69314718, 1000.69314718])
     """
-    x, axes = _whole(x, axis, n_threads)
+    x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(label for label in range(x.ndim) if label not in axes)
-    values = apply(of_array, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, measure="logsumexp", axis=axes,
-                   n_threads=n_threads)
+    values = apply(of_block, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, wanted="logsumexp", axis=axes, n_threads=n_threads)
     return da.expand_dims(values, axes) if keepdims else values
 
 
-def _normalised(name, x, axis, n_threads):
-    x, axes = _whole(x, axis, n_threads)
+def _normalised(wanted, x, axis, n_threads):
+    x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(range(x.ndim))
-    return apply(of_array, labels, (x, labels), dtype=x.dtype, measure=name, axis=axes, n_threads=n_threads)
+    return apply(of_block, labels, (x, labels), dtype=x.dtype, wanted=wanted, axis=axes, n_threads=n_threads)
 
 
-def _whole(x, axis, n_threads):
-    """x in one block along the axes, and these."""
+def _whole_along(x, axis, n_threads):
+    """(x in one block along the axes, these)."""
     x = as_floats(dask_array(x, "x"), "x")
     axes = reduction_axes(axis, x, "x")
     requested(n_threads)
     return whole_along(x, *axes), axes
 
 
-def of_array(x, *, measure, axis, n_threads):
+def of_block(x, *, wanted, axis, n_threads):
     """A task."""
-    return getattr(xentfast, measure)(x, axis, n_threads=n_threads)
+    return getattr(xentfast, wanted)(x, axis, n_threads=n_threads)
