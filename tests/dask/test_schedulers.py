@@ -65,8 +65,8 @@ def test_errors_come_back_from_a_cluster(cluster, data):
 def test_both_workers_work(cluster):
     """Logits that are made where they are used, and gradients that stay there."""
     distributed = pytest.importorskip("distributed")
-    logits = da.random.default_rng(0).standard_normal((400, 5000), chunks=(50, 5000), dtype=np.float32)
-    loss, grad = dask.persist(*xd.softmax_cross_entropy_value_and_grad(logits, np.arange(400)))
+    logits = da.random.default_rng(0).standard_normal((2000, 5000), chunks=(50, 5000), dtype=np.float32)
+    loss, grad = dask.persist(*xd.softmax_cross_entropy_value_and_grad(logits, np.arange(2000)))
     distributed.wait([loss, grad])
     holders = cluster.who_has(grad)
     assert len({worker for workers in holders.values() for worker in workers}) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xentfast.dask._cross_entropy_graph import CrossEntropyGraph
-from xentfast.dask._graphs import apply, item
+from xentfast.dask._documentation import documented
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -19,6 +19,7 @@ __all__ = ["perplexity", "softmax_cross_entropy", "softmax_cross_entropy_grad", 
            "softmax_cross_entropy_value_and_grad"]
 
 
+@documented()
 def softmax_cross_entropy(
     logits: da.Array,
     targets: Arrays,
@@ -36,32 +37,22 @@ def softmax_cross_entropy(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.softmax_cross_entropy`, on Dask arrays.
+    """As `xentfast.softmax_cross_entropy`, on Dask arrays.
 
     Parameters
     ----------
-    logits : dask.array.Array
-        Of NumPy blocks of known sizes, cut over rows, over the class axis, or both.
-    targets : dask or numpy array
-        As there. Cut otherwise than `logits`, it is cut anew (lazily), and so are `sample_weight` and `where`.
-    axis, ignore_index, label_smoothing, z_loss, logit_scale, softcap, reduction, empty
-        As there.
-    weight, sample_weight, where : dask or numpy array, optional
-        As there.
-    n_threads : int, default 1
-        Threads for each block. Dask runs as many blocks at a time as it has threads; None for as many threads as OpenMP
-        would start.
+    logits : dask.array.Array of float16, bfloat16, float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis, in NumPy blocks of known sizes, cut over rows,
+        over the class axis, or both. Integers become float64. 16 bits (bfloat16 is that of ml_dtypes) are computed in
+        float32.
+    targets
+        Cut otherwise than `logits`, they are cut anew (lazily), and so are `sample_weight` and `where`.
 
     Returns
     -------
     loss : dask.array.Array
-        Of no axes, or for "none" cut as the rows of `logits` are; of the dtype that is described there.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An array or an option is not as described: at once. What only the values show (a target that is no class, an
-        infinite weight) is raised when the loss is computed, with the place in the whole array.
+        float64 for float64 logits, else float32; of no axes, or for "none" of the shape of `logits` without `axis`, cut as these
+        rows are.
 
     Notes
     -----
@@ -87,6 +78,7 @@ def softmax_cross_entropy(
     return graph.reduced(graph.losses(), empty)
 
 
+@documented(softmax_cross_entropy)
 def softmax_cross_entropy_grad(
     logits: da.Array,
     targets: Arrays,
@@ -103,29 +95,22 @@ def softmax_cross_entropy_grad(
     reduction: Reduction = "mean",
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.softmax_cross_entropy_grad`, on Dask arrays.
+    """As `xentfast.softmax_cross_entropy_grad`, on Dask arrays.
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
-        As for `xentfast.dask.softmax_cross_entropy`.
-    z_loss, logit_scale, softcap, where, reduction, n_threads
-        As there. With "none" the result is the gradient of the sum.
+    reduction
+        With "none" the result is the gradient of the sum: row i is that of loss i.
 
     Returns
     -------
     grad : dask.array.Array
         Of the shape, dtype and chunks of `logits`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
-
     Notes
     -----
     What the mean is divided by comes from targets and weights alone, so that a block's gradient needs no other block of
-    logits, unless they share rows.
+    logits, unless they share rows. Its bits are those of one machine where the loss's are.
 
     Examples
     --------
@@ -136,14 +121,19 @@ def softmax_cross_entropy_grad(
     >>> xd.softmax_cross_entropy_grad(logits, [2, 0], reduction="sum").compute()
     array([[ 0.25,  0.25, -0.75,  0.25],
            [-0.75,  0.25,  0.25,  0.25]], dtype=float32)
+
+    >>> half, S = da.zeros((1, 60_000), chunks=20_000, dtype=np.float16), 1024.0
+    >>> xd.softmax_cross_entropy_grad(half, [2], sample_weight=[S], reduction="sum")[0, :3].compute()
+    array([ 1.706e-02,  1.706e-02, -1.024e+03], dtype=float16)
     """
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
         reduction=reduction, n_threads=n_threads)
-    return graph.gradient(graph.partial_results())
+    return graph.gradient()
 
 
+@documented(softmax_cross_entropy)
 def softmax_cross_entropy_value_and_grad(
     logits: da.Array,
     targets: Arrays,
@@ -161,24 +151,14 @@ def softmax_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    """Loss and gradient, to be computed together: from one pass over each block that has all classes of its rows.
+    """As `xentfast.softmax_cross_entropy_value_and_grad`, on Dask arrays, to be computed together.
 
-    Parameters
-    ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
-        As for `xentfast.dask.softmax_cross_entropy`.
-    z_loss, logit_scale, softcap, where, reduction, empty, n_threads
-        As there.
+    Blocks that have all classes of their rows are read once, others twice.
 
     Returns
     -------
     loss, grad : dask.array.Array
-        As from the two functions, with the same bits. ``dask.compute(loss, grad)`` shares what they share.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+        As from `softmax_cross_entropy` and `softmax_cross_entropy_grad`. ``dask.compute(loss, grad)`` shares what they share.
 
     Examples
     --------
@@ -194,15 +174,11 @@ def softmax_cross_entropy_value_and_grad(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
         reduction=reduction, n_threads=n_threads)
-    if graph.whole:
-        both = graph.of_whole_rows("both", graph.labels, graph.divisor)
-        losses = apply(item, graph.row_labels, (both, graph.labels), dtype=graph.values_dtype, number=0)
-        grad = apply(item, graph.labels, (both, graph.labels), dtype=graph.logits.dtype, number=1)
-        return graph.reduced(losses, empty), grad
-    records = graph.partial_results()
-    return graph.reduced(graph.losses(records), empty), graph.gradient(records)
+    losses, grad = graph.losses_and_gradient()
+    return graph.reduced(losses, empty), grad
 
 
+@documented(softmax_cross_entropy_grad)
 def softmax_cross_entropy_grad_hess(
     logits: da.Array,
     targets: Arrays,
@@ -216,23 +192,18 @@ def softmax_cross_entropy_grad_hess(
     reduction: Reduction = "sum",
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    r"""As `xentfast.softmax_cross_entropy_grad_hess`, on Dask arrays.
+    """As `xentfast.softmax_cross_entropy_grad_hess`, on Dask arrays.
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, where, reduction, n_threads
-        As for `xentfast.dask.softmax_cross_entropy_grad`. Where `logits` are cut over the class axis, the blocks of the same rows
-        become one: cut the rows so that it fits in memory.
+    logits
+        Where they are cut over the class axis, the blocks of the same rows become one: cut the rows so that it fits in
+        memory.
 
     Returns
     -------
     grad, hess : dask.array.Array
         Of the shape and dtype of `logits`, with all classes in one block. Compute them together: one task makes both.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
 
     Examples
     --------
@@ -245,10 +216,10 @@ def softmax_cross_entropy_grad_hess(
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, where=where, reduction=reduction, n_threads=n_threads, whole=True)
-    both = graph.of_whole_rows("hessian", graph.labels, graph.divisor)
-    return tuple(apply(item, graph.labels, (both, graph.labels), dtype=graph.logits.dtype, number=number) for number in (0, 1))
+    return graph.gradient_and_hessian()
 
 
+@documented(softmax_cross_entropy)
 def perplexity(
     logits: da.Array,
     targets: Arrays,
@@ -263,22 +234,13 @@ def perplexity(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.perplexity`, on Dask arrays.
-
-    Parameters
-    ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, logit_scale, softcap, where, empty, n_threads
-        As for `xentfast.dask.softmax_cross_entropy`.
+    """As `xentfast.perplexity`, on Dask arrays.
 
     Returns
     -------
     perplexity : dask.array.Array
-        Of no axes.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+        float64 for float64 logits, else float32; of no axes. From 1 (certain and right) to C where all classes are equally
+        likely, and beyond.
 
     Examples
     --------

@@ -16,12 +16,14 @@ from xentfast._softmax.checks import broadcast_mask, check_targets
 from xentfast.dask import _cross_entropy_tasks as tasks
 from xentfast.dask import _sums
 from xentfast.dask._graphs import (
+    ABSENT,
     any_array,
     apply,
     as_floats,
     cut,
     dask_array,
     in_one_block,
+    item,
     operand,
     stand_in,
     whole_along,
@@ -32,7 +34,8 @@ from xentfast.dask._graphs import (
 class CrossEntropyGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them.
 
-    A layer's labels are the axes of the logits; partial results have one more, that of their fields.
+    A layer's labels are the axes of the logits; partial results have one more, that of their fields. A label below 0 is an axis
+    that goes into one block and is no other array's: -1 of `weight`, -2 of the chunks of partial results.
     """
 
     def __init__(self, logits, targets, *, axis, weight, sample_weight, ignore_index, label_smoothing=0.0, z_loss=0.0,
@@ -55,25 +58,21 @@ class CrossEntropyGraph:
             check_weights(weight, (self.n_classes,), "weight", "a weight for each class")
         if where is not None:
             broadcast_mask(stand_in(where.shape, where.dtype), shape)
-        self._check_options(weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, reduction, n_threads)
+        # Of every task that sees logits or their partial results; z_loss is for those that make losses and gradients of them.
+        self.options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "logit_scale": logit_scale,
+                        "softcap": softcap, "n_threads": n_threads}
+        self.z_loss, self.reduction = z_loss, reduction
+        self._check_options(weight)
         self._cut(targets, weight, sample_weight, where)
 
-    def _check_options(self, weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, reduction, n_threads):
+    def _check_options(self, weight):
         """By a call on no rows (on one, where there is no axis of rows)."""
         shape = [0] * self.logits.ndim
         shape[self.axis] = self.n_classes
         rows = shape[:self.axis] + shape[self.axis + 1:]
-        cross_entropy_call(
-            stand_in(shape, self.logits.dtype), np.zeros(rows, np.int64), axis=self.axis,
-            weight=weight if isinstance(weight, np.ndarray) else None, ignore_index=ignore_index,
-            label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, reduction=reduction,
-            n_threads=n_threads)
-        self.reduction = reduction
-        self.smoothing = label_smoothing
-        self.options = {
-            "ignore_index": ignore_index, "label_smoothing": label_smoothing, "logit_scale": logit_scale, "softcap": softcap,
-            "n_threads": n_threads}
-        self.z_loss = z_loss
+        cross_entropy_call(stand_in(shape, self.logits.dtype), np.zeros(rows, np.int64), axis=self.axis,
+                           weight=weight if isinstance(weight, np.ndarray) else None, reduction=self.reduction,
+                           z_loss=self.z_loss, **self.options)
 
     def _cut(self, targets, weight, sample_weight, where):
         chunks, axis = self.logits.chunks, self.axis
@@ -84,14 +83,14 @@ class CrossEntropyGraph:
         self.place = dict(zip(self.labels, chunks, strict=True))
         self.row_place = dict(zip(self.row_labels, row_chunks, strict=True))
         self.targets = (cut(targets, row_chunks), self.row_labels) if self.hard else (cut(targets, chunks), self.labels)
-        self.sample_weight = (None, None) if sample_weight is None else (cut(sample_weight, row_chunks), self.row_labels)
-        self.weight = (None, None) if weight is None else (in_one_block(weight), (-1,))
-        self.where = self.where_count = (None, None)
+        self.sample_weight = ABSENT if sample_weight is None else (cut(sample_weight, row_chunks), self.row_labels)
+        self.weight = ABSENT if weight is None else (in_one_block(weight), (-1,))
+        self.where = self.where_count = ABSENT
         self.missing = ()
         if where is not None:
             found = operand(where, self.logits.shape, chunks)
             self.where, self.missing = found.pair, found.missing
-            if self.smoothing and not self.whole:
+            if self.options["label_smoothing"] and not self.whole:
                 self.where_count = self._count(where, row_chunks), self.row_labels
 
     def _count(self, where, row_chunks):
@@ -119,16 +118,17 @@ class CrossEntropyGraph:
 
     # ---- logits to losses and gradients
 
-    def of_whole_rows(self, wanted, labels, divisor):
+    def _of_whole_rows(self, wanted):
+        if wanted == "losses":
+            labels, place, divisor, dtype = self.row_labels, self.row_place, (1.0, None), self.values_dtype
+        else:
+            labels, place, divisor, dtype = self.labels, self.place, self.divisor, self.logits.dtype
         return apply(tasks.whole_rows, labels, (self.logits, self.labels), self.targets, self.sample_weight, self.where,
-                     self.weight, divisor, dtype=self.values_dtype if wanted == "losses" else self.logits.dtype,
-                     place=self.row_place if wanted == "losses" else self.place, wanted=wanted,
-                     values_dtype=self.values_dtype, axis=self.axis, missing=self.missing, z_loss=self.z_loss, **self.options)
+                     self.weight, divisor, dtype=dtype, place=place, wanted=wanted, values_dtype=self.values_dtype,
+                     axis=self.axis, missing=self.missing, z_loss=self.z_loss, **self.options)
 
-    def partial_results(self):
-        """Of all classes of a row in one block; None where the logits themselves are."""
-        if self.whole:
-            return None
+    def _partial_results(self):
+        """Of all classes of a row in one block, where the logits themselves are not."""
         length = chunk_length(self.logits.dtype)
         records = apply(tasks.partial_results, self.record_labels, (self.logits, self.labels), self.targets, self.sample_weight,
                         self.where, self.where_count, self.weight, dtype=np.float64, place=self.place,
@@ -140,10 +140,10 @@ class CrossEntropyGraph:
     def losses(self, records=None):
         """Of each row."""
         if self.whole:
-            return self.of_whole_rows("losses", self.row_labels, (1.0, None))
-        records = self.partial_results() if records is None else records
+            return self._of_whole_rows("losses")
+        records = self._partial_results() if records is None else records
         return apply(tasks.sliced_losses, self.row_labels, self._without_classes(records),
-                     self.targets if self.hard else (None, None), self.sample_weight, self.where_count, self.weight,
+                     self.targets if self.hard else ABSENT, self.sample_weight, self.where_count, self.weight,
                      dtype=self.values_dtype, place=self.row_place, values_dtype=self.values_dtype, axis=self.axis,
                      n_classes=self.n_classes, z_loss=self.z_loss, **self.options)
 
@@ -151,13 +151,29 @@ class CrossEntropyGraph:
         """Their labels: the chunks of all classes are in one block, whichever classes the other arrays have."""
         return records, tuple(-2 if label == self.axis else label for label in self.record_labels)
 
-    def gradient(self, records):
+    def gradient(self, records=None):
+        """Over the divisor."""
         if self.whole:
-            return self.of_whole_rows("gradient", self.labels, self.divisor)
+            return self._of_whole_rows("gradient")
+        records = self._partial_results() if records is None else records
         return apply(tasks.sliced_gradient, self.labels, self._without_classes(records), (self.logits, self.labels),
                      self.targets, self.sample_weight, self.where, self.where_count, self.weight, self.divisor,
                      dtype=self.logits.dtype, place=self.place, axis=self.axis, missing=self.missing, n_classes=self.n_classes,
                      z_loss=self.z_loss, **self.options)
+
+    def losses_and_gradient(self):
+        """Each row's, and the gradient over the divisor: by tasks that make both, or from the same partial results."""
+        if not self.whole:
+            records = self._partial_results()
+            return self.losses(records), self.gradient(records)
+        both = self._of_whole_rows("both"), self.labels
+        return (apply(item, self.row_labels, both, dtype=self.values_dtype, number=0),
+                apply(item, self.labels, both, dtype=self.logits.dtype, number=1))
+
+    def gradient_and_hessian(self):
+        """Over the divisor, of whole rows."""
+        both = self._of_whole_rows("hessian"), self.labels
+        return tuple(apply(item, self.labels, both, dtype=self.logits.dtype, number=number) for number in (0, 1))
 
     # ---- rows to one number
 

@@ -24,6 +24,8 @@ from dask.layers import ArraySliceDep
 
 from xentfast._base.arrays import is_float, plain_array
 
+ABSENT = None, None         # for `apply`: an argument that was not given
+
 
 def dask_array(value, name):
     """A Dask array of NumPy blocks of known sizes."""

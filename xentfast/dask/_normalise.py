@@ -7,23 +7,21 @@ import dask.array as da
 import xentfast
 from xentfast._base.arrays import reduction_axes
 from xentfast._base.threads import requested
+from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import apply, as_floats, dask_array, whole_along
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
+@documented()
 def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.softmax`, on Dask arrays.
+    """As `xentfast.softmax`, on Dask arrays.
 
     Parameters
     ----------
-    x : dask.array.Array
-        Of NumPy blocks of known sizes. Those that lie side by side along `axis` become one: cut the other axes so that it fits
-        in memory.
-    axis : int, tuple of ints or None, default -1
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+    x : dask.array.Array of float16, bfloat16, float32 or float64
+        Of any shape with at least one axis, in NumPy blocks of known sizes. Integers become float64. Blocks that lie side by side
+        along `axis` become one: cut the other axes so that it fits in memory.
 
     Returns
     -------
@@ -46,23 +44,9 @@ def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: 
     return _normalised("softmax", x, axis, n_threads)
 
 
+@documented(softmax)
 def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.log_softmax`, on Dask arrays.
-
-    Parameters
-    ----------
-    x, axis, n_threads
-        As for `xentfast.dask.softmax`.
-
-    Returns
-    -------
-    dask.array.Array
-        As from `xentfast.dask.softmax`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For an argument that is not as described.
+    """As `xentfast.log_softmax`, on Dask arrays.
 
     Examples
     --------
@@ -74,26 +58,15 @@ def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threa
     return _normalised("log_softmax", x, axis, n_threads)
 
 
+@documented(softmax)
 def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False,
               n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.logsumexp`, on Dask arrays.
-
-    Parameters
-    ----------
-    x, axis, n_threads
-        As for `xentfast.dask.softmax`.
-    keepdims : bool, default False
-        Keep the axes that are summed over, with length one.
+    """As `xentfast.logsumexp`, on Dask arrays.
 
     Returns
     -------
     dask.array.Array
         Of the shape of `x` without `axis`, in its dtype (float64 for integers), with the bits that one machine gives.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For an argument that is not as described.
 
     Examples
     --------
@@ -102,27 +75,26 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims:
     >>> xd.logsumexp(da.full((2, 2), 1000.0, chunks=1)).compute()
     array([1000.69314718, 1000.69314718])
     """
-    x, axes = _whole(x, axis, n_threads)
+    x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(label for label in range(x.ndim) if label not in axes)
-    values = apply(of_array, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, measure="logsumexp", axis=axes,
-                   n_threads=n_threads)
+    values = apply(of_block, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, wanted="logsumexp", axis=axes, n_threads=n_threads)
     return da.expand_dims(values, axes) if keepdims else values
 
 
-def _normalised(name, x, axis, n_threads):
-    x, axes = _whole(x, axis, n_threads)
+def _normalised(wanted, x, axis, n_threads):
+    x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(range(x.ndim))
-    return apply(of_array, labels, (x, labels), dtype=x.dtype, measure=name, axis=axes, n_threads=n_threads)
+    return apply(of_block, labels, (x, labels), dtype=x.dtype, wanted=wanted, axis=axes, n_threads=n_threads)
 
 
-def _whole(x, axis, n_threads):
-    """x in one block along the axes, and these."""
+def _whole_along(x, axis, n_threads):
+    """(x in one block along the axes, these)."""
     x = as_floats(dask_array(x, "x"), "x")
     axes = reduction_axes(axis, x, "x")
     requested(n_threads)
     return whole_along(x, *axes), axes
 
 
-def of_array(x, *, measure, axis, n_threads):
+def of_block(x, *, wanted, axis, n_threads):
     """A task."""
-    return getattr(xentfast, measure)(x, axis, n_threads=n_threads)
+    return getattr(xentfast, wanted)(x, axis, n_threads=n_threads)

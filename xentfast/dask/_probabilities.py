@@ -31,7 +31,20 @@ from xentfast._probabilities.functions import FOR_CROSS_ENTROPY, FOR_DIVERGENCE,
 from xentfast._probabilities.functions import label_losses as losses_of_labels
 from xentfast.dask import _sums
 from xentfast.dask._cross_entropy_tasks import finite_weights
-from xentfast.dask._graphs import any_array, apply, cut, dask_array, in_one_block, located, operand, stand_in, starts, whole_along
+from xentfast.dask._documentation import documented
+from xentfast.dask._graphs import (
+    ABSENT,
+    any_array,
+    apply,
+    cut,
+    dask_array,
+    in_one_block,
+    located,
+    operand,
+    stand_in,
+    starts,
+    whole_along,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -41,35 +54,27 @@ if TYPE_CHECKING:
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
 
+@documented()
 def cross_entropy(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.cross_entropy`, on Dask arrays.
+    """As `xentfast.cross_entropy`, on Dask arrays.
 
     Parameters
     ----------
-    p, q : dask or numpy array
-        As there, one of them at least a Dask array of NumPy blocks of known sizes. Where both are, `q` is cut anew (lazily) as
+    q
+        One of `p` and `q` at least is a Dask array of NumPy blocks of known sizes. Where both are, `q` is cut anew (lazily) as
         `p` is.
-    axis, eps, keepdims
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
 
     Returns
     -------
     dask.array.Array
-        As described there, cut as `p` is along the other axes.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An array or an option is not as described: at once. A number that is no probability is named when the result is
-        computed.
+        In nats, of the broadcast shape without `axis`, cut as `p` is along the other axes; float64 if `p` or `q` is float64 or
+        integer, else float32.
 
     Notes
     -----
-    With the bits that one machine gives where the rows are cut, or the classes at multiples of 1 024. Cut elsewhere, and over
-    several axes that are cut, the sums of the blocks are added in order, in float64, with its accuracy.
+    The bits are those that one machine gives where the rows are cut, or the classes at multiples of 1 024. Cut elsewhere, and
+    over several axes that are cut, the sums of the blocks are added in order, in float64, with its accuracy.
 
     Examples
     --------
@@ -79,27 +84,35 @@ def cross_entropy(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = 
     >>> xd.cross_entropy([0.5, 0.5, 0.0, 0.0], q).compute()
     array([1.38629436, 1.38629436])
     """
-    return _compared(FOR_CROSS_ENTROPY, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
+    return ProbabilityGraph(eps, n_threads, p=p, q=q).reduced(FOR_CROSS_ENTROPY, axis, keepdims)
 
 
+@documented(cross_entropy)
 def entropy(p: da.Array, *, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False,
             n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.entropy`, on Dask arrays.
+    """As `xentfast.entropy`, on Dask arrays.
 
     Parameters
     ----------
-    p, axis, keepdims, n_threads
-        As for `xentfast.dask.cross_entropy`.
+    p : dask.array.Array of float16, bfloat16, float32, float64, integers or bool
+        The distribution, of any shape with at least one axis, in NumPy blocks of known sizes.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all.
 
     Returns
     -------
     dask.array.Array
-        As there.
+        In nats, of the shape of `p` without `axis`, cut as `p` is along the other axes; float64 for float64 and integers, else
+        float32.
 
     Raises
     ------
     ValueError, TypeError
-        As there.
+        `p` holds something else than numbers from 0 to 1, the first of which is named, or an argument is not as described.
+
+    Notes
+    -----
+    Its bits are those of one machine where those of `cross_entropy` are.
 
     Examples
     --------
@@ -108,27 +121,17 @@ def entropy(p: da.Array, *, axis: int | tuple[int, ...] | None = -1, keepdims: b
     >>> xd.entropy(da.full((2, 4), 0.25, chunks=(1, 2))).compute()
     array([1.38629436, 1.38629436])
     """
-    return _compared(FOR_ENTROPY, {"p": p}, axis, None, keepdims, n_threads)
+    return ProbabilityGraph(None, n_threads, p=p).reduced(FOR_ENTROPY, axis, keepdims)
 
 
+@documented(cross_entropy)
 def kl_divergence(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.kl_divergence`, on Dask arrays.
+    """As `xentfast.kl_divergence`, on Dask arrays.
 
-    Parameters
-    ----------
-    p, q, axis, eps, keepdims, n_threads
-        As for `xentfast.dask.cross_entropy`.
-
-    Returns
-    -------
-    dask.array.Array
-        As there.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+    Notes
+    -----
+    Its bits are those of one machine where those of `cross_entropy` are.
 
     Examples
     --------
@@ -137,26 +140,22 @@ def kl_divergence(p: Arrays, q: Arrays, *, axis: int | tuple[int, ...] | None = 
     >>> xd.kl_divergence([0.5, 0.5], da.from_array([0.25, 0.75], chunks=1)).compute()
     np.float64(0.14384103622589045)
     """
-    return _compared(FOR_DIVERGENCE, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
+    return ProbabilityGraph(eps, n_threads, p=p, q=q).reduced(FOR_DIVERGENCE, axis, keepdims)
 
 
+@documented(cross_entropy)
 def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.cross_entropy_grad`, on Dask arrays.
+    """As `xentfast.cross_entropy_grad`, on Dask arrays.
 
     Parameters
     ----------
-    p, q, eps, n_threads
-        As for `xentfast.dask.cross_entropy`.
+    eps
+        Elements that it clips have the gradient 0.
 
     Returns
     -------
     grad : dask.array.Array
         Of the broadcast shape and the dtype of `q` (float64 for integers), with the bits that one machine gives.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
 
     Examples
     --------
@@ -165,44 +164,32 @@ def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_thre
     >>> xd.cross_entropy_grad([0.5, 0.5, 0.0], da.from_array([0.25, 0.75, 0.0], chunks=2)).compute()
     array([-2.        , -0.66666667,  0.        ])
     """
-    shape, chunks, arrays, found = _operands({"p": p, "q": q})
-    clipping(eps)
-    requested(n_threads)
-    labels = tuple(range(len(shape)))
-    return apply(slopes, labels, *[one.pair for one in found], dtype=float_dtype(arrays[1].dtype),
-                 place=dict(zip(labels, chunks, strict=True)), missing=[one.missing for one in found],
-                 axes=[one.axes for one in found], eps=eps, n_threads=n_threads)
+    return ProbabilityGraph(eps, n_threads, p=p, q=q).slopes()
 
 
+@documented()
 def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None = None, labels: ArrayLike | None = None,
              normalize: bool = True, n_threads: int | None = 1) -> da.Array:
-    r"""As `xentfast.log_loss`, on Dask arrays.
+    """As `xentfast.log_loss`, on Dask arrays.
 
     Parameters
     ----------
-    y_true : dask or numpy array of shape (N,) or (N, C)
-        As there. Labels are brought together in one task, 8 bytes a row; a matrix of indicators is cut as `y_pred` is.
+    y_true
+        Labels are brought together in one task, 8 bytes a row; a matrix of indicators is cut as `y_pred` is.
     y_pred : dask.array.Array of shape (N, C), (N,) or (N, 1)
-        As there, of NumPy blocks of known sizes. Where classes are cut, the blocks of the same rows become one.
-    sample_weight : dask or numpy array of shape (N,), optional
-        As there.
+        A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
+        the second. In NumPy blocks of known sizes; where classes are cut, the blocks of the same rows become one.
     labels : array_like of shape (C,), optional
-        As there.
-    normalize : bool, default True
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+        All labels that there are. By default those that occur in `y_true`.
 
     Returns
     -------
     loss : dask.array.Array
-        Of no axes and float64, with the bits that one machine gives.
+        In nats, of no axes and float64, with the bits that one machine gives.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As there; what only the values show is raised when the loss is computed. So is the warning about rows that do not
-        sum to one.
+    Notes
+    -----
+    The warning about rows that do not sum to one comes when the loss is computed.
 
     Examples
     --------
@@ -219,67 +206,86 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     declared = declared_labels(y, labels, shape)
     requested(n_threads)
-    rows = {0: q.chunks[0]}
-    classes = indicators = weights = None, None
-    if y.ndim == 2:
-        indicators = cut(y, q.chunks), (0, 1)
-    else:
-        index = apply(indices, (0,), (in_one_block(y), (0,)), dtype=np.int64, declared=declared, n_classes=max(shape[1], 2))
-        classes = cut(index, (q.chunks[0],)), (0,)
-    divisor = float(shape[0]), None
-    if sample_weight is not None:
-        sample_weight = any_array(sample_weight, "sample_weight")
-        check_weights(sample_weight, shape[:1], "sample_weight", "a weight for each row of y_pred")
-        own = cut(sample_weight, (q.chunks[0],)), (0,)
-        weights = apply(finite_weights, (0,), own, dtype=np.float64, place=rows), (0,)
-        divisor = apply(_sums.weight_sum, (), (in_one_block(weights[0]), (0,)), dtype=np.float64), ()
+    classes, indicators = _classes(y, declared, max(shape[1], 2), q.chunks)
+    weights, divisor = _weights(sample_weight, q.chunks[:1])
     if declared is not None and not np.array_equal(declared, labels):
         warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
                       f"{declared.tolist()}", UserWarning, stacklevel=2)
-    losses = apply(label_losses, (0,), (q, (0, 1)), classes, indicators, weights, dtype=np.float64, place=rows,
+    losses = apply(label_losses, (0,), (q, (0, 1)), classes, indicators, weights, dtype=np.float64, place={0: q.chunks[0]},
                    flat=np.ndim(y_pred) == 1, n_threads=n_threads)
-    return apply(label_loss, (), (in_one_block(losses), (0,)), divisor if normalize else (None, None), dtype=np.float64)
+    return apply(label_loss, (), (in_one_block(losses), (0,)), divisor if normalize else ABSENT, dtype=np.float64)
 
 
-def _operands(given):
-    """(shape, chunks, stand-ins of that shape, operands) of what was given by name, of which one at least is a Dask array."""
-    arrays = {name: any_array(value, name) for name, value in given.items()}
-    if not any(isinstance(array, da.Array) for array in arrays.values()):
-        names = " and ".join(f"{name} is of type {type(value).__name__}" for name, value in given.items())
-        raise TypeError(f"{names}; expected a Dask array, such as dask.array.from_array makes")
-    stand_ins = probability_arrays({name: stand_in(array.shape, array.dtype.newbyteorder("="))
-                                    for name, array in arrays.items()})
-    shape = stand_ins[0].shape
+def _classes(y, declared, n_classes, chunks):
+    """(index of each row's class, matrix of indicators), one of which is absent, cut as the probabilities are."""
+    if y.ndim == 2:
+        return ABSENT, (cut(y, chunks), (0, 1))
+    index = apply(indices, (0,), (in_one_block(y), (0,)), dtype=np.int64, declared=declared, n_classes=n_classes)
+    return (cut(index, chunks[:1]), (0,)), ABSENT
+
+
+def _weights(sample_weight, chunks):
+    """(each row's weight, their sum), in float64."""
+    n_rows = sum(chunks[0])
+    if sample_weight is None:
+        return ABSENT, (float(n_rows), None)
+    sample_weight = any_array(sample_weight, "sample_weight")
+    check_weights(sample_weight, (n_rows,), "sample_weight", "a weight for each row of y_pred")
+    weights = apply(finite_weights, (0,), (cut(sample_weight, chunks), (0,)), dtype=np.float64, place={0: chunks[0]})
+    weight_sum = apply(_sums.weight_sum, (), (in_one_block(weights), (0,)), dtype=np.float64)
+    return (weights, (0,)), (weight_sum, ())
+
+
+class ProbabilityGraph:
+    """The checked arguments of one call, `p` and `q` or `p` alone, cut alike, and the layers that are made of them."""
+
+    def __init__(self, eps, n_threads, **given):
+        arrays = {name: any_array(value, name) for name, value in given.items()}
+        if not any(isinstance(array, da.Array) for array in arrays.values()):
+            names = " and ".join(f"{name} is of type {type(value).__name__}" for name, value in given.items())
+            raise TypeError(f"{names}; expected a Dask array, such as dask.array.from_array makes")
+        self.stand_ins = probability_arrays({name: stand_in(array.shape, array.dtype.newbyteorder("="))
+                                             for name, array in arrays.items()})
+        clipping(eps)
+        requested(n_threads)
+        shape = self.stand_ins[0].shape
+        chunks = common_chunks(arrays.values(), shape)
+        found = [operand(array, shape, chunks) for array in arrays.values()]
+        self.labels = tuple(range(len(shape)))
+        self.place = dict(zip(self.labels, chunks, strict=True))
+        self.pairs = [one.pair for one in found]
+        self.options = {"missing": [one.missing for one in found], "axes": [one.axes for one in found], "eps": eps,
+                        "n_threads": n_threads}
+
+    def reduced(self, measure, axis, keepdims):
+        """The measure along the axes: sums of chunks of each block, and the sums of these."""
+        axes, dtype = reduction_axes(axis, self.stand_ins[0], "p"), value_dtype(self.stand_ins)
+        rows = tuple(label for label in self.labels if label not in axes)
+        n_sums = dict.fromkeys(axes, 1)
+        if len(axes) == 1:
+            n_sums = {axes[0]: tuple(-(-width // chunk_length()) for width in self.place[axes[0]])}
+        pairs = self.pairs if len(self.pairs) == 2 else [*self.pairs, ABSENT]
+        sums = apply(sums_of_chunks, self.labels, *pairs, dtype=np.float64, place=self.place, adjust_chunks=n_sums,
+                     measure=measure, over=axes, **self.options)
+        values = apply(added_sums, rows, (whole_along(sums, *axes), self.labels), dtype=dtype, over=axes, values_dtype=dtype)
+        return da.expand_dims(values, axes) if keepdims else values
+
+    def slopes(self):
+        """The gradient with respect to `q`."""
+        return apply(slopes, self.labels, *self.pairs, dtype=float_dtype(self.stand_ins[1].dtype), place=self.place,
+                     **self.options)
+
+
+def common_chunks(arrays, shape):
+    """Those of the first Dask array that has the axis in full; without empty ones, where the axis has any length."""
     chunks = [(length,) for length in shape]
-    for array in reversed(arrays.values()):
+    for array in reversed(arrays):
         if isinstance(array, da.Array):
             lead = len(shape) - array.ndim
             for axis, lengths in enumerate(array.chunks):
                 if array.shape[axis] == shape[lead + axis]:
                     chunks[lead + axis] = tuple(length for length in lengths if length) or lengths[:1]
-    return shape, chunks, stand_ins, [operand(array, shape, chunks) for array in arrays.values()]
-
-
-def _compared(measure, given, axis, eps, keepdims, n_threads):
-    shape, chunks, stand_ins, found = _operands(given)
-    axes = reduction_axes(axis, stand_ins[0], "p")
-    clipping(eps)
-    requested(n_threads)
-    dtype = value_dtype(stand_ins)
-    labels = tuple(range(len(shape)))
-    rows = tuple(label for label in labels if label not in axes)
-    options = {"measure": measure, "missing": [one.missing for one in found], "axes": [one.axes for one in found], "over": axes,
-               "eps": eps, "n_threads": n_threads}
-    place = dict(zip(labels, chunks, strict=True))
-    pairs = [one.pair for one in found] + [(None, None)] * (2 - len(found))
-    if len(axes) == 1:
-        length = chunk_length()
-        adjust = {axes[0]: tuple(-(-width // length) for width in chunks[axes[0]])}
-    else:
-        adjust = dict.fromkeys(axes, 1)
-    sums = apply(sums_of_chunks, labels, *pairs, dtype=np.float64, place=place, adjust_chunks=adjust, **options)
-    values = apply(added_sums, rows, (whole_along(sums, *axes), labels), dtype=dtype, over=axes, values_dtype=dtype)
-    return da.expand_dims(values, axes) if keepdims else values
+    return chunks
 
 
 # ---- tasks
@@ -299,8 +305,7 @@ def sums_of_chunks(p, q, place, *, measure, missing, axes, over, eps, n_threads)
     for start in range(0, n_classes, step):
         part = [array[(slice(None),) * last + (slice(start, start + step),)] for array in arrays]
         values = np.empty(part[0].shape[:last] + part[0].shape[last + 1:])
-        fine = compare(measure, part[0], part[1] if len(part) == 2 else None, last, least, largest, values, requested(n_threads))
-        if not fine:
+        if not compare(measure, part[0], part[1] if len(part) == 2 else None, last, least, largest, values, requested(n_threads)):
             with located(**{name: starts(place, own) for name, own in zip("pq", axes, strict=False)}):
                 name_bad_probability(given)
         results.append(values)
@@ -331,8 +336,8 @@ def label_losses(q, classes, indicators, sample_weight, place, *, flat, n_thread
             indicators = indicator_array(indicators)
     own = prediction(q) if q.size else q
     losses, eps = np.empty(len(q)), EPSILON[name_of(float_dtype(q.dtype))]
-    _, fine, even = losses_of_labels(own, classes, indicators, sample_weight, eps, 1.0 - eps,
-                                          rows_slack(q.dtype), requested(n_threads), losses)
+    _, fine, even = losses_of_labels(own, classes, indicators, sample_weight, eps, 1.0 - eps, rows_slack(q.dtype),
+                                     requested(n_threads), losses)
     if not fine:
         with located(y_pred=starts(place) if flat else [*starts(place), 0]):
             name_bad_probability({"y_pred": q[:, 0] if flat else q})
@@ -342,6 +347,7 @@ def label_losses(q, classes, indicators, sample_weight, place, *, flat, n_thread
 
 
 def label_loss(losses, divisor):
+    """The sum of the rows' losses, over the divisor where there is one."""
     total = _sums.total(losses)
     if divisor == 0.0:
         raise ValueError("sample_weight sums to zero, by which the mean would be divided")

@@ -15,7 +15,9 @@ from xentfast._base.threads import requested
 from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, name_bad_weight, total_within
 from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
 from xentfast.dask import _sums
+from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import (
+    ABSENT,
     any_array,
     apply,
     as_floats,
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",
            "sigmoid_cross_entropy_value_and_grad"]
 
+ARRAYS = "targets", "pos_weight", "sample_weight"
 
+
+@documented()
 def sigmoid_cross_entropy(
     logits: da.Array,
     targets: Arrays,
@@ -49,31 +54,19 @@ def sigmoid_cross_entropy(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.sigmoid_cross_entropy`, on Dask arrays.
+    """As `xentfast.sigmoid_cross_entropy`, on Dask arrays.
 
     Parameters
     ----------
-    logits : dask.array.Array
-        Of NumPy blocks of known sizes, cut in any way.
-    targets : dask or numpy array
-        As there. Cut otherwise than `logits`, it is cut anew (lazily), and so are `pos_weight` and `sample_weight`.
-    pos_weight, sample_weight : dask or numpy array, optional
-        As there.
-    label_smoothing, focal_gamma, reduction, empty
-        As there.
-    n_threads : int, default 1
-        Threads for each block, as for `xentfast.dask.softmax_cross_entropy`.
+    logits : dask.array.Array of float16, bfloat16, float32 or float64
+        Log-odds, of any shape, in NumPy blocks of known sizes that are cut in any way. Integers become float64.
+    targets
+        Cut otherwise than `logits`, they are cut anew (lazily), and so are `pos_weight` and `sample_weight`.
 
     Returns
     -------
     loss : dask.array.Array
-        Of no axes, or for "none" of the shape and chunks of `logits`; of the dtype that is described there.
-
-    Raises
-    ------
-    ValueError, TypeError
-        An array or an option is not as described: at once. What only the values show is raised when the loss is computed, with
-        the place in the whole array.
+        float64 for float64 logits, else float32; of no axes, or for "none" of the shape and chunks of `logits`.
 
     Notes
     -----
@@ -90,10 +83,13 @@ def sigmoid_cross_entropy(
     >>> xd.sigmoid_cross_entropy(logits, np.ones(50)).compute()
     np.float32(0.6931472)
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    return given.reduced(given.results(given.values, (1.0, None)), empty)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.reduced(graph.results(graph.valued), empty)
 
 
+@documented(sigmoid_cross_entropy)
 def sigmoid_cross_entropy_grad(
     logits: da.Array,
     targets: Arrays,
@@ -105,26 +101,21 @@ def sigmoid_cross_entropy_grad(
     reduction: Reduction = "mean",
     n_threads: int | None = 1,
 ) -> da.Array:
-    r"""As `xentfast.sigmoid_cross_entropy_grad`, on Dask arrays.
+    """As `xentfast.sigmoid_cross_entropy_grad`, on Dask arrays.
 
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy`. With "none" the result is the gradient of the sum.
+    reduction
+        With "none" the result is the gradient of the sum: each element's own.
 
     Returns
     -------
     grad : dask.array.Array
         Of the shape, dtype and chunks of `logits`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
-
     Notes
     -----
-    With the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
+    It has the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
     made as that of the losses.
 
     Examples
@@ -134,10 +125,13 @@ def sigmoid_cross_entropy_grad(
     >>> xd.sigmoid_cross_entropy_grad(da.zeros(4, chunks=2), [0, 1, 0, 1]).compute()
     array([ 0.125, -0.125,  0.125, -0.125])
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    return given.results("gradient", given.divisor)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.results("gradient")
 
 
+@documented(sigmoid_cross_entropy)
 def sigmoid_cross_entropy_value_and_grad(
     logits: da.Array,
     targets: Arrays,
@@ -150,22 +144,12 @@ def sigmoid_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    """Loss and gradient in one pass over each block; to be computed together.
-
-    Parameters
-    ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, empty, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy`.
+    """As `xentfast.sigmoid_cross_entropy_value_and_grad`, on Dask arrays, to be computed together.
 
     Returns
     -------
     loss, grad : dask.array.Array
-        As from the two functions, with the same bits.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
+        As from `sigmoid_cross_entropy` and `sigmoid_cross_entropy_grad`. ``dask.compute(loss, grad)`` shares what they share.
 
     Examples
     --------
@@ -176,12 +160,14 @@ def sigmoid_cross_entropy_value_and_grad(
     >>> loss
     np.float64(0.6931471805599453)
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    both = given.results("both", given.divisor)
-    values = apply(item, given.labels, (both, given.labels), dtype=given.values_dtype, number=0)
-    return given.reduced(values, empty), given.part(both, 1)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    values, grad = graph.results(graph.valued, "gradient")
+    return graph.reduced(values, empty), grad
 
 
+@documented(sigmoid_cross_entropy_grad)
 def sigmoid_cross_entropy_grad_hess(
     logits: da.Array,
     targets: Arrays,
@@ -193,22 +179,12 @@ def sigmoid_cross_entropy_grad_hess(
     reduction: Reduction = "sum",
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
-    r"""As `xentfast.sigmoid_cross_entropy_grad_hess`, on Dask arrays.
-
-    Parameters
-    ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
-        As for `xentfast.dask.sigmoid_cross_entropy_grad`.
+    """As `xentfast.sigmoid_cross_entropy_grad_hess`, on Dask arrays.
 
     Returns
     -------
     grad, hess : dask.array.Array
         Of the shape, dtype and chunks of `logits`. Compute them together: one task makes both.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As there.
 
     Examples
     --------
@@ -218,15 +194,16 @@ def sigmoid_cross_entropy_grad_hess(
     >>> hess.compute()
     array([0.25, 0.25, 0.25, 0.25])
     """
-    given = Given(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
-    both = given.results("hessian", given.divisor)
-    return given.part(both, 0), given.part(both, 1)
+    graph = SigmoidGraph(
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
+        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+    return graph.results("gradient", "hessian")
 
 
-class Given:
+class SigmoidGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them."""
 
-    def __init__(self, logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+    def __init__(self, logits, targets, *, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
         logits = self.logits = as_floats(dask_array(logits, "logits"), "logits")
         self.labels = tuple(range(logits.ndim))
         self.reduction = reduction
@@ -238,33 +215,31 @@ class Given:
         for name, array in arrays.items():
             check_broadcast(array, logits.shape, name)
         self.weights = arrays.get("sample_weight")
-        self.operands = {name: operand(array, logits.shape, logits.chunks) for name, array in arrays.items()}
+        self.operands = [operand(arrays[name], logits.shape, logits.chunks) if name in arrays else None for name in ARRAYS]
 
     @property
-    def values(self):
+    def valued(self):
+        """What is made for the loss: each element's, or the sums of spans of 1 024 of them."""
         return "losses" if self.reduction == "none" else "sums"
 
     @property
     def loss_dtype(self):
         return np.dtype(result_type(self.logits))
 
-    @property
-    def values_dtype(self):
-        return self.loss_dtype if self.reduction == "none" else np.dtype(np.float64)
-
-    def results(self, wanted, divisor):
-        found = [self.operands.get(name) for name in ("targets", "pos_weight", "sample_weight")]
-        pairs = [(None, None) if one is None else one.pair for one in found]
-        return apply(
-            elements, self.labels, (self.logits, self.labels), *pairs, divisor,
-            dtype={"losses": self.loss_dtype, "sums": np.float64}.get(wanted, self.logits.dtype),
-            adjust_chunks=dict.fromkeys(self.labels, 1) if wanted == "sums" else None,
-            place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted, values=self.values,
-            missing=tuple(() if one is None else one.missing for one in found),
-            axes=tuple(() if one is None else one.axes for one in found), **self.options)
-
-    def part(self, both, number):
-        return apply(item, self.labels, (both, self.labels), dtype=self.logits.dtype, number=number)
+    def results(self, *wanted):
+        """What is `wanted` of `elements`, each an array; the tasks make all at once."""
+        dtypes = [{"losses": self.loss_dtype, "sums": np.float64}.get(name, self.logits.dtype) for name in wanted]
+        cuts = [dict.fromkeys(self.labels, 1) if name == "sums" else None for name in wanted]
+        made = apply(
+            elements, self.labels, (self.logits, self.labels), *[ABSENT if one is None else one.pair for one in self.operands],
+            self.divisor if "gradient" in wanted else (1.0, None), dtype=dtypes[-1], adjust_chunks=cuts[-1],
+            place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted,
+            missing=tuple(() if one is None else one.missing for one in self.operands),
+            axes=tuple(() if one is None else one.axes for one in self.operands), **self.options)
+        if len(wanted) == 1:
+            return made
+        return tuple(apply(item, self.labels, (made, self.labels), dtype=dtype, adjust_chunks=cut, number=number)
+                     for number, (dtype, cut) in enumerate(zip(dtypes, cuts, strict=True)))
 
     def reduced(self, values, empty):
         """The losses as they are, or their sum or mean, from the sums of spans."""
@@ -293,29 +268,26 @@ class Given:
 # ---- tasks
 
 
-def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, wanted, values, missing, axes, label_smoothing,
-             focal_gamma, n_threads):
-    """`wanted`: the "losses", the "sums" of spans of 1 024 of them, their "gradient" over the divisor, "both" (the `values` are
-    losses or sums), or gradient and "hessian"."""
+def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, wanted, missing, axes, label_smoothing, focal_gamma,
+             n_threads):
+    """What is `wanted` of a block, one array or a tuple: its "losses", or the "sums" of spans of 1 024 of them; "gradient" and
+    "hessian" over the divisor."""
     targets, pos_weight, sample_weight = map(spread, (targets, pos_weight, sample_weight), missing)
-    origins = {name: starts(place, own) for name, own in zip(("targets", "pos_weight", "sample_weight"), axes, strict=True)}
-    with located(**origins):
+    with located(**{name: starts(place, own) for name, own in zip(ARRAYS, axes, strict=True)}):
         call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, "sum", n_threads)
-    logits, losses, sums, gradient, hessian = call.logits, None, None, None, None
-    values = {"both": values, "losses": "losses", "sums": "sums"}.get(wanted)
-    if values == "losses":
-        losses = np.empty(logits.shape, result_type(logits))
-    if values == "sums":
-        sums = np.empty(-(-logits.size // BLOCK_LENGTH))
-    if wanted in ("gradient", "both"):
-        gradient = call.output(None)
-    elif wanted == "hessian":
+    logits = call.logits
+    losses = np.empty(logits.shape, result_type(logits)) if "losses" in wanted else None
+    sums = np.empty(-(-logits.size // BLOCK_LENGTH)) if "sums" in wanted else None
+    gradient = hessian = None
+    if "hessian" in wanted:
         gradient, hessian = call.outputs(None)
-    call.valued = values is not None
+    elif "gradient" in wanted:
+        gradient = call.output(None)
+    call.valued = losses is not None or sums is not None
     if not nothing_to_divide_by(divisor, losses, sums, gradient, hessian):
         compute(call, divisor, losses, gradient, hessian, sums)
-    first = losses if sums is None else sums
-    return {"gradient": gradient, "both": (first, gradient), "hessian": (gradient, hessian)}.get(wanted, first)
+    made = {"losses": losses, "sums": sums, "gradient": gradient, "hessian": hessian}
+    return made[wanted[0]] if len(wanted) == 1 else tuple(made[name] for name in wanted)
 
 
 def sums_of_weights(weights, place, *, n_threads):

@@ -1,0 +1,84 @@
+"""Docstrings: what is special on Dask arrays is written with each function, the rest is that of the function on NumPy's."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from textwrap import dedent, indent
+from typing import TYPE_CHECKING
+
+import xentfast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+N_THREADS = "int or None, default 1", """\
+Threads for each block; None for as many as OpenMP would start. Dask runs as many blocks at a time as it has threads.
+The result has the same bits for any number."""
+ERRORS = """\
+What shapes, dtypes and options show to be wrong is an error at once; what only values show is one when the result is
+computed, about the first such value of a block, at its place in the whole array."""
+
+
+def documented(*others: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Complete a function's docstring by that of its namesake in `xentfast`, and by those of `others`.
+
+    The namesake's summary and notes stand before the function's own; its references are taken over. An argument that the function
+    describes with a type is described so; any other as by the first of the namesake and `others` that gives its type, and what
+    the function says of it is added. Returns and Raises that the function lacks are those of the last of these.
+    """
+    def complete(function: Function) -> Function:
+        sources = [getattr(xentfast, function.__name__), *others]
+        if all(one.__doc__ for one in (function, *sources)):            # python -OO leaves none
+            function.__doc__ = _completed(function, [_sections(one) for one in sources])
+        return function
+
+    return complete
+
+
+def _completed(function, sources):
+    own, namesake, last = _sections(function), sources[0], sources[-1]
+    text = _joined(namesake[""], own[""])
+    for title, body in {
+        "Parameters": _parameters(inspect.signature(function).parameters, own, sources),
+        "Returns": own.get("Returns", last["Returns"]),
+        "Raises": own.get("Raises", last["Raises"]),
+        "Notes": _joined(namesake.get("Notes"), own.get("Notes"), ERRORS),
+        "References": namesake.get("References"),
+        "Examples": own["Examples"],
+    }.items():
+        if body:
+            text += f"\n\n{title}\n{'-' * len(title)}\n{body}"
+    return text + "\n"
+
+
+def _parameters(names, own, sources):
+    described = {}
+    for source in reversed(sources):
+        described |= {name: (kind.replace("array_like", "dask or numpy array"), text)
+                      for name, kind, text in _entries(source) if kind}
+    described["n_threads"] = N_THREADS
+    for name, kind, text in _entries(own):
+        described[name] = (kind, text) if kind else (described[name][0], f"{described[name][1]}\n{text}")
+    return "\n".join(f"{name} : {described[name][0]}\n{indent(described[name][1], ' ' * 4)}" for name in names)
+
+
+def _sections(function):
+    """A docstring's sections by title, "" for what stands before the first."""
+    text = inspect.getdoc(function)
+    first, *others = re.split(r"^(\w+)\n-+\n", text, flags=re.M)
+    return {"": first.strip(), **{title: body.strip() for title, body in zip(others[::2], others[1::2], strict=True)}}
+
+
+def _entries(sections):
+    """(name, type or "", text) of each argument in Parameters."""
+    for names, kind, text in re.findall(r"^(\w[\w, ]*)(?: : (.*))?\n((?: .*\n?)*)", sections.get("Parameters", ""), re.M):
+        for name in names.split(", "):
+            yield name, kind, dedent(text).strip()
+
+
+def _joined(*paragraphs):
+    return "\n\n".join(filter(None, paragraphs))
