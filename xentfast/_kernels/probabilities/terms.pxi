@@ -18,6 +18,7 @@ cdef enum:
 
 
 cdef extern from "numerics/machine.h":
+    double SUBNORMAL_LIFT "XF_SUBNORMAL_LIFT"
     void xf_raise_flag(int* flag) noexcept nogil
 
 
@@ -25,9 +26,9 @@ cdef extern from "numerics/machine.h":
 # from 5·10⁻³²⁴ to 1 and as many between ½ and 1: 0.84 ulp (python tests/lanes.py log_double).
 cdef inline double log_probability(double x) noexcept nogil:
     cdef double f, k
-    k = log_exponent_double(x * 18014398509481984.0 if x < DBL_MIN else x, &f)          # 2⁵⁴
+    k = log_exponent_double(x * SUBNORMAL_LIFT if x < DBL_MIN else x, &f)
     k = k - 54.0 if x < DBL_MIN else k
-    k = log_double(k, f, k * 1.9082149292705877e-10)
+    k = log_double(k, f, k * DOUBLE_LN2_LOW)
     return -INFINITY if x == 0.0 else k
 
 
@@ -38,17 +39,17 @@ cdef inline double log_probability(double x) noexcept nogil:
 cdef inline double log_ratio(double p, double q) noexcept nogil:
     cdef double p_part, q_part, k
     k = exponent_of(p, &p_part) - exponent_of(q, &q_part)
-    k = k + 1.0 if p_part > 1.4142135623730951 * q_part else k
-    p_part = p_part * 0.5 if p_part > 1.4142135623730951 * q_part else p_part
-    k = k - 1.0 if q_part > 1.4142135623730951 * p_part else k
-    p_part = p_part * 2.0 if q_part > 1.4142135623730951 * p_part else p_part
-    return log_double(k, (p_part - q_part) / q_part, k * 1.9082149292705877e-10)
+    k = k + 1.0 if p_part > SQRT2 * q_part else k
+    p_part = p_part * 0.5 if p_part > SQRT2 * q_part else p_part
+    k = k - 1.0 if q_part > SQRT2 * p_part else k
+    p_part = p_part * 2.0 if q_part > SQRT2 * p_part else p_part
+    return log_double(k, (p_part - q_part) / q_part, k * DOUBLE_LN2_LOW)
 
 
 cdef inline double exponent_of(double x, double* part) noexcept nogil:
     """x = 2ᵏ·part, 1 ≤ part < 2 → k"""
-    cdef uint64_t bits = xf_bits64(x * 18014398509481984.0 if x < DBL_MIN else x)
-    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
+    cdef uint64_t bits = xf_bits64(x * SUBNORMAL_LIFT if x < DBL_MIN else x)
+    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - EXPONENT_OFFSET
     part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
     return k - 54.0 if x < DBL_MIN else k
 

@@ -16,6 +16,13 @@
 #   gradient  F·(L' + γ·d·L·r)
 #   Hessian   F·(L" + 2·γ·d·r·L' + γ·d·L·r·((γ − 1)·d·r + (q − p)))
 
+cdef extern from "numerics/machine.h":
+    double FLOAT_TO_DOUBLE_SCALE "XF_FLOAT_TO_DOUBLE_SCALE"
+    double FLOAT_ENOUGH "XF_FLOAT_ENOUGH"
+    double DOUBLE_ENOUGH "XF_DOUBLE_ENOUGH"
+    double TINY_COEFFICIENT "XF_TINY_COEFFICIENT"
+
+
 # log(1 + e)·2ˢ of 0 ≤ e ≤ 1 and e·2ˢ: e − e²/2 + e³·U(e). Polynomial of degree 8, minimax error 0.02 ulp. Largest error of the
 # whole over every float32 from 2⁻³⁰ to 1: 1.23 ulp (python tests/lanes.py log1p_float).
 cdef inline float log1p_float(float scaled, float e) noexcept nogil:
@@ -34,9 +41,9 @@ cdef inline float log1p_float(float scaled, float e) noexcept nogil:
 cdef inline real enough(real scaled) noexcept nogil:
     """e from e·2ˢ; 0 where it is too small to change 1 + e: its square would be subnormal."""
     if real is float:
-        return <float>0.0 if scaled < <float>549755813888.0 else scaled * <float>5.421010862427522e-20      # 2³⁹, 2⁻⁶⁴
+        return <float>0.0 if scaled < <float>FLOAT_ENOUGH else scaled * <float>FLOAT_UNIT
     else:
-        return 0.0 if scaled < 1.8170968107390172e+134 else scaled * 3.054936363499605e-151                 # 2⁴⁴⁶, 2⁻⁵⁰⁰
+        return 0.0 if scaled < DOUBLE_ENOUGH else scaled * DOUBLE_UNIT
 
 
 cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
@@ -45,7 +52,7 @@ cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
     if real is float:
         return log1p_float(scaled, e)
     else:
-        log_sum = log1p_with(e, 1.0 + e, big) * 3.273390607896142e+150                                      # 2⁵⁰⁰
+        log_sum = log1p_with(e, 1.0 + e, big) * DOUBLE_SCALE
         return scaled if e == 0.0 else log_sum
 
 
@@ -64,9 +71,9 @@ cdef inline real nan_where(real value, real logit) noexcept nogil:
 cdef inline double lifted(double coefficient, double scaled) noexcept nogil:
     """coefficient·scaled·2⁻⁵⁰⁰. A factor goes to the one or to the other, so that only the result can leave double's range."""
     cdef double size = -coefficient if coefficient < 0.0 else coefficient
-    cdef bint tiny = size < 3.8725919148493183e-121                                                          # 2⁻⁴⁰⁰
-    cdef double first = coefficient if tiny else coefficient * 3.054936363499605e-151
-    return scaled * first * (3.054936363499605e-151 if tiny else 1.0)
+    cdef bint tiny = size < TINY_COEFFICIENT
+    cdef double first = coefficient if tiny else coefficient * DOUBLE_UNIT
+    return scaled * first * (DOUBLE_UNIT if tiny else 1.0)
 
 
 # ---- a block
@@ -152,9 +159,9 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
     cdef double rest_sums[LANES]
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
-    cdef real shift = <real>(1.8446744073709552e+19 if real is float else 3.273390607896142e+150)
+    cdef real shift = <real>(FLOAT_SCALE if real is float else DOUBLE_SCALE)
     cdef real unit = <real>(FLOAT_UNIT if real is float else DOUBLE_UNIT)
-    cdef real smallest = <real>(2.168404344971009e-19 if real is float else 7.283535870312702e-158)         # times 2ˢ
+    cdef real smallest = <real>(FLOAT_SCALED_MIN if real is float else DOUBLE_SCALED_MIN)
     cdef real logit, value, a, b, c, p, q
     cdef double total
     cdef Py_ssize_t start = 0, count, i
@@ -228,7 +235,7 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
     cdef Py_ssize_t i
     for i in range(SPREAD):
         target = kept * t[i] + half
-        q = big[i] * 3.273390607896142e+150
+        q = big[i] * DOUBLE_SCALE
         k = small[i]
         p = q if x[i] >= 0.0 else k
         q = k if x[i] >= 0.0 else q
@@ -238,7 +245,7 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
         ratio[i] = big[i] * (k / m)                         # what it loses to underflow is not seen
     for i in range(SPREAD):
         k = log_exponent_double(factor[i], &f) - 500.0
-        m = gamma * log_double(k, f, k * 1.9082149292705877e-10)
+        m = gamma * log_double(k, f, k * DOUBLE_LN2_LOW)
         logs[i] = 0.0 if m > 0.0 else m                     # rounding of the logarithm
     for i in range(SPREAD):
         m = factor[i]
@@ -265,7 +272,7 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
     cdef double half = problem.half
     cdef double gamma = problem.gamma
     cdef double scale = problem.scale
-    cdef double shift = 1.7745086042373215e+131 if real is float else 1.0                               # 2⁴³⁶, to 2⁵⁰⁰
+    cdef double shift = FLOAT_TO_DOUBLE_SCALE if real is float else 1.0
     cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, r, lr, plain_slope, value, larger, lesser
     cdef Py_ssize_t start = 0, i
     memset(sums, 0, sizeof(sums))
@@ -295,7 +302,7 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
             if graded:
                 larger = big[i]
                 lesser = <double>small[i] * shift
-                q = larger * 3.273390607896142e+150
+                q = larger * DOUBLE_SCALE
                 p = q if logit >= 0.0 else lesser
                 q = lesser if logit >= 0.0 else q
                 w *= scale
@@ -309,7 +316,7 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
             if curved:
                 value = lifted(w * (a + b), larger * lesser)
                 if focal:
-                    q = lesser * 3.054936363499605e-151 - larger        # q − p for x ≥ 0
+                    q = lesser * DOUBLE_UNIT - larger        # q − p for x ≥ 0
                     q = q if logit >= 0.0 else -q
                     value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
                 curve[i] = kept_value(value, own_weight, logit, smallest)
@@ -387,7 +394,7 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
     cdef double* losses = buffer_of(scratch, LOSSES, <double>0)
     cdef double* gradient = buffer_of(scratch, GRADIENTS, <double>0)
     cdef double* hessian = buffer_of(scratch, HESSIANS, <double>0)
-    cdef double smallest = 2.2250738585072014e-308 if problem.logits.type == FLOAT64 else 1.1754943508222875e-38
+    cdef double smallest = DBL_MIN if problem.logits.type == FLOAT64 else FLT_MIN
     cdef Py_ssize_t block, start, n
     for block in range(first, last):
         start = block * ELEMENT_BLOCK

@@ -153,7 +153,7 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     cdef double gradient_scale = problem.gradient_scale
     cdef double d[LANES]
     cdef double t[LANES]
-    cdef double scaled[LANES]                           # 2⁵⁰⁰·E
+    cdef double scaled[LANES]                           # E·DOUBLE_SCALE
     cdef double e[LANES]
     cdef double u[LANES]
     cdef double y[LANES]
@@ -171,8 +171,8 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     exp_rows(t, scaled)
     for row in range(LANES):
         product = sums[row] * scaled[row]
-        product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
-        e[row] = 0.0 if scaled[row] < 7.283535870312702e-158 else scaled[row] * 3.054936363499605e-151
+        product = 0.0 if product < DOUBLE_SCALED_MIN else product * DOUBLE_UNIT
+        e[row] = 0.0 if scaled[row] < DOUBLE_SCALED_MIN else scaled[row] * DOUBLE_UNIT
         u[row] = product if d[row] >= 0.0 else (sums[row] - 1.0) + e[row]
         y[row] = 1.0 + u[row]
         inverse[row] = 1.0 / y[row]

@@ -19,7 +19,7 @@ cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
     cdef Cap cap
     cap.cap = problem.cap
     cap.ratio = min(problem.scale / problem.cap, 6e307)         # times 0 must stay 0
-    cap.turns = 2.0 * 1.4426950408889634 * cap.ratio
+    cap.turns = 2.0 * DOUBLE_LOG2_E * cap.ratio
     return cap
 
 
@@ -39,8 +39,8 @@ cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double
     for i in range(n):
         exact = <double>xf_float(xf_bits32(x[i]) & <uint32_t>0x7fffffff) * -turns
         exact = -1000.0 if exact < -1000.0 else exact               # 2⁻¹⁰⁰⁰ from the cap, and no nearer
-        shifted = exact + 6755399441056767.0                        # 1.5·2⁵² + 1023
-        rest[i] = exact - (shifted - 6755399441056767.0)
+        shifted = exact + DOUBLE_ROUND_POWER
+        rest[i] = exact - (shifted - DOUBLE_ROUND_POWER)
         power[i] = xf_double(xf_bits64(shifted) << 52)
     for i in range(n):
         f = rest[i]
@@ -75,10 +75,10 @@ cdef inline double tanh_double(double u, double* slope) noexcept nogil:
     cdef double shifted, n, high, low, r, tail, power, grown, g, inverse, size
     cdef bint flat = t < -708.0
     t = -708.0 if flat else t
-    shifted = t * 1.4426950408889634 + 6755399441056767.0
-    n = shifted - 6755399441056767.0
-    high = t - n * 0.6931471803691238
-    low = n * 1.9082149292705877e-10
+    shifted = t * DOUBLE_LOG2_E + DOUBLE_ROUND_POWER
+    n = shifted - DOUBLE_ROUND_POWER
+    high = t - n * DOUBLE_LN2_HIGH
+    low = n * DOUBLE_LN2_LOW
     r = high - low
     tail = exp_tail_double(r)
     power = xf_double(xf_bits64(shifted) << 52)
