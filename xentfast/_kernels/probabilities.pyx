@@ -10,6 +10,7 @@ include "numerics/bits.pxi"
 include "numerics/lanes.pxi"
 include "numerics/values.pxi"
 include "numerics/sums.pxi"
+include "numerics/totals.pxi"
 include "probabilities/terms.pxi"
 include "probabilities/log_loss.pxi"
 

@@ -2,7 +2,7 @@
 #
 # A term is a function of one p and one q. The terms of a chunk of TERMS classes are added in one tree, whose shape depends on
 # their places alone (a sum of 1 024 passes ten roundings, and none where all terms are equal and their number a power of two),
-# and the chunks in order, with the rounding errors summed beside (Neumaier 1974).
+# and the chunks in order, with the rounding errors summed beside (numerics/totals.pxi).
 #
 # Neighbouring rows may go side by side: the term of class c of row r then stands at [c·rows + r], and the same tree runs over
 # all of them. That serves few classes, and a class axis that is not the last.
@@ -174,12 +174,9 @@ cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssiz
     sum_terms(p, q, n, rows, problem.least, problem.largest, problem.measure)
 
 
-cdef inline void add_in_order(double value, double* sum, double* error) noexcept nogil:
+cdef inline void add_chunk(Total* total, double value) noexcept nogil:
     """A value below the smallest normal number counts as 0, as it does where it is stored in between."""
-    cdef double before = sum[0]
-    value = 0.0 if -DBL_MIN < value < DBL_MIN else value
-    sum[0] = before + value
-    error[0] += (before - sum[0]) + value if abs(before) >= abs(value) else (value - sum[0]) + before
+    add_to(total, 0.0 if -DBL_MIN < value < DBL_MIN else value)
 
 
 cdef inline double finished(const Comparison* problem, double sum, double error) noexcept nogil:
@@ -187,7 +184,7 @@ cdef inline double finished(const Comparison* problem, double sum, double error)
     if sum != sum:
         xf_raise_flag(problem.bad)
         return NAN
-    return sum if sum == INFINITY else sum + error              # an infinite sum has nan for an error
+    return sum if sum == INFINITY else sum + error
 
 
 cdef inline Py_ssize_t rows_side_by_side(const Comparison* problem, Py_ssize_t row, Py_ssize_t last) noexcept nogil:
@@ -204,8 +201,9 @@ cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last
     cdef const Comparison* problem = <const Comparison*>comparison
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef double* p = <double*>scratch
-    cdef double sums[TILE_ROWS]
+    cdef double sums[TILE_ROWS]                 # not Totals: rows go side by side
     cdef double errors[TILE_ROWS]
+    cdef Total total
     cdef Py_ssize_t start = first, rows, row, chunk
     while start < last:
         rows = rows_side_by_side(problem, start, last)
@@ -214,7 +212,9 @@ cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last
         for chunk in range(n_chunks):
             sum_of_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
             for row in range(rows):
-                add_in_order(p[row], sums + row, errors + row)
+                total.sum, total.error = sums[row], errors[row]
+                add_chunk(&total, p[row])
+                sums[row], errors[row] = total.sum, total.error
         for row in range(rows):
             row_values[start - first + row] = finished(problem, sums[row], errors[row])
         start += rows
@@ -237,12 +237,12 @@ cdef void add_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last, 
     cdef const Comparison* problem = <const Comparison*>comparison
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef Py_ssize_t row, chunk
-    cdef double sum, error
+    cdef Total total
     for row in range(first, last):
-        sum = error = 0.0
+        total.sum = total.error = 0.0
         for chunk in range(n_chunks):
-            add_in_order(problem.chunk_sums[row * n_chunks + chunk], &sum, &error)
-        row_values[row - first] = finished(problem, sum, error)
+            add_chunk(&total, problem.chunk_sums[row * n_chunks + chunk])
+        row_values[row - first] = finished(problem, total.sum, total.error)
 
 
 cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
