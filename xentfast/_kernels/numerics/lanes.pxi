@@ -119,10 +119,15 @@ cdef struct Rate:
     double low
 
 
+cdef inline double high_half(double x) noexcept nogil:
+    """The first 26 bits: products of halves are exact."""
+    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
+
+
 cdef inline Rate rate_of(double scale, real kind) noexcept nogil:
     cdef Rate rate
     cdef double period = DOUBLE_LN2 / scale
-    cdef double scale_high = xf_double(xf_bits64(scale) & <uint64_t>0xfffffffff8000000)
+    cdef double scale_high = high_half(scale)
     rate.scale = scale
     rate.turns = DOUBLE_LOG2_E * scale
     if real is float:
@@ -131,7 +136,7 @@ cdef inline Rate rate_of(double scale, real kind) noexcept nogil:
         rate.low = period - rate.high
     else:
         rate.least = DOUBLE_EXP_END / scale
-        rate.high = xf_double(xf_bits64(period) & <uint64_t>0xfffffffff8000000)
+        rate.high = high_half(period)
         rate.low = ((DOUBLE_LN2_HIGH - rate.high * scale_high) - rate.high * (scale - scale_high)
                     + DOUBLE_LN2_LOW) / scale
     return rate
@@ -204,11 +209,17 @@ cdef inline double log1p_correction(double u, double y, double inverse, double k
     return (u - (y - 1.0)) * inverse + k * DOUBLE_LN2_LOW
 
 
-cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
-    """x = 2ᵏ·(1 + f) → k and f"""
+cdef inline double exponent_double(double x, double* part) noexcept nogil:
+    """x = 2ᵏ·part, 1 ≤ part < 2 → k, x a normal number above 0"""
     cdef uint64_t bits = xf_bits64(x)
     cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - EXPONENT_OFFSET
-    cdef double m = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    return k
+
+
+cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
+    """x = 2ᵏ·(1 + f), √½ < 1 + f ≤ √2 → k and f"""
+    cdef double m, k = exponent_double(x, &m)
     k = k + 1.0 if m > SQRT2 else k
     m = m * 0.5 if m > SQRT2 else m
     f[0] = m - 1.0

@@ -48,9 +48,7 @@ cdef inline double log_ratio(double p, double q) noexcept nogil:
 
 cdef inline double exponent_of(double x, double* part) noexcept nogil:
     """x = 2ᵏ·part, 1 ≤ part < 2 → k"""
-    cdef uint64_t bits = xf_bits64(x * SUBNORMAL_LIFT if x < DBL_MIN else x)
-    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - EXPONENT_OFFSET
-    part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    cdef double k = exponent_double(x * SUBNORMAL_LIFT if x < DBL_MIN else x, part)
     return k - 54.0 if x < DBL_MIN else k
 
 

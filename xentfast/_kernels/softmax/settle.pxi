@@ -75,11 +75,6 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
     return 0.0 if z_loss == 0.0 else 2.0 * z_loss * log_sum_exp
 
 
-cdef inline double high_half(double x) noexcept nogil:
-    """The first 26 bits: products of halves are exact."""
-    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
-
-
 cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
     """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product); 0 where it overflows."""
     cdef double d = x - c
