@@ -310,7 +310,7 @@ cdef inline double bad_value(const Problem* problem, double top, const char* row
 
 
 cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, double* row_values,
-                             real kind) noexcept nogil:
+                                real kind) noexcept nogil:
     cdef Py_ssize_t row
     for row in range(rows.count):
         row_values[row] = settled.value[row]

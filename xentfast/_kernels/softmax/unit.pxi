@@ -1,5 +1,5 @@
-# The softmax kernels of one dtype, `own_real`, at one level: a unit is translated once, and its C compiled once a level, with that
-# level's flags. The table is all that others see of it.
+# The softmax kernels of one dtype, `own_real`, at one level: a unit is translated once, and its C compiled once a level, with
+# that level's flags. The table is all that others see of it.
 #
 # How the bits stay the same on every level, for any number of threads and any memory layout:
 # (a) a row is cut into chunks of CHUNK_BYTES, always; a chunk's sums depend on that chunk alone and are folded over
