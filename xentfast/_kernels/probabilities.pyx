@@ -37,7 +37,7 @@ TABLE.slopes = slope_chunks
 TABLE.log_loss = log_loss_rows
 TABLE.rows_at_once = choose_rows
 TABLE.chunk = TERMS
-TABLE.scratch_bytes = 2 * TILE_TERMS * sizeof(double)
+TABLE.scratch_bytes = 2 * HELD_TERMS * sizeof(double)
 TABLE.log = lanes_log
 TABLE.log_ratio = lanes_log_ratio
 

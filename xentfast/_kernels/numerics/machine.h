@@ -116,8 +116,8 @@ static inline void xf_stream_lines(void *target, const void *source)
 #endif
 }
 
-/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last group of four
- * classes overlaps the one before where n is no multiple of four. */
+/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last four classes
+ * overlap the four before where n is no multiple of four. */
 #if XF_X86_64
 static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
                                          float *tile, ptrdiff_t lanes)

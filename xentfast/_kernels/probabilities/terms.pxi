@@ -12,8 +12,8 @@
 
 cdef enum:
     TERMS = 1024                # classes of a chunk
-    TILE_TERMS = 16384          # classes · rows that are held at a time, at most …
-    TILE_ROWS = 64              # … and rows
+    HELD_TERMS = 16384          # classes · rows that are held at a time, at most …
+    HELD_ROWS = 64              # … and rows
     FEW_TERMS = 64              # up to so many classes, rows go side by side
 
 
@@ -79,7 +79,7 @@ cdef inline double term_of(double p, double q, double least, double largest, Mea
     return checked(checked(term, p), q)
 
 
-# ---- a tile: classes of one row, or of a few side by side
+# ---- a chunk of one row, or of a few rows side by side
 
 
 cdef void read_doubles(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, double* buffer) noexcept nogil:
@@ -87,11 +87,11 @@ cdef void read_doubles(const char* source, Py_ssize_t step, ValueType type, Py_s
     read_values(source, step, type, n, buffer)
 
 
-cdef inline Py_ssize_t whole_blocks(double* tile, Py_ssize_t n, double neutral) noexcept nogil:
-    """Put the neutral number behind tile[0 : n] up to the end of its last block."""
+cdef inline Py_ssize_t whole_blocks(double* numbers, Py_ssize_t n, double neutral) noexcept nogil:
+    """Put the neutral number behind numbers[0 : n] up to the end of its last block."""
     cdef Py_ssize_t end = (n + LANES - 1) // LANES * LANES, i
     for i in range(n, end):
-        tile[i] = neutral
+        numbers[i] = neutral
     return end
 
 
@@ -110,7 +110,7 @@ cdef inline void make_terms(double* p, const double* q, Py_ssize_t n, double lea
         memcpy(p + block * LANES, lanes, LANES * sizeof(double))
 
 
-cdef inline void fold_tile(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
+cdef inline void fold_classes(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
     """Sums over the classes → terms[0 : rows], by one tree: class c takes class c + 512, then c + 256, …"""
     cdef Py_ssize_t width = TERMS // 2, i
     cdef const double* upper
@@ -123,7 +123,7 @@ cdef inline void fold_tile(double* terms, Py_ssize_t n_classes, Py_ssize_t rows)
 
 cdef void sum_terms(double* p, double* q, Py_ssize_t n_classes, Py_ssize_t rows, double least, double largest,
                     Measure measure) noexcept nogil:
-    """Tiles of p and q → the rows' sums, in p[0 : rows]."""
+    """Chunks of p and q → the rows' sums, in p[0 : rows]."""
     cdef Py_ssize_t n = whole_blocks(p, n_classes * rows, 0.0)
     if measure == ENTROPY:
         make_terms(p, p, n, least, largest, ENTROPY)
@@ -133,7 +133,7 @@ cdef void sum_terms(double* p, double* q, Py_ssize_t n_classes, Py_ssize_t rows,
             make_terms(p, q, n, least, largest, CROSS_ENTROPY)
         else:
             make_terms(p, q, n, least, largest, DIVERGENCE)
-    fold_tile(p, n_classes, rows)
+    fold_classes(p, n_classes, rows)
 
 
 # ---- rows
@@ -150,15 +150,15 @@ cdef inline Py_ssize_t place_of(const Comparison* problem, const Operand* operan
 
 
 cdef inline void load_probabilities(const Comparison* problem, const Operand* operand, ValueType type, Py_ssize_t row,
-                                    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t n, double* tile) noexcept nogil:
+                                    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t n, double* numbers) noexcept nogil:
     """Classes [start, start + n) of `rows` rows that are neighbours on the innermost axis."""
     cdef const char* place = operand.data + place_of(problem, operand, row) + start * operand.step
     cdef Py_ssize_t cls
     if rows == 1:
-        read_doubles(place, operand.step, type, n, tile)
+        read_doubles(place, operand.step, type, n, numbers)
         return
     for cls in range(n):
-        read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, tile + cls * rows)
+        read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, numbers + cls * rows)
 
 
 cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
@@ -193,14 +193,14 @@ cdef inline Py_ssize_t rows_side_by_side(const Comparison* problem, Py_ssize_t r
     return min(min(problem.rows_at_once, left), last - row)
 
 
-# p and q of any strides and types → a value for each row. Scratch: a tile of p, a tile of q.
+# p and q of any strides and types → a value for each row. Scratch: HELD_TERMS numbers of p, as many of q.
 cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
                        double* row_values) noexcept nogil:
     cdef const Comparison* problem = <const Comparison*>comparison
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef double* p = <double*>scratch
-    cdef double sums[TILE_ROWS]                 # not Totals: rows go side by side
-    cdef double errors[TILE_ROWS]
+    cdef double sums[HELD_ROWS]                 # not Totals: rows go side by side
+    cdef double errors[HELD_ROWS]
     cdef Total total
     cdef Py_ssize_t start = first, rows, row, chunk
     while start < last:
@@ -208,7 +208,7 @@ cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last
         for row in range(rows):
             sums[row] = errors[row] = 0.0
         for chunk in range(n_chunks):
-            sum_of_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
+            sum_of_chunk(problem, start, rows, chunk, p, p + HELD_TERMS)
             for row in range(rows):
                 total.sum, total.error = sums[row], errors[row]
                 add_chunk(&total, p[row])
@@ -226,7 +226,7 @@ cdef void compare_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t la
     cdef double* p = <double*>scratch
     cdef Py_ssize_t item
     for item in range(first, last):
-        sum_of_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + TILE_TERMS)
+        sum_of_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + HELD_TERMS)
         row_values[item - first] = p[0]
 
 
@@ -252,7 +252,7 @@ cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
     along, across = problem.p.step, problem.p.strides[problem.n_axes - 1]
     if n > FEW_TERMS and along * along <= across * across:
         return 1
-    return min(<Py_ssize_t>TILE_ROWS, TILE_TERMS // n)
+    return min(<Py_ssize_t>HELD_ROWS, HELD_TERMS // n)
 
 
 # ---- the gradient −p/q
@@ -268,14 +268,14 @@ cdef inline double slope_of(double p, double q, double least, double largest, do
 
 cdef inline double look_at(const double* p, const double* q, Py_ssize_t n) noexcept nogil:
     """0, or nan where p[0 : n] or q[0 : n], whole blocks, hold what is no probability."""
-    cdef double marks[LANES]
+    cdef double flags[LANES]
     cdef Py_ssize_t block, lane
     for lane in range(LANES):
-        marks[lane] = 0.0
+        flags[lane] = 0.0
     for block in range(n // LANES):
         for lane in range(LANES):
-            marks[lane] += checked(checked(0.0, p[block * LANES + lane]), q[block * LANES + lane])
-    return fold_lanes(marks)
+            flags[lane] += checked(checked(0.0, p[block * LANES + lane]), q[block * LANES + lane])
+    return fold_lanes(flags)
 
 
 cdef inline void make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,

@@ -63,28 +63,28 @@ cdef inline real nan_where(real value, real logit) noexcept nogil:
 
 # ---- a block
 #
-# In passes over SPREAD elements, each short enough that the processor works on many of its steps at once: one long loop over
+# In passes of PASS elements, each short enough that the processor works on many of its steps at once: one long loop over
 # everything waits for each polynomial in turn, and takes twice the time.
 
 cdef enum:
-    SPREAD = 128
+    PASS = 128
 
 
 cdef inline void small_sides(const real* x, real* scaled) noexcept nogil:
     """e^{−|x|}·2ˢ"""
     cdef real logit
     cdef Py_ssize_t i
-    for i in range(SPREAD):
+    for i in range(PASS):
         logit = x[i]
         logit = logit if logit < 0 else -logit
         scaled[i] = exp_scaled(logit)
 
 
-cdef inline void shares(const real* scaled, real* big, real* small, real* rest, bint rested) noexcept nogil:
+cdef inline void both_sides(const real* scaled, real* big, real* small, real* rest, bint rested) noexcept nogil:
     """small and rest, which is made where `rested`, are times 2ˢ."""
     cdef real e
     cdef Py_ssize_t i
-    for i in range(SPREAD):
+    for i in range(PASS):
         e = enough(scaled[i])
         big[i] = <real>1 / (<real>1 + e)                        # Cython divides a plain 1 in double
         small[i] = scaled[i] * big[i]
@@ -93,15 +93,15 @@ cdef inline void shares(const real* scaled, real* big, real* small, real* rest, 
                 rest[i] = rest_of(scaled[i], e, big[i])
     if real is double:                                          # a chain so long that it has a pass of its own
         if rested:
-            for i in range(SPREAD):
+            for i in range(PASS):
                 rest[i] = rest_of(scaled[i], enough(scaled[i]), big[i])
 
 
 cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) noexcept nogil:
     """Element i belongs to lane i mod LANES."""
     cdef Py_ssize_t block, lane
-    if count == SPREAD:
-        for block in range(SPREAD // LANES):
+    if count == PASS:
+        for block in range(PASS // LANES):
             for lane in range(LANES):
                 sums[lane] += <double>values[block * LANES + lane]
     else:
@@ -110,17 +110,17 @@ cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) n
 
 
 cdef inline const real* whole_pass(const real* source, Py_ssize_t count, real* edge) noexcept nogil:
-    """source[0 : count], with zeros up to SPREAD if it is shorter"""
-    if count == SPREAD:
+    """source[0 : count], with zeros up to PASS if it is shorter"""
+    if count == PASS:
         return source
-    memset(edge, 0, SPREAD * sizeof(real))
+    memset(edge, 0, PASS * sizeof(real))
     memcpy(edge, source, count * sizeof(real))
     return edge
 
 
 cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) noexcept nogil:
-    if count == SPREAD:
-        memcpy(target, values, SPREAD * sizeof(real))
+    if count == PASS:
+        memcpy(target, values, PASS * sizeof(real))
     else:
         memcpy(target, values, count * sizeof(real))
 
@@ -130,16 +130,16 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
                                bint curved) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
     may be x; the sum of the losses where `valued`. a + b is 1 here."""
-    cdef real x_edge[SPREAD]
-    cdef real t_edge[SPREAD]
-    cdef real scaled[SPREAD]
-    cdef real big[SPREAD]
-    cdef real small[SPREAD]
-    cdef real main[SPREAD]
-    cdef real rest[SPREAD]
-    cdef real loss[SPREAD]
-    cdef real slope[SPREAD]
-    cdef real curve[SPREAD]
+    cdef real x_edge[PASS]
+    cdef real t_edge[PASS]
+    cdef real scaled[PASS]
+    cdef real big[PASS]
+    cdef real small[PASS]
+    cdef real main[PASS]
+    cdef real rest[PASS]
+    cdef real loss[PASS]
+    cdef real slope[PASS]
+    cdef real curve[PASS]
     cdef double main_sums[LANES]
     cdef double rest_sums[LANES]
     cdef real second = <real>factor.second
@@ -155,12 +155,12 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
     memset(main_sums, 0, sizeof(main_sums))
     memset(rest_sums, 0, sizeof(rest_sums))
     while start < n:
-        count = min(<Py_ssize_t>SPREAD, n - start)
+        count = min(<Py_ssize_t>PASS, n - start)
         xs = whole_pass(x + start, count, x_edge)
         ts = whole_pass(t + start, count, t_edge)
         small_sides(xs, scaled)
-        shares(scaled, big, small, rest, valued)
-        for i in range(SPREAD):
+        both_sides(scaled, big, small, rest, valued)
+        for i in range(PASS):
             logit = xs[i]
             a = kept * ts[i] + half
             b = 1 - a
@@ -192,7 +192,7 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
             store_pass(slope, count, gradient + start)
         if curved:
             store_pass(curve, count, hessian + start)
-        start += SPREAD
+        start += PASS
     total = fold_lanes(main_sums)
     total += fold_lanes(rest_sums) * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
     return nan_where(total, total)

@@ -37,9 +37,9 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
                                double gamma, double* factor, double* ratio) noexcept nogil:
     """F·2⁵⁰⁰ and r"""
     cdef double target, m, p, q, k, f
-    cdef double logs[SPREAD]
+    cdef double logs[PASS]
     cdef Py_ssize_t i
-    for i in range(SPREAD):
+    for i in range(PASS):
         target = kept * t[i] + half
         q = big[i] * DOUBLE_SCALE
         k = small[i]
@@ -49,11 +49,11 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
         factor[i] = m
         m = 1.0 if m == 0.0 else m                          # F is 0 there
         ratio[i] = big[i] * (k / m)                         # what it loses to underflow is not seen
-    for i in range(SPREAD):
+    for i in range(PASS):
         k = log_exponent_double(factor[i], &f) - 500.0
         m = gamma * log_double(k, f, k * DOUBLE_LN2_LOW)
         logs[i] = 0.0 if m > 0.0 else m                     # rounding of the logarithm
-    for i in range(SPREAD):
+    for i in range(PASS):
         m = factor[i]
         k = exp_double(logs[i])
         factor[i] = 0.0 if m == 0.0 else k
@@ -63,16 +63,16 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
                                   Py_ssize_t n, const Elements* problem, double smallest, double* losses, double* gradient,
                                   double* hessian, bint valued, bint graded, bint curved, bint focal) noexcept nogil:
     """plain_block with weights, and with the focal loss, which come together in double. All buffers have whole passes."""
-    cdef real scaled[SPREAD]
-    cdef real big[SPREAD]
-    cdef real small[SPREAD]
-    cdef real rest[SPREAD]
-    cdef double factor[SPREAD]
-    cdef double ratio[SPREAD]
-    cdef double whole[SPREAD]
-    cdef double loss[SPREAD]
-    cdef double slope[SPREAD]
-    cdef double curve[SPREAD]
+    cdef real scaled[PASS]
+    cdef real big[PASS]
+    cdef real small[PASS]
+    cdef real rest[PASS]
+    cdef double factor[PASS]
+    cdef double ratio[PASS]
+    cdef double whole[PASS]
+    cdef double loss[PASS]
+    cdef double slope[PASS]
+    cdef double curve[PASS]
     cdef double sums[LANES]
     cdef double kept = problem.kept
     cdef double half = problem.half
@@ -84,11 +84,11 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
     memset(sums, 0, sizeof(sums))
     while start < n:
         small_sides(x + start, scaled)
-        shares(scaled, big, small, rest, valued or focal)
+        both_sides(scaled, big, small, rest, valued or focal)
         if real is double:                  # the focal loss comes with no other
             if focal:
                 focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
-        for i in range(SPREAD):
+        for i in range(PASS):
             logit = x[start + i]
             own_weight = weight[start + i]
             w = own_weight
@@ -127,13 +127,13 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
                     value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
                 curve[i] = kept_value(value, own_weight, logit, smallest)
         if valued:
-            add_lanes(whole, min(<Py_ssize_t>SPREAD, n - start), sums)
+            add_lanes(whole, min(<Py_ssize_t>PASS, n - start), sums)
             memcpy(losses + start, loss, sizeof(loss))
         if graded:
             memcpy(gradient + start, slope, sizeof(slope))
         if curved:
             memcpy(hessian + start, curve, sizeof(curve))
-        start += SPREAD
+        start += PASS
     value = fold_lanes(sums)
     return nan_where(value, value)
 
@@ -149,7 +149,7 @@ cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t 
     else:
         for i in range(n):
             buffer[i] = 1.0
-    for i in range(n, (n + SPREAD - 1) // SPREAD * SPREAD):
+    for i in range(n, (n + PASS - 1) // PASS * PASS):
         buffer[i] = 0.0
 
 

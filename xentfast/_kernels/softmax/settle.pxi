@@ -25,7 +25,7 @@ cdef struct Settled:                # LANES rows
     double probability[LANES]       # p_j = probability·e^{x_j − c}
     double curvature[LANES]         # Hessian_j = curvature·p_j·(1 − p_j)
     double target_hess[LANES]       # the target's
-    double top_rest[LANES]          # 1 − probability, without what the classes between share (rest_of_row adds it)
+    double top_rest[LANES]          # 1 − probability, without the p of the classes between (rest_of_row adds it)
     double rest[LANES]
     int n_special                   # how many rows are skipped or bad
 

@@ -6,7 +6,7 @@
 
 
 cdef enum:
-    CAP_BLOCK = 128             # logits that are capped together, in short loops, whose steps wait little for each other
+    CAP_PASS = 128              # logits that are capped together, in short loops, whose steps wait little for each other
 
 
 cdef struct Cap:
@@ -26,13 +26,13 @@ cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
 # tanh u and its slope 1 − tanh² u, by g = e^{−2|u|} − 1:  tanh |u| = −g/(2 + g),  slope = 4·(1 + g)/(2 + g)². g is built so
 # that it keeps its relative accuracy near 0, and the slope of a saturated logit is no difference. Below e^−708 it is 0.
 cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double* capped, float* slopes) noexcept nogil:
-    """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_BLOCK logits."""
+    """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_PASS logits."""
     # Polynomial (2ᶠ − 1)/f on |f| ≤ ½, degree 6, error of 2ᶠ 5.2e-11; a quotient in float32 with a step of Newton's. Largest
     # error of tanh seen over 10⁷ values from 10⁻⁶ to 400: 3.5e-11, absolute (python tests/lanes.py tanh_float).
-    cdef double rest[CAP_BLOCK]
-    cdef double power[CAP_BLOCK]
-    cdef double g[CAP_BLOCK]
-    cdef float inverse[CAP_BLOCK]
+    cdef double rest[CAP_PASS]
+    cdef double power[CAP_PASS]
+    cdef double g[CAP_PASS]
+    cdef float inverse[CAP_PASS]
     cdef float size
     cdef double turns = cap.turns, height = cap.cap, shifted, f, f2, tail, grown, exact
     cdef Py_ssize_t i
@@ -139,7 +139,7 @@ cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, doubl
     """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
     cdef double c = 0.0 if reference == -INFINITY else reference
     cdef double scale = problem.scale
-    cdef double capped[CAP_BLOCK]
+    cdef double capped[CAP_PASS]
     cdef Cap cap
     cdef Py_ssize_t i, start = 0, count
     if problem.cap == 0.0:
@@ -148,11 +148,11 @@ cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, doubl
         return
     cap = cap_of(problem)
     while start < n:
-        count = min(<Py_ssize_t>CAP_BLOCK, n - start)
+        count = min(<Py_ssize_t>CAP_PASS, n - start)
         cap_values(&cap, x + start, count, capped, slopes + start if slopes != NULL else NULL)
         for i in range(count):
             shaped[start + i] = below(<real>(capped[i] - c))
-        start += CAP_BLOCK
+        start += CAP_PASS
 
 
 cdef double capped_logit(const Problem* problem, real x, double* slope) noexcept nogil:

@@ -92,8 +92,8 @@ cdef void lanes_tanh(const void* x, double* y, Py_ssize_t n) noexcept nogil:
     cap.cap = cap.ratio = 1.0
     cap.turns = 2.0 * DOUBLE_LOG2_E
     while start < n:
-        cap_values(&cap, <const own_real*>x + start, min(<Py_ssize_t>CAP_BLOCK, n - start), y + start, <own_real*>NULL)
-        start += CAP_BLOCK
+        cap_values(&cap, <const own_real*>x + start, min(<Py_ssize_t>CAP_PASS, n - start), y + start, <own_real*>NULL)
+        start += CAP_PASS
 
 
 cdef SoftmaxKernels TABLE
