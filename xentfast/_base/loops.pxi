@@ -12,6 +12,7 @@ from xentfast._kernels.arrays cimport (
 from xentfast._kernels.softmax cimport SoftmaxKernels
 
 include "../_kernels/numerics/bits.pxi"
+include "../_kernels/numerics/totals.pxi"
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_Scalar(void* data, cnp.dtype type, object base)
@@ -32,11 +33,6 @@ cdef enum:
 
 
 # ---- values of rows
-
-
-cdef struct Total:
-    double sum
-    double error
 
 
 cdef inline void fold_half(double* block, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
@@ -65,16 +61,9 @@ cdef void fold_blocks(double* values, Py_ssize_t n, double* sums) noexcept nogil
 
 
 cdef void add_sums(Total* total, const double* sums, Py_ssize_t n) noexcept nogil:
-    cdef double value, larger, smaller, sum
     cdef Py_ssize_t i
     for i in range(n):
-        value = sums[i]
-        sum = total.sum + value
-        larger, smaller = total.sum, value
-        if abs(value) > abs(larger):
-            larger, smaller = smaller, larger
-        total.error += (larger - sum) + smaller
-        total.sum = sum
+        add_to(total, sums[i])
 
 
 cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:

@@ -1,15 +1,16 @@
 # The kernels of probabilities, in double, at one level.
 from cpython.pycapsule cimport PyCapsule_New
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from xentfast._kernels.arrays cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, MAX_AXES, UINT8, UINT16, UINT32, Operand, ValueType)
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, Operand, ValueType)
 from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, Measure, ProbabilityKernels
 
 include "numerics/bits.pxi"
 include "numerics/lanes.pxi"
 include "numerics/values.pxi"
 include "numerics/sums.pxi"
+include "numerics/totals.pxi"
 include "probabilities/terms.pxi"
 include "probabilities/log_loss.pxi"
 
@@ -36,7 +37,7 @@ TABLE.slopes = slope_chunks
 TABLE.log_loss = log_loss_rows
 TABLE.rows_at_once = choose_rows
 TABLE.chunk = TERMS
-TABLE.scratch_bytes = 2 * TILE_TERMS * sizeof(double)
+TABLE.scratch_bytes = 2 * HELD_TERMS * sizeof(double)
 TABLE.log = lanes_log
 TABLE.log_ratio = lanes_log_ratio
 

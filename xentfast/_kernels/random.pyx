@@ -1,7 +1,7 @@
 # The kernel of random fills at one level.
 from cpython.pycapsule cimport PyCapsule_New
 
-from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, ValueType
+from xentfast._kernels.arrays cimport FLOAT16, FLOAT32, FLOAT64
 from xentfast._kernels.random cimport FILL_CHUNK, GROUP, NORMAL, UNIFORM, Fill, RandomKernels
 
 include "numerics/bits.pxi"

@@ -12,6 +12,7 @@ include "numerics/values.pxi"
 include "numerics/sums.pxi"
 include "sigmoid/elements.pxi"
 include "sigmoid/sigmoid.pxi"
+include "sigmoid/weighted.pxi"
 
 
 cdef void sigmoid_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,

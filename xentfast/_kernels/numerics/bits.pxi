@@ -6,6 +6,7 @@ ctypedef fused real:
     double
 
 cdef extern from "numerics/machine.h":
+    float FLOAT16_MIN "XF_FLOAT16_MIN"
     uint32_t xf_bits32(float value) noexcept nogil
     float xf_float(uint32_t bits) noexcept nogil
     uint64_t xf_bits64(double value) noexcept nogil
@@ -37,7 +38,7 @@ cdef inline float from_float16(uint16_t half) noexcept nogil:
     cdef uint32_t size = <uint32_t>(half & 0x7fff) << 13
     # Rebias the exponent; that of inf and nan moves on to the last one. Below 2⁻¹⁴ the bits count multiples of 2⁻²⁴.
     cdef uint32_t normal = size + <uint32_t>0x38000000
-    cdef uint32_t tiny = xf_bits32(xf_float(size + <uint32_t>0x38800000) - <float>6.103515625e-05)
+    cdef uint32_t tiny = xf_bits32(xf_float(size + <uint32_t>0x38800000) - FLOAT16_MIN)
     cdef uint32_t bits = tiny if size < <uint32_t>0x00800000 else normal
     bits = size + <uint32_t>0x70000000 if size >= <uint32_t>0x0f800000 else bits
     return xf_float(bits | <uint32_t>(half & 0x8000) << 16)

@@ -16,18 +16,34 @@ cdef extern from *:
     float INFINITY
     float NAN
 
-cdef enum:
-    FLOAT_SHIFT = 64        # exp_scaled gives 2⁶⁴·eᵗ in float32 …
-    DOUBLE_SHIFT = 500      # … and 2⁵⁰⁰·eᵗ in float64
+cdef extern from "numerics/machine.h":      # which says what each is for
+    double FLOAT_SCALE "XF_FLOAT_SCALE"
+    double FLOAT_UNIT "XF_FLOAT_UNIT"
+    double FLOAT_SCALED_MIN "XF_FLOAT_SCALED_MIN"
+    double DOUBLE_SCALE "XF_DOUBLE_SCALE"
+    double DOUBLE_UNIT "XF_DOUBLE_UNIT"
+    double DOUBLE_SCALED_MIN "XF_DOUBLE_SCALED_MIN"
+    float FLOAT_ROUND_SCALED "XF_FLOAT_ROUND_SCALED"
+    double DOUBLE_ROUND_SCALED "XF_DOUBLE_ROUND_SCALED"
+    double DOUBLE_ROUND_POWER "XF_DOUBLE_ROUND_POWER"
+    double DOUBLE_ROUND "XF_DOUBLE_ROUND"
+    double EXPONENT_OFFSET "XF_EXPONENT_OFFSET"
+    double FLOAT_EXP_END "XF_FLOAT_EXP_END"
+    double DOUBLE_EXP_END "XF_DOUBLE_EXP_END"
+    float FLOAT_LOG2_E "XF_FLOAT_LOG2_E"
+    float FLOAT_LN2_HIGH "XF_FLOAT_LN2_HIGH"
+    float FLOAT_LN2_LOW "XF_FLOAT_LN2_LOW"
+    double DOUBLE_LOG2_E "XF_DOUBLE_LOG2_E"
+    double DOUBLE_LN2 "XF_DOUBLE_LN2"
+    double DOUBLE_LN2_HIGH "XF_DOUBLE_LN2_HIGH"
+    double DOUBLE_LN2_LOW "XF_DOUBLE_LN2_LOW"
+    double SQRT2 "XF_SQRT2"
 
-cdef double FLOAT_UNIT = 5.421010862427522e-20          # 2⁻⁶⁴
-cdef double DOUBLE_UNIT = 3.054936363499605e-151        # 2⁻⁵⁰⁰
 
-
-# eᵗ times a power of two, for t ≤ 0, nan for nan: terms far below the reference keep all their bits, which a large
-# row weight may lift into the normal range again, and subnormals stay out of the sums.
+# eᵗ times FLOAT_SCALE or DOUBLE_SCALE, for t ≤ 0, nan for nan: terms far below the reference keep all their bits, which a
+# large row weight may lift into the normal range again, and subnormals stay out of the sums.
 #
-# Cody–Waite: t = n·ln 2 + r with n the nearest integer. n·LN2_HI is exact (8 + 15 bits in float32, 11 + 32 in
+# Cody–Waite: t = n·ln 2 + r with n the nearest integer. n·LN2_HIGH is exact (8 + 15 bits in float32, 11 + 32 in
 # float64), and so is its difference from t; r carries the rounding of its last subtraction alone. Adding 1.5·2²³
 # (1.5·2⁵²) leaves n, plus the biased exponent of the scale, in the low bits of the sum. The clamp keeps nan
 # (a comparison with nan is false) and ends where the biased exponent is 0: the scale is +0 there, and so is eᵗ.
@@ -41,10 +57,10 @@ cdef inline float exp_float(float t) noexcept nogil:
     # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ. Largest error of the
     # whole, over every float32 from −131 to 0: 0.976 ulp (python tools/lanes.py exp_float).
     cdef float shifted, n, r
-    t = <float>-132.39111 if t < <float>-132.39111 else t
-    shifted = t * <float>1.4426950216293335 + <float>12583103.0      # 1.5·2²³ + 127 + FLOAT_SHIFT
-    n = shifted - <float>12583103.0
-    r = (t - n * <float>0.693145751953125) - n * <float>1.4286068203094172e-06
+    t = <float>FLOAT_EXP_END if t < <float>FLOAT_EXP_END else t
+    shifted = t * FLOAT_LOG2_E + FLOAT_ROUND_SCALED
+    n = shifted - FLOAT_ROUND_SCALED
+    r = (t - n * FLOAT_LN2_HIGH) - n * FLOAT_LN2_LOW
     return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
 
 
@@ -70,11 +86,11 @@ cdef struct Reduced:            # t = n·ln 2 + r
 cdef inline Reduced reduced_double(double t) noexcept nogil:
     cdef Reduced reduced
     cdef double shifted, n, high, low
-    t = -1055.6631559927966 if t < -1055.6631559927966 else t
-    shifted = t * 1.4426950408889634 + 6755399441057267.0            # 1.5·2⁵² + 1023 + DOUBLE_SHIFT
-    n = shifted - 6755399441057267.0
-    high = t - n * 0.6931471803691238
-    low = n * 1.9082149292705877e-10
+    t = DOUBLE_EXP_END if t < DOUBLE_EXP_END else t
+    shifted = t * DOUBLE_LOG2_E + DOUBLE_ROUND_SCALED
+    n = shifted - DOUBLE_ROUND_SCALED
+    high = t - n * DOUBLE_LN2_HIGH
+    low = n * DOUBLE_LN2_LOW
     reduced.r = high - low
     reduced.lost = (high - reduced.r) - low
     reduced.power = xf_double(xf_bits64(shifted) << 52)
@@ -103,21 +119,26 @@ cdef struct Rate:
     double low
 
 
+cdef inline double high_half(double x) noexcept nogil:
+    """The first 26 bits: products of halves are exact."""
+    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
+
+
 cdef inline Rate rate_of(double scale, real kind) noexcept nogil:
     cdef Rate rate
-    cdef double period = 0.6931471805599453 / scale
-    cdef double scale_high = xf_double(xf_bits64(scale) & <uint64_t>0xfffffffff8000000)
+    cdef double period = DOUBLE_LN2 / scale
+    cdef double scale_high = high_half(scale)
     rate.scale = scale
-    rate.turns = 1.4426950408889634 * scale
+    rate.turns = DOUBLE_LOG2_E * scale
     if real is float:
-        rate.least = -132.39111 / scale
+        rate.least = FLOAT_EXP_END / scale
         rate.high = xf_float(xf_bits32(<float>period) & <uint32_t>0xfffffe00)
         rate.low = period - rate.high
     else:
-        rate.least = -1055.6631559927966 / scale
-        rate.high = xf_double(xf_bits64(period) & <uint64_t>0xfffffffff8000000)
-        rate.low = ((0.6931471803691238 - rate.high * scale_high) - rate.high * (scale - scale_high)
-                    + 1.9082149292705877e-10) / scale
+        rate.least = DOUBLE_EXP_END / scale
+        rate.high = high_half(period)
+        rate.low = ((DOUBLE_LN2_HIGH - rate.high * scale_high) - rate.high * (scale - scale_high)
+                    + DOUBLE_LN2_LOW) / scale
     return rate
 
 
@@ -125,8 +146,8 @@ cdef inline float exp_float_rate(float t, const Rate* rate) noexcept nogil:
     cdef float least = <float>rate.least, high = <float>rate.high, low = <float>rate.low
     cdef float shifted, n, r
     t = least if t < least else t
-    shifted = t * <float>rate.turns + <float>12583103.0
-    n = shifted - <float>12583103.0
+    shifted = t * <float>rate.turns + FLOAT_ROUND_SCALED
+    n = shifted - FLOAT_ROUND_SCALED
     r = ((t - n * high) - n * low) * <float>rate.scale
     return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
 
@@ -134,8 +155,8 @@ cdef inline float exp_float_rate(float t, const Rate* rate) noexcept nogil:
 cdef inline double exp_double_rate(double t, const Rate* rate) noexcept nogil:
     cdef double shifted, n, high, low, r, lost
     t = rate.least if t < rate.least else t
-    shifted = t * rate.turns + 6755399441057267.0
-    n = shifted - 6755399441057267.0
+    shifted = t * rate.turns + DOUBLE_ROUND_SCALED
+    n = shifted - DOUBLE_ROUND_SCALED
     high = t - n * rate.high
     low = n * rate.low
     r = high - low
@@ -164,7 +185,7 @@ cdef inline real exp_scaled(real t) noexcept nogil:
 cdef inline double exp_unit(double t) noexcept nogil:
     """eᵗ itself, for t ≤ 0; exactly 0 where it is below the smallest normal number."""
     cdef double scaled = exp_double(t)
-    return 0.0 if scaled < 7.283535870312702e-158 else scaled * 3.054936363499605e-151
+    return 0.0 if scaled < DOUBLE_SCALED_MIN else scaled * DOUBLE_UNIT
 
 
 # log(1 + u) for u ≥ 0, nan for nan and +inf.
@@ -185,16 +206,22 @@ cdef inline double log1p_with(double u, double y, double inverse) noexcept nogil
 
 
 cdef inline double log1p_correction(double u, double y, double inverse, double k) noexcept nogil:
-    return (u - (y - 1.0)) * inverse + k * 1.9082149292705877e-10
+    return (u - (y - 1.0)) * inverse + k * DOUBLE_LN2_LOW
+
+
+cdef inline double exponent_double(double x, double* part) noexcept nogil:
+    """x = 2ᵏ·part, 1 ≤ part < 2 → k, x a normal number above 0"""
+    cdef uint64_t bits = xf_bits64(x)
+    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - EXPONENT_OFFSET
+    part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    return k
 
 
 cdef inline double log_exponent_double(double x, double* f) noexcept nogil:
-    """x = 2ᵏ·(1 + f) → k and f"""
-    cdef uint64_t bits = xf_bits64(x)
-    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
-    cdef double m = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
-    k = k + 1.0 if m > 1.4142135623730951 else k
-    m = m * 0.5 if m > 1.4142135623730951 else m
+    """x = 2ᵏ·(1 + f), √½ < 1 + f ≤ √2 → k and f"""
+    cdef double m, k = exponent_double(x, &m)
+    k = k + 1.0 if m > SQRT2 else k
+    m = m * 0.5 if m > SQRT2 else m
     f[0] = m - 1.0
     return k
 
@@ -217,4 +244,4 @@ cdef inline double log_tail(double z) noexcept nogil:
 
 cdef inline double log_reduced(double k, double f, double correction, double s, double tail) noexcept nogil:
     cdef double half_square = 0.5 * f * f
-    return k * 0.6931471803691238 - ((half_square - (s * (half_square + tail) + correction)) - f)
+    return k * DOUBLE_LN2_HIGH - ((half_square - (s * (half_square + tail) + correction)) - f)

@@ -15,6 +15,63 @@
 #include <fenv.h>
 #endif
 
+/* Constants of whose bits the arithmetic makes use. Those of float32 alone are float; the others are double, and are cast where
+ * float32 needs them, which loses nothing of a power of two. Polynomials have their coefficients where they are evaluated. */
+
+/* exp_scaled gives eᵗ times a scale, so that terms far below the reference keep their bits and no sum is subnormal. */
+#define XF_FLOAT_SCALE 0x1p64
+#define XF_FLOAT_UNIT 0x1p-64               /* 1/scale */
+#define XF_FLOAT_SCALED_MIN 0x1p-62         /* FLT_MIN·scale: what is below is subnormal without the scale */
+#define XF_DOUBLE_SCALE 0x1p500
+#define XF_DOUBLE_UNIT 0x1p-500
+#define XF_DOUBLE_SCALED_MIN 0x1p-522
+#define XF_FLOAT_TO_DOUBLE_SCALE 0x1p436    /* from the one scale to the other */
+
+/* Factors from here on are normal numbers even times 1/scale; of smaller ones, the other side is multiplied by that. */
+#define XF_FLOAT_TINY_FACTOR 0x1p-60
+#define XF_DOUBLE_TINY_FACTOR 0x1p-490
+#define XF_TINY_COEFFICIENT 0x1p-400        /* of weighted elements, in double */
+
+/* e·scale of the smallest e that may change 1 + e: 2⁻²⁵ and 2⁻⁵⁴ */
+#define XF_FLOAT_ENOUGH 0x1p39
+#define XF_DOUBLE_ENOUGH 0x1p446
+
+/* Added to a number and taken off again, 1.5·2²³ (1.5·2⁵²) rounds it to an integer n, which stands in the low bits of the sum.
+ * With the bias of exponents added these are the exponent's bits of 2ⁿ, and with the scale's exponent too, of 2ⁿ·scale. */
+#define XF_FLOAT_ROUND_SCALED (0x1.8p23f + 127.0f + 64.0f)
+#define XF_DOUBLE_ROUND_SCALED (0x1.8p52 + 1023.0 + 500.0)
+#define XF_DOUBLE_ROUND_POWER (0x1.8p52 + 1023.0)
+#define XF_DOUBLE_ROUND 0x1.8p52
+/* Biased exponent in the low bits of 2⁵² → exponent */
+#define XF_EXPONENT_OFFSET (0x1p52 + 1023.0)
+#define XF_SUBNORMAL_LIFT 0x1p54            /* makes every subnormal normal */
+
+/* eᵗ·scale is 0 from this t on: −191·ln 2 and −1523·ln 2, where the biased exponent of 2ⁿ·scale is 0 */
+#define XF_FLOAT_EXP_END (-132.39111)
+#define XF_DOUBLE_EXP_END (-1055.6631559927966)
+
+/* log₂ e and ln 2. n·HIGH is exact for every n that is an exponent; HIGH + LOW has about twice the precision of the type. */
+#define XF_FLOAT_LOG2_E 0x1.715476p+0f
+#define XF_FLOAT_LN2_HIGH 0x1.62e4p-1f
+#define XF_FLOAT_LN2_LOW 0x1.7f7d1cp-20f
+#define XF_DOUBLE_LOG2_E 0x1.71547652b82fep+0
+#define XF_DOUBLE_LN2 0x1.62e42fefa39efp-1
+#define XF_DOUBLE_LN2_HIGH 0x1.62e42feep-1
+#define XF_DOUBLE_LN2_LOW 0x1.a39ef35793c76p-33
+#define XF_SQRT2 0x1.6a09e667f3bcdp+0       /* a mantissa above is halved: the logarithm's argument is between √½ and √2 */
+
+/* Random words and numbers of 53 bits as fractions of 1, or of a quarter turn. */
+#define XF_BITS24_UNIT 0x1p-24f
+#define XF_WORD_UNIT 0x1p-32f
+#define XF_WORD_QUARTERS 0x1p-30f           /* quarter turns in a word of a turn */
+#define XF_LOW_BITS_SPAN 0x1p26             /* of the 53 bits, 26 come from the second word */
+#define XF_BITS53_UNIT 0x1p-53
+#define XF_BITS53_LAST 0x1.fffffffffffffp52 /* 2⁵³ − 1 */
+#define XF_BITS53_QUARTERS 0x1p-51
+#define XF_QUARTER_BITS53 0x1p51
+
+#define XF_FLOAT16_MIN 0x1p-14f             /* smallest normal number */
+
 #if XF_X86_64
 #define XF_PREFETCH(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 #elif defined(__GNUC__)
@@ -59,8 +116,8 @@ static inline void xf_stream_lines(void *target, const void *source)
 #endif
 }
 
-/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last group of four
- * classes overlaps the one before where n is no multiple of four. */
+/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last four classes
+ * overlap the four before where n is no multiple of four. */
 #if XF_X86_64
 static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
                                          float *tile, ptrdiff_t lanes)

@@ -4,6 +4,8 @@ cdef extern from "numerics/machine.h":
     void XF_PREFETCH(const void* address) noexcept nogil
     void xf_stream_lines(void* target, const void* source) noexcept nogil
     void xf_stream_done() noexcept nogil
+    double FLOAT_TINY_FACTOR "XF_FLOAT_TINY_FACTOR"
+    double DOUBLE_TINY_FACTOR "XF_DOUBLE_TINY_FACTOR"
 
 
 cdef inline double fold_lanes(double* sums) noexcept nogil:
@@ -40,26 +42,26 @@ cdef inline Factor factor_float(double f) noexcept nogil:
     cdef float least
     cdef double rounded = <double><float>f
     cdef double size = -rounded if rounded < 0.0 else rounded
-    cdef bint tiny = size < 8.673617379884035e-19                           # 2⁻⁶⁰
-    cdef double bound = 2.168404344971009e-19 / size                        # FLT_MIN·2⁶⁴/|f|, +inf for f = 0
-    bound = 1.1754943508222875e-38 if bound < 1.1754943508222875e-38 else bound
+    cdef bint tiny = size < FLOAT_TINY_FACTOR
+    cdef double bound = FLOAT_SCALED_MIN / size                             # +inf for f = 0
+    bound = FLT_MIN if bound < FLT_MIN else bound
     least = <float>bound
     least = xf_float(xf_bits32(least) + 1) if <double>least < bound else least
-    factor.first = 5.421010862427522e-20 if tiny else 1.0
-    factor.second = rounded if tiny else rounded * 5.421010862427522e-20
+    factor.first = FLOAT_UNIT if tiny else 1.0
+    factor.second = rounded if tiny else rounded * FLOAT_UNIT
     factor.least = least
     return factor
 
 
 cdef inline Factor factor_double(double f) noexcept nogil:
     cdef Factor factor
-    cdef double least = 7.283535870312702e-158 / (-f if f < 0.0 else f)     # DBL_MIN·2⁵⁰⁰/|f|
+    cdef double least = DOUBLE_SCALED_MIN / (-f if f < 0.0 else f)
     cdef double size = -f if f < 0.0 else f
-    cdef bint tiny = size < 3.1282548362235952e-148                          # 2⁻⁴⁹⁰
-    least = 2.2250738585072014e-308 if least < 2.2250738585072014e-308 else least
+    cdef bint tiny = size < DOUBLE_TINY_FACTOR
+    least = DBL_MIN if least < DBL_MIN else least
     least = xf_double(xf_bits64(least) + 1) if least < INFINITY else least
-    factor.first = 3.054936363499605e-151 if tiny else 1.0
-    factor.second = f if tiny else f * 3.054936363499605e-151
+    factor.first = DOUBLE_UNIT if tiny else 1.0
+    factor.second = f if tiny else f * DOUBLE_UNIT
     factor.least = least
     return factor
 
@@ -75,6 +77,6 @@ cdef inline real rounded(real kind, double value) noexcept nogil:
     """`value` in the logits' type; exactly 0 below its smallest normal number."""
     cdef double size = -value if value < 0.0 else value
     if real is float:
-        return <real>(0.0 if size < 1.1754943508222875e-38 else value)
+        return <real>(0.0 if size < FLT_MIN else value)
     else:
-        return 0.0 if size < 2.2250738585072014e-308 else value
+        return 0.0 if size < DBL_MIN else value

@@ -2,7 +2,7 @@
 #
 # A term is a function of one p and one q. The terms of a chunk of TERMS classes are added in one tree, whose shape depends on
 # their places alone (a sum of 1 024 passes ten roundings, and none where all terms are equal and their number a power of two),
-# and the chunks in order, with the rounding errors summed beside (Neumaier 1974).
+# and the chunks in order, with the rounding errors summed beside (numerics/totals.pxi).
 #
 # Neighbouring rows may go side by side: the term of class c of row r then stands at [c·rows + r], and the same tree runs over
 # all of them. That serves few classes, and a class axis that is not the last.
@@ -12,12 +12,13 @@
 
 cdef enum:
     TERMS = 1024                # classes of a chunk
-    TILE_TERMS = 16384          # classes · rows that are held at a time, at most …
-    TILE_ROWS = 64              # … and rows
+    HELD_TERMS = 16384          # classes · rows that are held at a time, at most …
+    HELD_ROWS = 64              # … and rows
     FEW_TERMS = 64              # up to so many classes, rows go side by side
 
 
 cdef extern from "numerics/machine.h":
+    double SUBNORMAL_LIFT "XF_SUBNORMAL_LIFT"
     void xf_raise_flag(int* flag) noexcept nogil
 
 
@@ -25,9 +26,9 @@ cdef extern from "numerics/machine.h":
 # from 5·10⁻³²⁴ to 1 and as many between ½ and 1: 0.84 ulp (python tools/lanes.py log_double).
 cdef inline double log_probability(double x) noexcept nogil:
     cdef double f, k
-    k = log_exponent_double(x * 18014398509481984.0 if x < DBL_MIN else x, &f)          # 2⁵⁴
+    k = log_exponent_double(x * SUBNORMAL_LIFT if x < DBL_MIN else x, &f)
     k = k - 54.0 if x < DBL_MIN else k
-    k = log_double(k, f, k * 1.9082149292705877e-10)
+    k = log_double(k, f, k * DOUBLE_LN2_LOW)
     return -INFINITY if x == 0.0 else k
 
 
@@ -38,18 +39,16 @@ cdef inline double log_probability(double x) noexcept nogil:
 cdef inline double log_ratio(double p, double q) noexcept nogil:
     cdef double p_part, q_part, k
     k = exponent_of(p, &p_part) - exponent_of(q, &q_part)
-    k = k + 1.0 if p_part > 1.4142135623730951 * q_part else k
-    p_part = p_part * 0.5 if p_part > 1.4142135623730951 * q_part else p_part
-    k = k - 1.0 if q_part > 1.4142135623730951 * p_part else k
-    p_part = p_part * 2.0 if q_part > 1.4142135623730951 * p_part else p_part
-    return log_double(k, (p_part - q_part) / q_part, k * 1.9082149292705877e-10)
+    k = k + 1.0 if p_part > SQRT2 * q_part else k
+    p_part = p_part * 0.5 if p_part > SQRT2 * q_part else p_part
+    k = k - 1.0 if q_part > SQRT2 * p_part else k
+    p_part = p_part * 2.0 if q_part > SQRT2 * p_part else p_part
+    return log_double(k, (p_part - q_part) / q_part, k * DOUBLE_LN2_LOW)
 
 
 cdef inline double exponent_of(double x, double* part) noexcept nogil:
     """x = 2ᵏ·part, 1 ≤ part < 2 → k"""
-    cdef uint64_t bits = xf_bits64(x * 18014398509481984.0 if x < DBL_MIN else x)
-    cdef double k = xf_double((bits >> 52) | <uint64_t>0x4330000000000000) - 4503599627371519.0     # 2⁵² + 1023
-    part[0] = xf_double((bits & <uint64_t>0x000fffffffffffff) | <uint64_t>0x3ff0000000000000)
+    cdef double k = exponent_double(x * SUBNORMAL_LIFT if x < DBL_MIN else x, part)
     return k - 54.0 if x < DBL_MIN else k
 
 
@@ -80,7 +79,7 @@ cdef inline double term_of(double p, double q, double least, double largest, Mea
     return checked(checked(term, p), q)
 
 
-# ---- a tile: classes of one row, or of a few side by side
+# ---- a chunk of one row, or of a few rows side by side
 
 
 cdef void read_doubles(const char* source, Py_ssize_t step, ValueType type, Py_ssize_t n, double* buffer) noexcept nogil:
@@ -88,11 +87,11 @@ cdef void read_doubles(const char* source, Py_ssize_t step, ValueType type, Py_s
     read_values(source, step, type, n, buffer)
 
 
-cdef inline Py_ssize_t whole_blocks(double* tile, Py_ssize_t n, double neutral) noexcept nogil:
-    """Put the neutral number behind tile[0 : n] up to the end of its last block."""
+cdef inline Py_ssize_t whole_blocks(double* numbers, Py_ssize_t n, double neutral) noexcept nogil:
+    """Put the neutral number behind numbers[0 : n] up to the end of its last block."""
     cdef Py_ssize_t end = (n + LANES - 1) // LANES * LANES, i
     for i in range(n, end):
-        tile[i] = neutral
+        numbers[i] = neutral
     return end
 
 
@@ -111,7 +110,7 @@ cdef inline void make_terms(double* p, const double* q, Py_ssize_t n, double lea
         memcpy(p + block * LANES, lanes, LANES * sizeof(double))
 
 
-cdef inline void fold_tile(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
+cdef inline void fold_classes(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
     """Sums over the classes → terms[0 : rows], by one tree: class c takes class c + 512, then c + 256, …"""
     cdef Py_ssize_t width = TERMS // 2, i
     cdef const double* upper
@@ -124,7 +123,7 @@ cdef inline void fold_tile(double* terms, Py_ssize_t n_classes, Py_ssize_t rows)
 
 cdef void sum_terms(double* p, double* q, Py_ssize_t n_classes, Py_ssize_t rows, double least, double largest,
                     Measure measure) noexcept nogil:
-    """Tiles of p and q → the rows' sums, in p[0 : rows]."""
+    """Chunks of p and q → the rows' sums, in p[0 : rows]."""
     cdef Py_ssize_t n = whole_blocks(p, n_classes * rows, 0.0)
     if measure == ENTROPY:
         make_terms(p, p, n, least, largest, ENTROPY)
@@ -134,7 +133,7 @@ cdef void sum_terms(double* p, double* q, Py_ssize_t n_classes, Py_ssize_t rows,
             make_terms(p, q, n, least, largest, CROSS_ENTROPY)
         else:
             make_terms(p, q, n, least, largest, DIVERGENCE)
-    fold_tile(p, n_classes, rows)
+    fold_classes(p, n_classes, rows)
 
 
 # ---- rows
@@ -151,15 +150,15 @@ cdef inline Py_ssize_t place_of(const Comparison* problem, const Operand* operan
 
 
 cdef inline void load_probabilities(const Comparison* problem, const Operand* operand, ValueType type, Py_ssize_t row,
-                                    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t n, double* tile) noexcept nogil:
+                                    Py_ssize_t rows, Py_ssize_t start, Py_ssize_t n, double* numbers) noexcept nogil:
     """Classes [start, start + n) of `rows` rows that are neighbours on the innermost axis."""
     cdef const char* place = operand.data + place_of(problem, operand, row) + start * operand.step
     cdef Py_ssize_t cls
     if rows == 1:
-        read_doubles(place, operand.step, type, n, tile)
+        read_doubles(place, operand.step, type, n, numbers)
         return
     for cls in range(n):
-        read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, tile + cls * rows)
+        read_doubles(place + cls * operand.step, operand.strides[problem.n_axes - 1], type, rows, numbers + cls * rows)
 
 
 cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t chunk, double* p,
@@ -173,12 +172,9 @@ cdef inline void sum_of_chunk(const Comparison* problem, Py_ssize_t row, Py_ssiz
     sum_terms(p, q, n, rows, problem.least, problem.largest, problem.measure)
 
 
-cdef inline void add_in_order(double value, double* sum, double* error) noexcept nogil:
+cdef inline void add_chunk(Total* total, double value) noexcept nogil:
     """A value below the smallest normal number counts as 0, as it does where it is stored in between."""
-    cdef double before = sum[0]
-    value = 0.0 if -DBL_MIN < value < DBL_MIN else value
-    sum[0] = before + value
-    error[0] += (before - sum[0]) + value if abs(before) >= abs(value) else (value - sum[0]) + before
+    add_to(total, 0.0 if -DBL_MIN < value < DBL_MIN else value)
 
 
 cdef inline double finished(const Comparison* problem, double sum, double error) noexcept nogil:
@@ -186,7 +182,7 @@ cdef inline double finished(const Comparison* problem, double sum, double error)
     if sum != sum:
         xf_raise_flag(problem.bad)
         return NAN
-    return sum if sum == INFINITY else sum + error              # an infinite sum has nan for an error
+    return sum if sum == INFINITY else sum + error
 
 
 cdef inline Py_ssize_t rows_side_by_side(const Comparison* problem, Py_ssize_t row, Py_ssize_t last) noexcept nogil:
@@ -197,23 +193,26 @@ cdef inline Py_ssize_t rows_side_by_side(const Comparison* problem, Py_ssize_t r
     return min(min(problem.rows_at_once, left), last - row)
 
 
-# p and q of any strides and types → a value for each row. Scratch: a tile of p, a tile of q.
+# p and q of any strides and types → a value for each row. Scratch: HELD_TERMS numbers of p, as many of q.
 cdef void compare_rows(const void* comparison, Py_ssize_t first, Py_ssize_t last, char* scratch,
                        double* row_values) noexcept nogil:
     cdef const Comparison* problem = <const Comparison*>comparison
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef double* p = <double*>scratch
-    cdef double sums[TILE_ROWS]
-    cdef double errors[TILE_ROWS]
+    cdef double sums[HELD_ROWS]                 # not Totals: rows go side by side
+    cdef double errors[HELD_ROWS]
+    cdef Total total
     cdef Py_ssize_t start = first, rows, row, chunk
     while start < last:
         rows = rows_side_by_side(problem, start, last)
         for row in range(rows):
             sums[row] = errors[row] = 0.0
         for chunk in range(n_chunks):
-            sum_of_chunk(problem, start, rows, chunk, p, p + TILE_TERMS)
+            sum_of_chunk(problem, start, rows, chunk, p, p + HELD_TERMS)
             for row in range(rows):
-                add_in_order(p[row], sums + row, errors + row)
+                total.sum, total.error = sums[row], errors[row]
+                add_chunk(&total, p[row])
+                sums[row], errors[row] = total.sum, total.error
         for row in range(rows):
             row_values[start - first + row] = finished(problem, sums[row], errors[row])
         start += rows
@@ -227,7 +226,7 @@ cdef void compare_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t la
     cdef double* p = <double*>scratch
     cdef Py_ssize_t item
     for item in range(first, last):
-        sum_of_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + TILE_TERMS)
+        sum_of_chunk(problem, item // n_chunks, 1, item % n_chunks, p, p + HELD_TERMS)
         row_values[item - first] = p[0]
 
 
@@ -236,12 +235,12 @@ cdef void add_chunks(const void* comparison, Py_ssize_t first, Py_ssize_t last, 
     cdef const Comparison* problem = <const Comparison*>comparison
     cdef Py_ssize_t n_chunks = (problem.n_classes + TERMS - 1) // TERMS
     cdef Py_ssize_t row, chunk
-    cdef double sum, error
+    cdef Total total
     for row in range(first, last):
-        sum = error = 0.0
+        total.sum = total.error = 0.0
         for chunk in range(n_chunks):
-            add_in_order(problem.chunk_sums[row * n_chunks + chunk], &sum, &error)
-        row_values[row - first] = finished(problem, sum, error)
+            add_chunk(&total, problem.chunk_sums[row * n_chunks + chunk])
+        row_values[row - first] = finished(problem, total.sum, total.error)
 
 
 cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
@@ -253,7 +252,7 @@ cdef Py_ssize_t choose_rows(const Comparison* problem) noexcept nogil:
     along, across = problem.p.step, problem.p.strides[problem.n_axes - 1]
     if n > FEW_TERMS and along * along <= across * across:
         return 1
-    return min(<Py_ssize_t>TILE_ROWS, TILE_TERMS // n)
+    return min(<Py_ssize_t>HELD_ROWS, HELD_TERMS // n)
 
 
 # ---- the gradient −p/q
@@ -269,14 +268,14 @@ cdef inline double slope_of(double p, double q, double least, double largest, do
 
 cdef inline double look_at(const double* p, const double* q, Py_ssize_t n) noexcept nogil:
     """0, or nan where p[0 : n] or q[0 : n], whole blocks, hold what is no probability."""
-    cdef double marks[LANES]
+    cdef double flags[LANES]
     cdef Py_ssize_t block, lane
     for lane in range(LANES):
-        marks[lane] = 0.0
+        flags[lane] = 0.0
     for block in range(n // LANES):
         for lane in range(LANES):
-            marks[lane] += checked(checked(0.0, p[block * LANES + lane]), q[block * LANES + lane])
-    return fold_lanes(marks)
+            flags[lane] += checked(checked(0.0, p[block * LANES + lane]), q[block * LANES + lane])
+    return fold_lanes(flags)
 
 
 cdef inline void make_slopes(double* p, const double* q, Py_ssize_t n, double least, double largest,

@@ -12,13 +12,17 @@ cdef extern from "random/philox.h":
     void xf_philox_words(const uint32_t* key, const uint32_t* stream, uint64_t block, Py_ssize_t n_groups, uint32_t* first,
                          uint32_t* second) noexcept nogil
 
+cdef extern from "numerics/machine.h":
+    float BITS24_UNIT "XF_BITS24_UNIT"
+    double LOW_BITS_SPAN "XF_LOW_BITS_SPAN"
+
 
 # ---- words to variates
 
 
 cdef inline double bits53(uint32_t high, uint32_t low) noexcept nogil:
     """The 53 bits of NumPy's doubles, as a number below 2⁵³."""
-    return <double><int>(high >> 5) * 67108864.0 + <double><int>(low >> 6)
+    return <double><int>(high >> 5) * LOW_BITS_SPAN + <double><int>(low >> 6)
 
 
 cdef inline void uniform_float(const Fill* fill, const uint32_t* words, Py_ssize_t n, float* values) noexcept nogil:
@@ -27,7 +31,7 @@ cdef inline void uniform_float(const Fill* fill, const uint32_t* words, Py_ssize
     cdef float value
     cdef Py_ssize_t i
     for i in range(n):
-        value = low + <float><int>(words[i] >> 8) * <float>5.960464477539063e-08 * width         # 2⁻²⁴
+        value = low + <float><int>(words[i] >> 8) * BITS24_UNIT * width
         value = largest if value > largest else value
         values[i] = least if value < least else value
 
@@ -36,7 +40,7 @@ cdef inline void uniform_double(const Fill* fill, const uint32_t* even, const ui
     cdef double value
     cdef Py_ssize_t i
     for i in range(GROUP):
-        value = fill.shift + bits53(even[i], odd[i]) * 1.1102230246251565e-16 * fill.scale       # 2⁻⁵³
+        value = fill.shift + bits53(even[i], odd[i]) * BITS53_UNIT * fill.scale
         value = fill.largest if value > fill.largest else value
         values[i] = fill.least if value < fill.least else value
 
@@ -96,9 +100,9 @@ cdef inline void truncated_float(const Fill* fill, const uint32_t* words, float*
         beyond = ~word if word >= middle else word
         inside = word - middle if word >= middle else ~(word - middle)
         tails[i] = ((upper_tail if word >= middle else lower_tail)
-                    + xf_unsigned_to_float(beyond) * <float>2.3283064365386963e-10 * mass)             # 2⁻³²
+                    + xf_unsigned_to_float(beyond) * WORD_UNIT * mass)
         distances[i] = ((upper_start if word >= middle else lower_start)
-                        + xf_unsigned_to_float(inside) * <float>2.3283064365386963e-10 * mass)
+                        + xf_unsigned_to_float(inside) * WORD_UNIT * mass)
     if narrow:
         for i in range(GROUP):
             sizes[i] = inverse_tail_narrow(tails[i], distances[i])
@@ -126,11 +130,11 @@ cdef inline void truncated_double(const Fill* fill, const uint32_t* even, const 
     for i in range(GROUP):
         bits = bits53(even[i] ^ fill.flip, odd[i] ^ fill.flip)
         upper = bits >= fill.middle
-        beyond = 9007199254740991.0 - bits if upper else bits
+        beyond = BITS53_LAST - bits if upper else bits
         inside = bits - fill.middle if upper else fill.middle - 1.0 - bits
         tails[i] = ((fill.upper_tail if upper else fill.lower_tail)
-                    + beyond * 1.1102230246251565e-16 * fill.mass)                      # 2⁻⁵³
-        distances[i] = (fill.upper_start if upper else fill.lower_start) + inside * 1.1102230246251565e-16 * fill.mass
+                    + beyond * BITS53_UNIT * fill.mass)
+        distances[i] = (fill.upper_start if upper else fill.lower_start) + inside * BITS53_UNIT * fill.mass
         signs[i] = fill.sign if upper else -fill.sign
     for i in range(GROUP):
         sizes[i] = tail_depth_double(tails[i])

@@ -7,6 +7,14 @@
 
 from libc.math cimport sqrt, sqrtf
 
+cdef extern from "numerics/machine.h":
+    float WORD_UNIT "XF_WORD_UNIT"
+    float WORD_QUARTERS "XF_WORD_QUARTERS"
+    double BITS53_UNIT "XF_BITS53_UNIT"
+    double BITS53_LAST "XF_BITS53_LAST"
+    double BITS53_QUARTERS "XF_BITS53_QUARTERS"
+    double QUARTER_BITS53 "XF_QUARTER_BITS53"
+
 
 # Float32 polynomials are summed by halves (Estrin 1960): as many roundings on a value's way as with Horner's rule or fewer, and
 # half the wait for each other, which is what these loops spend their time on.
@@ -21,7 +29,7 @@ cdef inline float log_float(float k, float f) noexcept nogil:
     cdef float low = ((<float>-0.16623356938362122 * f + <float>0.20001226663589478) * square
                       + (<float>-0.2500081956386566 * f + <float>0.3333333134651184))
     cdef float tail = (high * (square * square) + low) * (f * square) - <float>0.5 * square
-    return k * <float>0.693145751953125 + (f + (tail + k * <float>1.4286068203094172e-06))
+    return k * FLOAT_LN2_HIGH + (f + (tail + k * FLOAT_LN2_LOW))
 
 
 cdef inline float log_exponent_float(float x, float* f) noexcept nogil:
@@ -38,7 +46,7 @@ cdef inline float radius_float(uint32_t word) noexcept nogil:
     cdef bint high = word >= <uint32_t>3037000500                    # √½·2³²
     cdef float rest = xf_unsigned_to_float(~word if high else word) + <float>0.5
     cdef float f, k = log_exponent_float(rest, &f) - <float>32.0
-    f = rest * <float>-2.3283064365386963e-10 if high else f         # 2⁻³²
+    f = rest * -WORD_UNIT if high else f
     k = <float>0.0 if high else k
     return sqrtf(<float>-2.0 * log_float(k, f))
 
@@ -46,11 +54,11 @@ cdef inline float radius_float(uint32_t word) noexcept nogil:
 # The same of 53 bits: u = (bits + ½)·2⁻⁵³, 0 ≤ bits < 2⁵³ as a double.
 cdef inline double radius_double(double bits) noexcept nogil:
     cdef bint high = bits >= 6369051672525773.0                      # √½·2⁵³
-    cdef double rest = (9007199254740991.0 - bits if high else bits) + 0.5
+    cdef double rest = (BITS53_LAST - bits if high else bits) + 0.5
     cdef double f, k = log_exponent_double(rest, &f) - 53.0
-    f = rest * -1.1102230246251565e-16 if high else f                # 2⁻⁵³
+    f = rest * -BITS53_UNIT if high else f
     k = 0.0 if high else k
-    return sqrt(-2.0 * log_double(k, f, k * 1.9082149292705877e-10))
+    return sqrt(-2.0 * log_double(k, f, k * DOUBLE_LN2_LOW))
 
 
 # Cosine and sine of the angle (word + ½)·2⁻³² of a turn, by its distance x from the nearest axis in quarter turns, |x| ≤ ½.
@@ -58,7 +66,7 @@ cdef inline double radius_double(double bits) noexcept nogil:
 # (cos(πx/2) − 1)/x², degree 3, 0.002 ulp.
 cdef inline float circle_float(uint32_t word, float* sine) noexcept nogil:
     cdef uint32_t quarter = (word + <uint32_t>0x20000000) >> 30
-    cdef float x = (<float><int>(word - (quarter << 30)) + <float>0.5) * <float>9.313225746154785e-10      # 2⁻³⁰
+    cdef float x = (<float><int>(word - (quarter << 30)) + <float>0.5) * WORD_QUARTERS
     cdef float z = x * x
     cdef float across = ((<float>-0.00460165785625577 * z + <float>0.07968003302812576) * (z * z)
                          + (<float>-0.6459634900093079 * z + <float>-4.8797944418532321e-08))
@@ -72,9 +80,9 @@ cdef inline float circle_float(uint32_t word, float* sine) noexcept nogil:
 
 # The same of 53 bits: (bits + ½)·2⁻⁵³ of a turn. Degrees 7 and 6, minimax errors below 0.001 ulp.
 cdef inline double circle_double(double bits, double* sine) noexcept nogil:
-    cdef double shifted = bits * 4.440892098500626e-16 + 6755399441055744.0          # 2⁻⁵¹, 1.5·2⁵²
+    cdef double shifted = bits * BITS53_QUARTERS + DOUBLE_ROUND
     cdef uint64_t quarter = xf_bits64(shifted)
-    cdef double x = ((bits - (shifted - 6755399441055744.0) * 2251799813685248.0) + 0.5) * 4.440892098500626e-16
+    cdef double x = ((bits - (shifted - DOUBLE_ROUND) * QUARTER_BITS53) + 0.5) * BITS53_QUARTERS
     cdef double z = x * x
     cdef double along, across
     across = -6.627430863872462e-10 * z + 5.6919261498011693e-08
@@ -163,7 +171,7 @@ cdef inline double inverse_tail_double(double y, double depth) noexcept nogil:
 cdef inline double tail_depth_double(double tail) noexcept nogil:
     """√(−log tail)"""
     cdef double f, k = log_exponent_double(tail, &f)
-    return sqrt(-log_double(k, f, k * 1.9082149292705877e-10))
+    return sqrt(-log_double(k, f, k * DOUBLE_LN2_LOW))
 
 
 cdef inline double piece(bint far, bint farther, double centre, double middle, double end) noexcept nogil:

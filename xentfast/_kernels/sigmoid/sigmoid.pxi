@@ -10,11 +10,11 @@
 # so that nothing cancels for targets of 0 and 1. e, small and rest are kept times 2⁶⁴ (float64: 2⁵⁰⁰), as exp_scaled gives
 # them: neither does an underflow lose bits that a weight would lift, nor do subnormals arise. Coefficients of 0 count 0,
 # even against an infinite |x|.
-#
-# The focal loss (Lin et al. 2017) has the factor F = m^γ, m = 1 − p_t = t·q + (1 − t)·p. With d = (1 − t) − t and
-# r = p·q/m, dm/dx = d·p·q and d(d·r)/dx = d·r·(q − p − d·r), whence
-#   gradient  F·(L' + γ·d·L·r)
-#   Hessian   F·(L" + 2·γ·d·r·L' + γ·d·L·r·((γ − 1)·d·r + (q − p)))
+
+cdef extern from "numerics/machine.h":
+    double FLOAT_ENOUGH "XF_FLOAT_ENOUGH"
+    double DOUBLE_ENOUGH "XF_DOUBLE_ENOUGH"
+
 
 # log(1 + e)·2ˢ of 0 ≤ e ≤ 1 and e·2ˢ: e − e²/2 + e³·U(e). Polynomial of degree 8, minimax error 0.02 ulp. Largest error of the
 # whole over every float32 from 2⁻³⁰ to 1: 1.23 ulp (python tools/lanes.py log1p_float).
@@ -34,9 +34,9 @@ cdef inline float log1p_float(float scaled, float e) noexcept nogil:
 cdef inline real enough(real scaled) noexcept nogil:
     """e from e·2ˢ; 0 where it is too small to change 1 + e: its square would be subnormal."""
     if real is float:
-        return <float>0.0 if scaled < <float>549755813888.0 else scaled * <float>5.421010862427522e-20      # 2³⁹, 2⁻⁶⁴
+        return <float>0.0 if scaled < <float>FLOAT_ENOUGH else scaled * <float>FLOAT_UNIT
     else:
-        return 0.0 if scaled < 1.8170968107390172e+134 else scaled * 3.054936363499605e-151                 # 2⁴⁴⁶, 2⁻⁵⁰⁰
+        return 0.0 if scaled < DOUBLE_ENOUGH else scaled * DOUBLE_UNIT
 
 
 cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
@@ -45,7 +45,7 @@ cdef inline real rest_of(real scaled, real e, real big) noexcept nogil:
     if real is float:
         return log1p_float(scaled, e)
     else:
-        log_sum = log1p_with(e, 1.0 + e, big) * 3.273390607896142e+150                                      # 2⁵⁰⁰
+        log_sum = log1p_with(e, 1.0 + e, big) * DOUBLE_SCALE
         return scaled if e == 0.0 else log_sum
 
 
@@ -61,38 +61,30 @@ cdef inline real nan_where(real value, real logit) noexcept nogil:
     return value if logit == logit else <real>NAN
 
 
-cdef inline double lifted(double coefficient, double scaled) noexcept nogil:
-    """coefficient·scaled·2⁻⁵⁰⁰. A factor goes to the one or to the other, so that only the result can leave double's range."""
-    cdef double size = -coefficient if coefficient < 0.0 else coefficient
-    cdef bint tiny = size < 3.8725919148493183e-121                                                          # 2⁻⁴⁰⁰
-    cdef double first = coefficient if tiny else coefficient * 3.054936363499605e-151
-    return scaled * first * (3.054936363499605e-151 if tiny else 1.0)
-
-
 # ---- a block
 #
-# In passes over SPREAD elements, each short enough that the processor works on many of its steps at once: one long loop over
+# In passes of PASS elements, each short enough that the processor works on many of its steps at once: one long loop over
 # everything waits for each polynomial in turn, and takes twice the time.
 
 cdef enum:
-    SPREAD = 128
+    PASS = 128
 
 
 cdef inline void small_sides(const real* x, real* scaled) noexcept nogil:
     """e^{−|x|}·2ˢ"""
     cdef real logit
     cdef Py_ssize_t i
-    for i in range(SPREAD):
+    for i in range(PASS):
         logit = x[i]
         logit = logit if logit < 0 else -logit
         scaled[i] = exp_scaled(logit)
 
 
-cdef inline void shares(const real* scaled, real* big, real* small, real* rest, bint rested) noexcept nogil:
+cdef inline void both_sides(const real* scaled, real* big, real* small, real* rest, bint rested) noexcept nogil:
     """small and rest, which is made where `rested`, are times 2ˢ."""
     cdef real e
     cdef Py_ssize_t i
-    for i in range(SPREAD):
+    for i in range(PASS):
         e = enough(scaled[i])
         big[i] = <real>1 / (<real>1 + e)                        # Cython divides a plain 1 in double
         small[i] = scaled[i] * big[i]
@@ -101,15 +93,15 @@ cdef inline void shares(const real* scaled, real* big, real* small, real* rest, 
                 rest[i] = rest_of(scaled[i], e, big[i])
     if real is double:                                          # a chain so long that it has a pass of its own
         if rested:
-            for i in range(SPREAD):
+            for i in range(PASS):
                 rest[i] = rest_of(scaled[i], enough(scaled[i]), big[i])
 
 
 cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) noexcept nogil:
     """Element i belongs to lane i mod LANES."""
     cdef Py_ssize_t block, lane
-    if count == SPREAD:
-        for block in range(SPREAD // LANES):
+    if count == PASS:
+        for block in range(PASS // LANES):
             for lane in range(LANES):
                 sums[lane] += <double>values[block * LANES + lane]
     else:
@@ -118,17 +110,17 @@ cdef inline void add_lanes(const real* values, Py_ssize_t count, double* sums) n
 
 
 cdef inline const real* whole_pass(const real* source, Py_ssize_t count, real* edge) noexcept nogil:
-    """source[0 : count], with zeros up to SPREAD if it is shorter"""
-    if count == SPREAD:
+    """source[0 : count], with zeros up to PASS if it is shorter"""
+    if count == PASS:
         return source
-    memset(edge, 0, SPREAD * sizeof(real))
+    memset(edge, 0, PASS * sizeof(real))
     memcpy(edge, source, count * sizeof(real))
     return edge
 
 
 cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) noexcept nogil:
-    if count == SPREAD:
-        memcpy(target, values, SPREAD * sizeof(real))
+    if count == PASS:
+        memcpy(target, values, PASS * sizeof(real))
     else:
         memcpy(target, values, count * sizeof(real))
 
@@ -138,23 +130,23 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
                                bint curved) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
     may be x; the sum of the losses where `valued`. a + b is 1 here."""
-    cdef real x_edge[SPREAD]
-    cdef real t_edge[SPREAD]
-    cdef real scaled[SPREAD]
-    cdef real big[SPREAD]
-    cdef real small[SPREAD]
-    cdef real main[SPREAD]
-    cdef real rest[SPREAD]
-    cdef real loss[SPREAD]
-    cdef real slope[SPREAD]
-    cdef real curve[SPREAD]
+    cdef real x_edge[PASS]
+    cdef real t_edge[PASS]
+    cdef real scaled[PASS]
+    cdef real big[PASS]
+    cdef real small[PASS]
+    cdef real main[PASS]
+    cdef real rest[PASS]
+    cdef real loss[PASS]
+    cdef real slope[PASS]
+    cdef real curve[PASS]
     cdef double main_sums[LANES]
     cdef double rest_sums[LANES]
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
-    cdef real shift = <real>(1.8446744073709552e+19 if real is float else 3.273390607896142e+150)
+    cdef real shift = <real>(FLOAT_SCALE if real is float else DOUBLE_SCALE)
     cdef real unit = <real>(FLOAT_UNIT if real is float else DOUBLE_UNIT)
-    cdef real smallest = <real>(2.168404344971009e-19 if real is float else 7.283535870312702e-158)         # times 2ˢ
+    cdef real smallest = <real>(FLOAT_SCALED_MIN if real is float else DOUBLE_SCALED_MIN)
     cdef real logit, value, a, b, c, p, q
     cdef double total
     cdef Py_ssize_t start = 0, count, i
@@ -163,12 +155,12 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
     memset(main_sums, 0, sizeof(main_sums))
     memset(rest_sums, 0, sizeof(rest_sums))
     while start < n:
-        count = min(<Py_ssize_t>SPREAD, n - start)
+        count = min(<Py_ssize_t>PASS, n - start)
         xs = whole_pass(x + start, count, x_edge)
         ts = whole_pass(t + start, count, t_edge)
         small_sides(xs, scaled)
-        shares(scaled, big, small, rest, valued)
-        for i in range(SPREAD):
+        both_sides(scaled, big, small, rest, valued)
+        for i in range(PASS):
             logit = xs[i]
             a = kept * ts[i] + half
             b = 1 - a
@@ -200,129 +192,10 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
             store_pass(slope, count, gradient + start)
         if curved:
             store_pass(curve, count, hessian + start)
-        start += SPREAD
+        start += PASS
     total = fold_lanes(main_sums)
     total += fold_lanes(rest_sums) * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
     return nan_where(total, total)
-
-
-cdef inline double kept_value(double value, double weight, double logit, double smallest) noexcept nogil:
-    """The value of an element: 0 without a weight or below `smallest`, the one nan for a nan."""
-    cdef double size = -value if value < 0.0 else value
-    value = nan_where(0.0 if size < smallest else value, logit)
-    return 0.0 if weight == 0.0 else value
-
-
-cdef inline double product(double x, double y) noexcept nogil:
-    """x·y, where 0 times infinity is 0"""
-    cdef double value = x * y
-    value = 0.0 if y == 0.0 else value
-    return 0.0 if x == 0.0 else value
-
-
-cdef inline void focal_factors(const double* t, const double* x, const double* big, const double* small, double kept, double half,
-                               double gamma, double* factor, double* ratio) noexcept nogil:
-    """F·2⁵⁰⁰ and r"""
-    cdef double target, m, p, q, k, f
-    cdef double logs[SPREAD]
-    cdef Py_ssize_t i
-    for i in range(SPREAD):
-        target = kept * t[i] + half
-        q = big[i] * 3.273390607896142e+150
-        k = small[i]
-        p = q if x[i] >= 0.0 else k
-        q = k if x[i] >= 0.0 else q
-        m = target * q + (1.0 - target) * p
-        factor[i] = m
-        m = 1.0 if m == 0.0 else m                          # F is 0 there
-        ratio[i] = big[i] * (k / m)                         # what it loses to underflow is not seen
-    for i in range(SPREAD):
-        k = log_exponent_double(factor[i], &f) - 500.0
-        m = gamma * log_double(k, f, k * 1.9082149292705877e-10)
-        logs[i] = 0.0 if m > 0.0 else m                     # rounding of the logarithm
-    for i in range(SPREAD):
-        m = factor[i]
-        k = exp_double(logs[i])
-        factor[i] = 0.0 if m == 0.0 else k
-
-
-cdef inline double weighted_block(const real* x, const double* t, const double* pos_weight, const double* weight,
-                                  Py_ssize_t n, const Elements* problem, double smallest, double* losses, double* gradient,
-                                  double* hessian, bint valued, bint graded, bint curved, bint focal) noexcept nogil:
-    """The same with weights, and with the focal loss, which come together in double. All buffers have whole passes."""
-    cdef real scaled[SPREAD]
-    cdef real big[SPREAD]
-    cdef real small[SPREAD]
-    cdef real rest[SPREAD]
-    cdef double factor[SPREAD]
-    cdef double ratio[SPREAD]
-    cdef double whole[SPREAD]
-    cdef double loss[SPREAD]
-    cdef double slope[SPREAD]
-    cdef double curve[SPREAD]
-    cdef double sums[LANES]
-    cdef double kept = problem.kept
-    cdef double half = problem.half
-    cdef double gamma = problem.gamma
-    cdef double scale = problem.scale
-    cdef double shift = 1.7745086042373215e+131 if real is float else 1.0                               # 2⁴³⁶, to 2⁵⁰⁰
-    cdef double logit, target, a, b, c, d, p, q, w, own_weight, main, r, lr, plain_slope, value, larger, lesser
-    cdef Py_ssize_t start = 0, i
-    memset(sums, 0, sizeof(sums))
-    while start < n:
-        small_sides(x + start, scaled)
-        shares(scaled, big, small, rest, valued or focal)
-        if real is double:                  # the focal loss comes with no other
-            if focal:
-                focal_factors(t + start, x + start, big, small, kept, half, gamma, factor, ratio)
-        for i in range(SPREAD):
-            logit = x[start + i]
-            own_weight = weight[start + i]
-            w = own_weight
-            target = kept * t[start + i] + half
-            a = pos_weight[start + i] * target
-            b = 1.0 - target
-            c = b if logit >= 0.0 else a
-            if focal:
-                w = lifted(w, factor[i])
-                r = ratio[i]
-            if valued or focal:
-                main = product(w, product(c, -logit if logit < 0.0 else logit))
-            if valued:
-                value = main + lifted(w * (a + b), <double>rest[i] * shift)
-                whole[i] = kept_value(value, own_weight, logit, 0.0)
-                loss[i] = kept_value(value, own_weight, logit, smallest)
-            if graded:
-                larger = big[i]
-                lesser = <double>small[i] * shift
-                q = larger * 3.273390607896142e+150
-                p = q if logit >= 0.0 else lesser
-                q = lesser if logit >= 0.0 else q
-                w *= scale
-                plain_slope = lifted(w * b, p) - lifted(w * a, q)
-                value = plain_slope
-                if focal:
-                    d = b - target
-                    lr = r * lifted(w * (a + b), <double>rest[i] * shift) + product(r, main * scale)
-                    value += gamma * d * lr
-                slope[i] = kept_value(value, own_weight, logit, smallest)
-            if curved:
-                value = lifted(w * (a + b), larger * lesser)
-                if focal:
-                    q = lesser * 3.054936363499605e-151 - larger        # q − p for x ≥ 0
-                    q = q if logit >= 0.0 else -q
-                    value += gamma * d * (2.0 * r * plain_slope + lr * ((gamma - 1.0) * d * r + q))
-                curve[i] = kept_value(value, own_weight, logit, smallest)
-        if valued:
-            add_lanes(whole, min(<Py_ssize_t>SPREAD, n - start), sums)
-            memcpy(losses + start, loss, sizeof(loss))
-        if graded:
-            memcpy(gradient + start, slope, sizeof(slope))
-        if curved:
-            memcpy(hessian + start, curve, sizeof(curve))
-        start += SPREAD
-    value = fold_lanes(sums)
-    return nan_where(value, value)
 
 
 # ---- blocks
@@ -366,46 +239,6 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
         xf_stream_done()
 
 
-cdef inline void padded_load(const Strided* array, Py_ssize_t first, Py_ssize_t n, real* buffer) noexcept nogil:
-    """Elements → buffer, and zeros to the end of the pass; ones without an array."""
-    cdef Py_ssize_t i
-    if array.data != NULL:
-        gather(array, first, n, buffer)
-    else:
-        for i in range(n):
-            buffer[i] = 1.0
-    for i in range(n, (n + SPREAD - 1) // SPREAD * SPREAD):
-        buffer[i] = 0.0
-
-
-cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                                double* row_values, real kind, bint valued, bint graded, bint curved, bint focal) noexcept nogil:
-    cdef real* x = <real*>buffer_of(scratch, LOGITS, <double>0)
-    cdef double* t = buffer_of(scratch, TARGETS, <double>0)
-    cdef double* pos_weight = buffer_of(scratch, POS_WEIGHT, <double>0)
-    cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
-    cdef double* losses = buffer_of(scratch, LOSSES, <double>0)
-    cdef double* gradient = buffer_of(scratch, GRADIENTS, <double>0)
-    cdef double* hessian = buffer_of(scratch, HESSIANS, <double>0)
-    cdef double smallest = 2.2250738585072014e-308 if problem.logits.type == FLOAT64 else 1.1754943508222875e-38
-    cdef Py_ssize_t block, start, n
-    for block in range(first, last):
-        start = block * ELEMENT_BLOCK
-        n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
-        padded_load(&problem.logits, start, n, x)
-        padded_load(&problem.targets, start, n, t)
-        padded_load(&problem.pos_weight, start, n, pos_weight)
-        padded_load(&problem.sample_weight, start, n, weight)
-        row_values[block - first] = weighted_block(x, t, pos_weight, weight, n, problem, smallest, losses, gradient, hessian,
-                                                   valued, graded, curved, focal)
-        if valued and problem.losses.data != NULL:
-            scatter(&problem.losses, start, n, losses)
-        if graded:
-            scatter(&problem.gradient, start, n, gradient)
-        if curved:
-            scatter(&problem.hessian, start, n, hessian)
-
-
 cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                            real kind) noexcept nogil:
     if problem.hessian.data != NULL:
@@ -416,15 +249,3 @@ cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t
         plain_range(problem, first, last, scratch, row_values, kind, True, True, False)
     else:
         plain_range(problem, first, last, scratch, row_values, kind, False, True, False)
-
-
-cdef inline void weighted_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                              real kind, bint focal) noexcept nogil:
-    if problem.hessian.data != NULL:
-        weighted_range(problem, first, last, scratch, row_values, kind, False, True, True, focal)
-    elif problem.gradient.data == NULL:
-        weighted_range(problem, first, last, scratch, row_values, kind, True, False, False, focal)
-    elif problem.valued:
-        weighted_range(problem, first, last, scratch, row_values, kind, True, True, False, focal)
-    else:
-        weighted_range(problem, first, last, scratch, row_values, kind, False, True, False, focal)

@@ -238,14 +238,14 @@ cdef inline void scale_lanes(const real* source, Py_ssize_t first, Py_ssize_t la
     cdef real power = <real>factor.first
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
-    cdef real share = <real>mass_scale
+    cdef real mass_factor = <real>mass_scale
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef real q
     cdef Py_ssize_t lane
     for lane in range(first, last):
         q = source[lane] * power * second if source[lane] >= least else 0
         if massed:
-            q -= share * mass[lane]
+            q -= mass_factor * mass[lane]
             q = 0 if -smallest < q < smallest else q
         lanes[lane] = q
 

@@ -1,7 +1,7 @@
 # The diagonal of the Hessian, w·p·(1 − p), from the exponentials of the second sweep.
 #
 # 1 − p is a difference that loses bits where p is near 1. Above ½ there is one class at most: the target, whose two parts come
-# from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' shares (`top_rest`).
+# from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' p (`top_rest`).
 
 
 cdef inline bint needs_rest(const Problem* problem, const RowState* state) noexcept nogil:

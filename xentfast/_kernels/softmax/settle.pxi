@@ -25,7 +25,7 @@ cdef struct Settled:                # LANES rows
     double probability[LANES]       # p_j = probability·e^{x_j − c}
     double curvature[LANES]         # Hessian_j = curvature·p_j·(1 − p_j)
     double target_hess[LANES]       # the target's
-    double top_rest[LANES]          # 1 − probability, without what the classes between share (rest_of_row adds it)
+    double top_rest[LANES]          # 1 − probability, without the p of the classes between (rest_of_row adds it)
     double rest[LANES]
     int n_special                   # how many rows are skipped or bad
 
@@ -73,11 +73,6 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
     """λ·lse² and its derivative; both are 0 for λ = 0, whatever lse is."""
     value[0] = 0.0 if z_loss == 0.0 else z_loss * log_sum_exp * log_sum_exp
     return 0.0 if z_loss == 0.0 else 2.0 * z_loss * log_sum_exp
-
-
-cdef inline double high_half(double x) noexcept nogil:
-    """The first 26 bits: products of halves are exact."""
-    return xf_double(xf_bits64(x) & <uint64_t>0xfffffffff8000000)
 
 
 cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
@@ -153,7 +148,7 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     cdef double gradient_scale = problem.gradient_scale
     cdef double d[LANES]
     cdef double t[LANES]
-    cdef double scaled[LANES]                           # 2⁵⁰⁰·E
+    cdef double scaled[LANES]                           # E·DOUBLE_SCALE
     cdef double e[LANES]
     cdef double u[LANES]
     cdef double y[LANES]
@@ -171,8 +166,8 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     exp_rows(t, scaled)
     for row in range(LANES):
         product = sums[row] * scaled[row]
-        product = 0.0 if product < 7.283535870312702e-158 else product * 3.054936363499605e-151
-        e[row] = 0.0 if scaled[row] < 7.283535870312702e-158 else scaled[row] * 3.054936363499605e-151
+        product = 0.0 if product < DOUBLE_SCALED_MIN else product * DOUBLE_UNIT
+        e[row] = 0.0 if scaled[row] < DOUBLE_SCALED_MIN else scaled[row] * DOUBLE_UNIT
         u[row] = product if d[row] >= 0.0 else (sums[row] - 1.0) + e[row]
         y[row] = 1.0 + u[row]
         inverse[row] = 1.0 / y[row]
@@ -315,7 +310,7 @@ cdef inline double bad_value(const Problem* problem, double top, const char* row
 
 
 cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, double* row_values,
-                             real kind) noexcept nogil:
+                                real kind) noexcept nogil:
     cdef Py_ssize_t row
     for row in range(rows.count):
         row_values[row] = settled.value[row]

@@ -6,7 +6,7 @@
 
 
 cdef enum:
-    CAP_BLOCK = 128             # logits that are capped together, in short loops, whose steps wait little for each other
+    CAP_PASS = 128              # logits that are capped together, in short loops, whose steps wait little for each other
 
 
 cdef struct Cap:
@@ -19,28 +19,28 @@ cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
     cdef Cap cap
     cap.cap = problem.cap
     cap.ratio = min(problem.scale / problem.cap, 6e307)         # times 0 must stay 0
-    cap.turns = 2.0 * 1.4426950408889634 * cap.ratio
+    cap.turns = 2.0 * DOUBLE_LOG2_E * cap.ratio
     return cap
 
 
 # tanh u and its slope 1 − tanh² u, by g = e^{−2|u|} − 1:  tanh |u| = −g/(2 + g),  slope = 4·(1 + g)/(2 + g)². g is built so
 # that it keeps its relative accuracy near 0, and the slope of a saturated logit is no difference. Below e^−708 it is 0.
 cdef inline void cap_floats(const Cap* cap, const float* x, Py_ssize_t n, double* capped, float* slopes) noexcept nogil:
-    """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_BLOCK logits."""
+    """cap·tanh(ratio·x) in double, as exact as float32 needs it, and its slope, for n ≤ CAP_PASS logits."""
     # Polynomial (2ᶠ − 1)/f on |f| ≤ ½, degree 6, error of 2ᶠ 5.2e-11; a quotient in float32 with a step of Newton's. Largest
     # error of tanh seen over 10⁷ values from 10⁻⁶ to 400: 3.5e-11, absolute (python tools/lanes.py tanh_float).
-    cdef double rest[CAP_BLOCK]
-    cdef double power[CAP_BLOCK]
-    cdef double g[CAP_BLOCK]
-    cdef float inverse[CAP_BLOCK]
+    cdef double rest[CAP_PASS]
+    cdef double power[CAP_PASS]
+    cdef double g[CAP_PASS]
+    cdef float inverse[CAP_PASS]
     cdef float size
     cdef double turns = cap.turns, height = cap.cap, shifted, f, f2, tail, grown, exact
     cdef Py_ssize_t i
     for i in range(n):
         exact = <double>xf_float(xf_bits32(x[i]) & <uint32_t>0x7fffffff) * -turns
         exact = -1000.0 if exact < -1000.0 else exact               # 2⁻¹⁰⁰⁰ from the cap, and no nearer
-        shifted = exact + 6755399441056767.0                        # 1.5·2⁵² + 1023
-        rest[i] = exact - (shifted - 6755399441056767.0)
+        shifted = exact + DOUBLE_ROUND_POWER
+        rest[i] = exact - (shifted - DOUBLE_ROUND_POWER)
         power[i] = xf_double(xf_bits64(shifted) << 52)
     for i in range(n):
         f = rest[i]
@@ -75,10 +75,10 @@ cdef inline double tanh_double(double u, double* slope) noexcept nogil:
     cdef double shifted, n, high, low, r, tail, power, grown, g, inverse, size
     cdef bint flat = t < -708.0
     t = -708.0 if flat else t
-    shifted = t * 1.4426950408889634 + 6755399441056767.0
-    n = shifted - 6755399441056767.0
-    high = t - n * 0.6931471803691238
-    low = n * 1.9082149292705877e-10
+    shifted = t * DOUBLE_LOG2_E + DOUBLE_ROUND_POWER
+    n = shifted - DOUBLE_ROUND_POWER
+    high = t - n * DOUBLE_LN2_HIGH
+    low = n * DOUBLE_LN2_LOW
     r = high - low
     tail = exp_tail_double(r)
     power = xf_double(xf_bits64(shifted) << 52)
@@ -139,7 +139,7 @@ cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, doubl
     """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
     cdef double c = 0.0 if reference == -INFINITY else reference
     cdef double scale = problem.scale
-    cdef double capped[CAP_BLOCK]
+    cdef double capped[CAP_PASS]
     cdef Cap cap
     cdef Py_ssize_t i, start = 0, count
     if problem.cap == 0.0:
@@ -148,11 +148,11 @@ cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, doubl
         return
     cap = cap_of(problem)
     while start < n:
-        count = min(<Py_ssize_t>CAP_BLOCK, n - start)
+        count = min(<Py_ssize_t>CAP_PASS, n - start)
         cap_values(&cap, x + start, count, capped, slopes + start if slopes != NULL else NULL)
         for i in range(count):
             shaped[start + i] = below(<real>(capped[i] - c))
-        start += CAP_BLOCK
+        start += CAP_PASS
 
 
 cdef double capped_logit(const Problem* problem, real x, double* slope) noexcept nogil:

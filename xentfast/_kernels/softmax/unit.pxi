@@ -1,5 +1,5 @@
-# The softmax kernels of one dtype, `own_real`, at one level: a unit is translated once, and its C compiled once a level, with that
-# level's flags. The table is all that others see of it.
+# The softmax kernels of one dtype, `own_real`, at one level: a unit is translated once, and its C compiled once a level, with
+# that level's flags. The table is all that others see of it.
 #
 # How the bits stay the same on every level, for any number of threads and any memory layout:
 # (a) a row is cut into chunks of CHUNK_BYTES, always; a chunk's sums depend on that chunk alone and are folded over
@@ -27,6 +27,8 @@ include "hessian.pxi"
 include "rows.pxi"
 include "split.pxi"
 include "tile_load.pxi"
+include "tile_sweep.pxi"
+include "tile_hessian.pxi"
 include "tiles.pxi"
 include "weigh.pxi"
 include "partials.pxi"
@@ -88,10 +90,10 @@ cdef void lanes_tanh(const void* x, double* y, Py_ssize_t n) noexcept nogil:
     cdef Cap cap
     cdef Py_ssize_t start = 0
     cap.cap = cap.ratio = 1.0
-    cap.turns = 2.0 * 1.4426950408889634
+    cap.turns = 2.0 * DOUBLE_LOG2_E
     while start < n:
-        cap_values(&cap, <const own_real*>x + start, min(<Py_ssize_t>CAP_BLOCK, n - start), y + start, <own_real*>NULL)
-        start += CAP_BLOCK
+        cap_values(&cap, <const own_real*>x + start, min(<Py_ssize_t>CAP_PASS, n - start), y + start, <own_real*>NULL)
+        start += CAP_PASS
 
 
 cdef SoftmaxKernels TABLE

@@ -20,7 +20,7 @@ cdef double weight_of_chunk(const Problem* problem, const char* soft_row, Py_ssi
 cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, double* row_values,
                             real kind) noexcept nogil:
     """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
-    cdef Py_ssize_t row, offset, start
+    cdef Py_ssize_t row, offset, start, n
     cdef double weight
     for row in range(first, last):
         row_values[row - first] = 0.0
@@ -30,6 +30,7 @@ cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t
         weight = 0.0
         start = 0
         while start < problem.n_classes:
-            weight += weight_of_chunk(problem, problem.soft.data + offset, start, min(chunk_length(kind), problem.n_classes - start))
+            n = min(chunk_length(kind), problem.n_classes - start)
+            weight += weight_of_chunk(problem, problem.soft.data + offset, start, n)
             start += chunk_length(kind)
         row_values[row - first] = sample_weight_of(problem, row) * weight
