@@ -86,14 +86,14 @@ cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py
     cdef xf_mode saved
     for row in range(n_rows):
         for part in prange(parts, num_threads=parts, schedule="static"):
-            sweep_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+            sweep_part(table, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
                        scratch + part * scratch_bytes)
         saved = xf_enter_ieee()
         values[row] = table.settle(problem, row, stats, scratch)
         xf_leave_ieee(saved)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
-                scale_part(kernels, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
+                scale_part(table, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
                            scratch + part * scratch_bytes)
 
 
