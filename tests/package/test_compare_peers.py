@@ -63,8 +63,8 @@ def test_light_peers_agree_with_us(quick, section, capsys):
 
 
 def test_a_wrong_peer_is_found_out(load, quick, capsys):
-    elements = load("peers.elements")
-    elements.LIBRARIES["NumPy"] = lambda function, problem, threads: lambda: np.float32(1)
+    sigmoid = load("peers.sigmoid")
+    sigmoid.LIBRARIES["NumPy"] = lambda function, problem, threads: lambda: np.float32(1)
     quick.section("sigmoid")
     quick.say_what_is_missing()
     assert quick.disagreements and "NumPy gives another result" in capsys.readouterr().out
@@ -75,14 +75,14 @@ def broken(function, problem, threads):
 
 
 def test_a_peer_that_fails_is_a_dash_and_a_line(load, quick, capsys):
-    load("peers.elements").LIBRARIES["NumPy"] = broken
+    load("peers.sigmoid").LIBRARIES["NumPy"] = broken
     quick.section("sigmoid")
     quick.say_what_is_missing()
     assert "NumPy fails, sigmoid_cross_entropy 6 × 10: RuntimeError: no such thing" in capsys.readouterr().out
 
 
 def test_our_own_failure_is_raised(load, quick):
-    load("peers.elements").LIBRARIES["xentfast"] = broken
+    load("peers.sigmoid").LIBRARIES["xentfast"] = broken
     with pytest.raises(RuntimeError, match="no such thing"):
         quick.section("sigmoid")
 

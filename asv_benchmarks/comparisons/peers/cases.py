@@ -10,7 +10,7 @@ import numpy as np
 
 import xentfast as xf
 
-from . import elements, information, limits, linear, losses, weights
+from . import init, limits, linear, probabilities, sigmoid, softmax
 
 # Not compared: no computation; parts of a loss, which no peer has as calls of its own (tests/partials compares them with the
 # whole, asv times them); the same functions from C (benchmarks/c_table.py); and names of the very same functions.
@@ -18,7 +18,7 @@ EXEMPT = {*(f"capi.{name}" for name in xf.capi.__all__),
           "__version__", "show_config", "get_include", "random.key", "random.stream",
           "softmax_cross_entropy_partial", "softmax_cross_entropy_combine", "softmax_cross_entropy_combine_grad",
           "init.glorot_normal", "init.glorot_uniform", "init.kaiming_normal", "init.kaiming_uniform"}
-TOPICS = (losses, elements, information, linear, weights)
+TOPICS = (softmax, sigmoid, probabilities, linear, init)
 FUNCTIONS = {function: topic for topic in TOPICS for function in topic.FUNCTIONS}
 
 SHAPES = [(65_536, 2), (65_536, 3), (65_536, 10), (32_768, 32), (8192, 100), (1024, 1000), (1024, 4000), (1024, 32_000),
@@ -61,12 +61,12 @@ def logits_and_targets(shape, axis=-1, dtype=np.int64):
     logits = np.resize(rng.standard_normal(PERIOD, np.float32) * 3, shape)
     classes = shape[axis]
     rows = [length for index, length in enumerate(shape) if index != axis % len(shape)]
-    return losses.Problem(logits, rng.integers(0, min(classes, np.iinfo(dtype).max), rows, dtype), axis)
+    return softmax.Problem(logits, rng.integers(0, min(classes, np.iinfo(dtype).max), rows, dtype), axis)
 
 
 def pair(label, problem, **options):
     """The mean loss, and loss and gradient."""
-    for function in (losses.LOSS, losses.BOTH):
+    for function in (softmax.LOSS, softmax.BOTH):
         yield case(function, label, problem, problem.logits.size, **options)
 
 
@@ -80,36 +80,36 @@ def of_losses(quick):
     yield from pair(f"{named(middle)}, every second row", every_second._replace(logits=every_second.logits[::2],
                                                                               targets=every_second.targets[::2]))
     given = logits_and_targets(wide)
-    yield case(losses.BOTH, f"{named(wide)}, into new arrays", given._replace(out="new"), given.logits.size)
-    yield case(losses.BOTH, f"{named(wide)}, in place", given._replace(out="in place"), given.logits.size, only=IN_PLACE,
+    yield case(softmax.BOTH, f"{named(wide)}, into new arrays", given._replace(out="new"), given.logits.size)
+    yield case(softmax.BOTH, f"{named(wide)}, in place", given._replace(out="in place"), given.logits.size, only=IN_PLACE,
                limit=("in place", 1))
     pictures = (2, 5, 3, 4) if quick else PICTURES
     yield from pair(f"{named(pictures)}, axis 1", logits_and_targets(pictures, axis=1))
     n, classes, *places = pictures
     last = logits_and_targets((n, *places, classes))
     yield from pair(f"{named(pictures)}, axis 1, channels last",
-                    losses.Problem(np.moveaxis(last.logits, -1, 1), last.targets, axis=1))
+                    softmax.Problem(np.moveaxis(last.logits, -1, 1), last.targets, axis=1))
 
 
 def of_softmax(quick):
     """The other functions of logits."""
     for shape in [TINY] if quick else [FEW, MIDDLE, WIDE]:
         problem = logits_and_targets(shape)
-        for function in losses.FUNCTIONS:
-            if function not in (losses.LOSS, losses.BOTH):
+        for function in softmax.FUNCTIONS:
+            if function not in (softmax.LOSS, softmax.BOTH):
                 yield case(function, named(shape), problem, problem.logits.size)
 
 
 def sigmoid_problem(shape):
     rng = np.random.default_rng(0)
     logits = np.resize(rng.standard_normal(PERIOD, np.float32) * 3, shape)
-    return elements.Problem(logits, np.resize(rng.integers(0, 2, PERIOD).astype(np.float32), shape))
+    return sigmoid.Problem(logits, np.resize(rng.integers(0, 2, PERIOD).astype(np.float32), shape))
 
 
 def of_sigmoid(quick):
     for shape in [TINY] if quick else [MIDDLE, (4096, 4096)]:
         problem = sigmoid_problem(shape)
-        for function in elements.FUNCTIONS:
+        for function in sigmoid.FUNCTIONS:
             yield case(function, named(shape), problem, problem.logits.size)
 
 
@@ -118,13 +118,13 @@ def probability_problem(shape):
     p, q = (np.resize(rng.uniform(0.1, 1.0, PERIOD).astype(np.float32), shape) for _ in range(2))
     p /= p.sum(1, keepdims=True)
     q /= q.sum(1, keepdims=True)
-    return information.Problem(p, q, rng.integers(0, shape[1], shape[0]))
+    return probabilities.Problem(p, q, rng.integers(0, shape[1], shape[0]))
 
 
 def of_probabilities(quick):
     for shape in [TINY] if quick else [FEW, MIDDLE, (16_384, 1000)]:
         problem = probability_problem(shape)
-        for function in information.FUNCTIONS:
+        for function in probabilities.FUNCTIONS:
             yield case(function, named(shape), problem, problem.p.size)
 
 
@@ -145,31 +145,31 @@ def of_weights(quick):
     shapes = {"init.dirac": (3, 3, 512, 512), "init.fill": (200, 224, 224), "init.orthogonal": (2048, 2048),
               "init.sparse": (1024, 4096), "random.Philox4x32": (2**22,)}
     shapes |= dict.fromkeys(["init.uniform", "init.normal", "init.truncated_normal"], (8192, 4096))
-    for function in weights.FUNCTIONS:
+    for function in init.FUNCTIONS:
         if function not in ("init.fans", "init.gain"):
             shape = shapes.get(function, (2048, 4096))
             if quick:
                 shape = tuple(min(length, 6 if axis < 2 else 3) for axis, length in enumerate(shape))
             label = f"{named(shape)}, drawn by NumPy" if function == "random.Philox4x32" else named(shape)
-            yield case(function, label, weights.Problem(shape), math.prod(shape))
+            yield case(function, label, init.Problem(shape), math.prod(shape))
 
 
 def of_calls(quick):
     """What a call costs before any arithmetic; the figures are microseconds."""
     for shape in [(1, 10)] if quick else [(1, 10), (64, 10)]:
-        for function in losses.FUNCTIONS:
+        for function in softmax.FUNCTIONS:
             yield case(function, named(shape), logits_and_targets(shape), 0)
-        for function in elements.FUNCTIONS:
+        for function in sigmoid.FUNCTIONS:
             yield case(function, named(shape), sigmoid_problem(shape), 0)
-        for function in information.FUNCTIONS:
+        for function in probabilities.FUNCTIONS:
             yield case(function, named(shape), probability_problem(shape), 0)
         for function in linear.FUNCTIONS:
             yield case(function, f"{shape[0]} × 16 → {shape[1]}", linear_problem(shape[0], 16, shape[1]), 0)
-    for function in weights.DISTRIBUTIONS | weights.FIXED | dict.fromkeys(["init.identity", "init.orthogonal"]):
-        yield case(function, named((16, 16)), weights.Problem((16, 16)), 0)
-    yield case("init.fans", "(3, 3, 256, 512)", weights.Problem((3, 3, 256, 512)), 0)
-    yield case("init.gain", "relu", weights.Problem(()), 0)
-    yield case("random.Philox4x32", "seeding", weights.Problem(()), 0)
+    for function in init.DISTRIBUTIONS | init.FIXED | dict.fromkeys(["init.identity", "init.orthogonal"]):
+        yield case(function, named((16, 16)), init.Problem((16, 16)), 0)
+    yield case("init.fans", "(3, 3, 256, 512)", init.Problem((3, 3, 256, 512)), 0)
+    yield case("init.gain", "relu", init.Problem(()), 0)
+    yield case("random.Philox4x32", "seeding", init.Problem(()), 0)
 
 
 def of_widths(quick):

@@ -90,7 +90,7 @@ class Run:
     def left_out(self, name, case):
         if not self.quick or name not in COMPILERS:
             return False
-        if name == "torch.compile" and case.function not in cases.losses.FUNCTIONS:
+        if name == "torch.compile" and case.function not in cases.softmax.FUNCTIONS:
             return True
         before = (name, case.function) in self.compiled
         self.compiled.add((name, case.function))
@@ -110,7 +110,7 @@ def lacking(name, case):
 
 def comparable(case):
     """Not random, and not what an earlier call in place has left behind."""
-    return case.function in cases.FUNCTIONS and cases.FUNCTIONS[case.function] is not cases.weights \
+    return case.function in cases.FUNCTIONS and cases.FUNCTIONS[case.function] is not cases.init \
         and getattr(case.problem, "out", "given") != "in place"
 
 

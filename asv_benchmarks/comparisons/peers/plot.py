@@ -8,14 +8,14 @@ from pathlib import Path
 
 from xentfast._base import level
 
-from . import cases, losses
+from . import cases, softmax
 
 SCRIPT = Path(__file__).parents[1] / "compare_peers.py"
 # Okabe & Ito 2008, told apart by colour-blind readers, the yellow darker; xentfast has black and the width, the limit no hue.
 COLOURS = {"xentfast": "#000000", "NumPy": "#E69F00", "SciPy": "#B8A900", "scikit-learn": "#009E73", "Numba": "#CC79A7",
            "PyTorch": "#D55E00", "torch.compile": "#0072B2", "JAX": "#56B4E9", "limit": "#999999"}
-STYLES = {losses.BOTH: "-", losses.LOSS: (0, (1, 1.2))}
-KINDS = {losses.BOTH: "loss + gradient", losses.LOSS: "loss"}
+STYLES = {softmax.BOTH: "-", softmax.LOSS: (0, (1, 1.2))}
+KINDS = {softmax.BOTH: "loss + gradient", softmax.LOSS: "loss"}
 CLASSES = cases.CLASSES[::2]                    # under the axis
 INCHES, DPI = (9.0, 4.6), 100                   # 900 pixels: the width of a README
 
