@@ -81,12 +81,24 @@ cdef inline void add_masses(const real* gaps, const real* mass, real* masses, re
         moment[lane] += 0 if mass[lane] == 0 else mass[lane] * -gaps[lane]
 
 
-cdef inline void sweep_chunk(const real* x, Py_ssize_t n, Py_ssize_t mark, const real* mass, real* kept, const char* ahead,
-                             Py_ssize_t step, double* stats, Py_ssize_t stride, const Rate* rate, bint marked, bint massed,
-                             bint keep, bint scaled) noexcept nogil:
-    """x[0 : n] → stats[field·stride], and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks.
-    `kept` may be x. `ahead` is what will be read later, `step` bytes apart, as far from x as it pays to prefetch. Without a
+cdef struct Sweep:              # of a chunk
+    Py_ssize_t n                # classes
+    Py_ssize_t mark             # the class that is left out of the sums, −1: none
+    const Rate* rate            # of the exponentials, where they are scaled
+    double* stats               # sums go to stats[field·stride]
+    Py_ssize_t stride
+    const char* ahead           # what will be read later, as far from the chunk as it pays to prefetch …
+    Py_ssize_t step             # … its numbers so many bytes apart
+
+
+cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass, real* kept, bint marked, bint massed, bint keep,
+                             bint scaled) noexcept nogil:
+    """x[0 : n] → stats, and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks. `kept` may be x. Without a
     mark, logits equal to the reference are counted as peaks and left out of the tail."""
+    cdef Py_ssize_t n = sweep.n, mark = sweep.mark, step = sweep.step, stride = sweep.stride
+    cdef const char* ahead = sweep.ahead
+    cdef double* stats = sweep.stats
+    cdef const Rate* rate = sweep.rate
     cdef real edge[2 * LANES]
     cdef real marked_edge[LANES]
     cdef real lanes[LANES]

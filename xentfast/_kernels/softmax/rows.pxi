@@ -55,11 +55,14 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
     cdef const real* x
     cdef const real* mass = NULL
     cdef real* kept
-    cdef const char* ahead
     cdef Rate rate
+    cdef Sweep sweep
     cdef double reference = 0.0
     if scaled:
         rate = rate_of(problem.scale, <real>0)
+    sweep.rate = &rate
+    sweep.stride = n_chunks
+    sweep.step = problem.logits.step
     for k in range(first, last):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -70,12 +73,15 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
         if massed:
             mass = load_row_mass(problem, place, start, n, mark, True, mass_buffer(buffer))
         kept = buffer if kept_row == NULL else kept_row + start
-        ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * problem.logits.step   # one chunk gained half as much
         if is_shaped(problem):
             reference = reference_of(problem, largest_of(x, n, mark))
             shape_chunk(problem, x, n, reference, buffer, slope_buffer(buffer) if sloped else NULL)
             x = buffer
-        sweep_chunk(x, n, mark, mass, kept, ahead, problem.logits.step, stats + k, n_chunks, &rate, marked, massed, keep, scaled)
+        sweep.n = n
+        sweep.mark = mark
+        sweep.stats = stats + k
+        sweep.ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * sweep.step      # one chunk gained half as much
+        sweep_chunk(&sweep, x, mass, kept, marked, massed, keep, scaled)
         if is_shaped(problem):
             stats[REFERENCE * n_chunks + k] = reference
         if sloped:
