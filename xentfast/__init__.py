@@ -70,5 +70,5 @@ else:
         raise AttributeError(f"module 'xentfast' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "importlib", "_LAZY"})
