@@ -12,8 +12,8 @@ import xentfast as xf
 pytestmark = pytest.mark.extras
 
 # They take longer than all the rest, and only weights need them.
-LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "numpy.random", "decimal", "dataclasses",
-        "hashlib", "pathlib", "secrets"}
+LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "xentfast._base.typing", "numpy.random", "decimal",
+        "dataclasses", "hashlib", "pathlib", "secrets"}
 
 
 def names_of(code):
