@@ -84,5 +84,5 @@ else:
         raise AttributeError(f"module 'xentfast' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "importlib", "_TOPICS", "_MODULES"})

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 from xentfast._base.level import default_threads
 from xentfast._demo import digits, speed, spread
@@ -22,7 +23,7 @@ PLOT_FILE = "digits.png"
 DEMO_MODULES = {"sklearn": "scikit-learn", "tqdm": "tqdm", "matplotlib": "matplotlib"}     # and pip's names for them
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the demonstration with the given command-line arguments."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["init"]:
@@ -40,7 +41,7 @@ def main(argv=None):
     print(speed.of_losses(options.threads or default_threads()))
 
 
-def parse_options(arguments):
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m xentfast", description=DESCRIPTION, epilog=EXAMPLE,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=whole_number(1), default=30, metavar="N",
@@ -49,7 +50,7 @@ def parse_options(arguments):
     return parser.parse_args(arguments)
 
 
-def show_spread(arguments):
+def show_spread(arguments: Sequence[str]) -> None:
     """Run the second part with the arguments that follow "init"."""
     parser = argparse.ArgumentParser(prog="python -m xentfast init", description=spread.DESCRIPTION)
     parser.add_argument("--output", default="xentfast-init.png", metavar="FILE", help="the picture (default: %(default)s)")
@@ -61,7 +62,7 @@ def show_spread(arguments):
     print(speed.of_weights(options.threads or default_threads()))
 
 
-def add_common_options(parser, seeded, picture):
+def add_common_options(parser: argparse.ArgumentParser, seeded: str, picture: str) -> None:
     """Those that both parts take."""
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help=f"chooses {seeded} (default: 0)")
     parser.add_argument("--threads", type=whole_number(1, 1024), metavar="N",
@@ -71,7 +72,7 @@ def add_common_options(parser, seeded, picture):
                         help=f"do not write {picture}; matplotlib is not needed then")
 
 
-def whole_number(least, most=sys.maxsize):
+def whole_number(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
     """A converter for argparse."""
     def convert(text):
         if not text.isdecimal() or not least <= int(text) <= most:
@@ -81,7 +82,7 @@ def whole_number(least, most=sys.maxsize):
     return convert
 
 
-def require_extra(modules, hint=""):
+def require_extra(modules: Sequence[str], hint: str = "") -> None:
     """Exit, naming the extra, where a module that this run needs is not installed; the hint is for want of matplotlib alone."""
     missing = [DEMO_MODULES[module] for module in modules if not importlib.util.find_spec(module)]
     if missing:

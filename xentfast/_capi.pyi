@@ -1,6 +1,9 @@
 from typing import Any
 
+from xentfast._base.level import Kernels
+
+LARGEST: dict[str, float]
 api: Any                                            # a capsule
+kernels: Kernels
 
 def take_policy() -> None: ...
-def thread_count(n_threads: int, n_numbers: int) -> int: ...

@@ -63,9 +63,10 @@ class Options(ctypes.Structure):
                 ("ignore_index", c_int64), ("bad_place", c_size_t), ("reduction", c_int64)]
 
     def __init__(self, **fields: Any) -> None:
-        unknown = sorted(fields.keys() - {name for name, _ in self._fields_})
+        names = [field[0] for field in self._fields_]
+        unknown = sorted(fields.keys() - set(names))
         if unknown:
-            raise TypeError(f"{unknown[0]!r} is no field of Options; they are {', '.join(name for name, _ in self._fields_)}")
+            raise TypeError(f"{unknown[0]!r} is no field of Options; they are {', '.join(names)}")
         super().__init__(**{"bytes": ctypes.sizeof(Options), "logit_scale": 1.0, "empty": float("nan"), "ignore_index": -100,
                             **fields})
 

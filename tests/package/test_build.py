@@ -88,7 +88,7 @@ def test_the_wheel_holds_what_users_need():
         pytest.skip("an editable install lists no package files")
     inside = {path for path in files if path.startswith("xentfast/") and "__pycache__" not in path}
     compiled = {path.partition(".")[0] for path in inside if path.endswith((".so", ".pyd")) and "_kernels" not in path}
-    assert {f"{module}.pyi" for module in compiled} == {path for path in inside if path.endswith(".pyi")}
+    assert {f"{module}.pyi" for module in compiled} <= inside
     assert {"xentfast/__init__.py", "xentfast/py.typed", "xentfast/init/__init__.py", "xentfast/_build.py",
             "xentfast/__main__.py", "xentfast/_demo/digits.py", "xentfast/_kernels/__init__.py"} <= inside
     others = {path for path in inside if not path.endswith((".py", ".pyi", ".so", ".pyd", "py.typed"))}

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.extras
 
 # They take longer than all the rest, and only weights need them; topics that softmax cross-entropy does without.
 TOPICS = {"xentfast._linear", "xentfast._partials", "xentfast._probabilities", "xentfast._sigmoid"}
-LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "numpy.random", "decimal", "dataclasses",
-        "hashlib", "pathlib", "secrets", *TOPICS}
+LATE = {"xentfast.capi", "xentfast._capi", "xentfast.init", "xentfast.random", "xentfast._base.typing",
+        "numpy.random", "decimal", "dataclasses", "hashlib", "pathlib", "secrets", *TOPICS}
 
 
 def names_of(code):

@@ -4,15 +4,15 @@ import os
 
 try:
     from xentfast import _build
-except ImportError as error:
+except ImportError as _error:
     raise ImportError("this xentfast is a source folder that has not been built: start Python elsewhere (or as python -P) to "
-                      "get the installed one, or build here with pip install -e .") from error
+                      "get the installed one, or build here with pip install -e .") from _error
 from xentfast._base import dispatch, level
 
 __version__ = "0.1.0"
 
 
-def show_config():
+def show_config() -> None:
     """Print version, compiler, flags, OpenMP, kernel levels and threads.
 
     Examples

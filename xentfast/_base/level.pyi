@@ -3,9 +3,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
+@disjoint_base
 class Kernels:
     level: str
+    table_of: Callable[[str], Any]
     def __init__(self, level: str, table_of: Callable[[str], Any]) -> None: ...
     @property
     def chunk_bytes(self) -> int: ...
@@ -18,6 +21,7 @@ class Kernels:
     def log(self, x: NDArray[np.float64]) -> NDArray[np.float64]: ...
     def log_ratio(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
+@disjoint_base
 class ThreadPolicy:
     grain: int
     crowd: int

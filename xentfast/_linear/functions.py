@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from xentfast._softmax.functions import Reduction
+    from xentfast._base.typing import Loss, Losses, Reduction
 
     Outputs = tuple[NDArray[Any] | None, NDArray[Any] | None, NDArray[Any] | None]
     Gradients = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
@@ -45,7 +45,7 @@ def linear_cross_entropy(
     empty: float = float("nan"),
     memory_limit: int = MEMORY_LIMIT,
     n_threads: int | None = None,
-) -> Any:
+) -> Loss | Losses:
     r"""Cross-entropy between targets and the softmax of ``hidden @ linear_weight.T + bias``, a chunk of rows at a time.
 
     Parameters
@@ -134,7 +134,7 @@ def linear_cross_entropy_value_and_grad(
     out: Outputs | None = None,
     memory_limit: int = MEMORY_LIMIT,
     n_threads: int | None = None,
-) -> tuple[Any, Gradients]:
+) -> tuple[Loss | Losses, Gradients]:
     r"""`linear_cross_entropy` and its gradients with respect to hidden states, weights and bias.
 
     Parameters

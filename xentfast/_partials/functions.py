@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from xentfast._softmax.functions import Reduction
+    from xentfast._base.typing import Loss, Losses, Reduction
 
 __all__ = ["softmax_cross_entropy_combine", "softmax_cross_entropy_combine_grad", "softmax_cross_entropy_partial"]
 
@@ -147,7 +147,7 @@ def softmax_cross_entropy_combine(
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = None,
-) -> Any:
+) -> Loss | Losses:
     r"""The loss of whole rows, from the partial results of all their slices.
 
     Parameters

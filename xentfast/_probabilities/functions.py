@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from xentfast._base.typing import Loss, Losses
+
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
 
 def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
-                  keepdims: bool = False, n_threads: int | None = None) -> Any:
+                  keepdims: bool = False, n_threads: int | None = None) -> Loss | Losses:
     r"""Cross-entropy H(p, q) of two probability distributions along `axis`.
 
     For logits there is `softmax_cross_entropy`, for labels `log_loss`.
@@ -89,7 +91,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
 
 
 def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False,
-            n_threads: int | None = None) -> Any:
+            n_threads: int | None = None) -> Loss | Losses:
     r"""Entropy H(p) of a probability distribution along `axis`.
 
     Parameters
@@ -127,7 +129,7 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
 
 
 def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
-                  keepdims: bool = False, n_threads: int | None = None) -> Any:
+                  keepdims: bool = False, n_threads: int | None = None) -> Loss | Losses:
     r"""Kullback–Leibler divergence of `p` from `q`, the relative entropy, along `axis`.
 
     Parameters

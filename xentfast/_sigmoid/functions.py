@@ -10,11 +10,11 @@ from xentfast._sigmoid.checks import SigmoidCall
 from xentfast._sigmoid.loops import BLOCK_LENGTH as BLOCK_LENGTH  # for whoever has but some of the blocks
 
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
 
-    Reduction = Literal["mean", "sum", "none"]
+    from xentfast._base.typing import Loss, Losses, Reduction
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",
            "sigmoid_cross_entropy_value_and_grad"]
@@ -31,7 +31,7 @@ def sigmoid_cross_entropy(
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = None,
-) -> Any:
+) -> Loss | Losses:
     r"""Cross-entropy between targets from 0 to 1 and the sigmoid of logits, element by element.
 
     Parameters
@@ -168,7 +168,7 @@ def sigmoid_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     out: NDArray[Any] | None = None,
     n_threads: int | None = None,
-) -> tuple[Any, NDArray[Any]]:
+) -> tuple[Loss | Losses, NDArray[Any]]:
     """Loss and gradient in one pass, each exponential computed once; the same bits as from the two functions.
 
     Parameters

@@ -2,7 +2,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
+FLOAT32: np.dtype[np.float32]
+FLOAT64: np.dtype[np.float64]
+
+@disjoint_base
 class CrossEntropyCall:
     logits: NDArray[Any]
     axis: int

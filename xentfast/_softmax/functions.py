@@ -9,11 +9,11 @@ from xentfast._softmax.call import cross_entropy_call
 from xentfast._softmax.loops import compute, soft_weight_sum
 
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
 
-    Reduction = Literal["mean", "sum", "none"]
+    from xentfast._base.typing import Loss, Losses, Reduction
 
 __all__ = ["perplexity", "softmax_cross_entropy", "softmax_cross_entropy_grad", "softmax_cross_entropy_grad_hess",
            "softmax_cross_entropy_value_and_grad"]
@@ -35,7 +35,7 @@ def softmax_cross_entropy(
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = None,
-) -> Any:
+) -> Loss | Losses:
     r"""Cross-entropy between targets and the softmax of logits.
 
     Parameters
@@ -220,7 +220,7 @@ def softmax_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     out: NDArray[Any] | None = None,
     n_threads: int | None = None,
-) -> tuple[Any, NDArray[Any]]:
+) -> tuple[Loss | Losses, NDArray[Any]]:
     """Loss and gradient in one pass, each exponential computed once; the same bits as from the two functions.
 
     Parameters
@@ -333,7 +333,7 @@ def perplexity(
     where: ArrayLike | None = None,
     empty: float = float("nan"),
     n_threads: int | None = None,
-) -> Any:
+) -> Loss:
     r"""Perplexity: the exponential of the mean cross-entropy, as language models are judged.
 
     Parameters

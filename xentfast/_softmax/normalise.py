@@ -94,7 +94,7 @@ def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, out: N
 
 
 def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False,
-              out: NDArray[Any] | None = None, n_threads: int | None = None) -> Any:
+              out: NDArray[Any] | None = None, n_threads: int | None = None) -> np.floating | NDArray[Any]:
     r"""Logarithm of the sum of exponentials along `axis`.
 
     Parameters

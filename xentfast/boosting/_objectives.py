@@ -214,7 +214,9 @@ class _Metric:
         self.library = choice(library, LIBRARIES, "library")
         self.__name__ = name                            # by which XGBoost's scikit-learn classes call it
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None,
+    ) -> float | tuple[str, float] | tuple[str, float, bool]:
         value = float(self._mean(y_true, y_pred, sample_weight))
         if self.library == "lightgbm":
             return self.__name__, value, False          # smaller is better

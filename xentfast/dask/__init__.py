@@ -2,8 +2,8 @@
 
 try:
     import dask.array  # noqa: F401
-except ImportError as error:
-    raise ImportError('xentfast.dask needs Dask: pip install "xentfast[dask]"') from error
+except ImportError as _error:
+    raise ImportError('xentfast.dask needs Dask: pip install "xentfast[dask]"') from _error
 
 from xentfast.dask import init
 from xentfast.dask._cross_entropy import (

@@ -8,12 +8,19 @@ from xentfast.dask._cross_entropy_graph import CrossEntropyGraph
 from xentfast.dask._documentation import documented
 
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     import dask.array as da
     from numpy.typing import ArrayLike
 
-    from xentfast._softmax.functions import Reduction
+    from xentfast._base.typing import Reduction
 
-    Arrays = ArrayLike | da.Array
+    class DaskArray(Protocol):
+        """da.Array, which pyright takes for unknown in part where it is one of several types."""
+
+        def __dask_graph__(self) -> Any: ...
+
+    Arrays = ArrayLike | DaskArray
 
 __all__ = ["perplexity", "softmax_cross_entropy", "softmax_cross_entropy_grad", "softmax_cross_entropy_grad_hess",
            "softmax_cross_entropy_value_and_grad"]

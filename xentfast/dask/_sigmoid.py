@@ -32,7 +32,7 @@ from xentfast.dask._graphs import (
 )
 
 if TYPE_CHECKING:
-    from xentfast._softmax.functions import Reduction
+    from xentfast._base.typing import Reduction
     from xentfast.dask._cross_entropy import Arrays
 
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from xentfast._base.numbers import one_of, real_number
 from xentfast.init._checks import in_and_out_axes
 from xentfast.random._places import shape_of
+
+if TYPE_CHECKING:
+    from xentfast._base.typing import Axes, Nonlinearity, Shape
 
 # 1/√E f(z)² for z normal: what keeps the mean square through f, as √2 does for relu. By quadrature (mpmath, 30 digits).
 GELU_GAIN = 1.53353044119553377
 SILU_GAIN = 1.67653247033109116
 
 
-def fans(shape, in_axis=-2, out_axis=-1):
+def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, int]:
     """How many inputs each output has, and how many outputs each input has.
 
     Parameters
@@ -42,20 +46,20 @@ def fans(shape, in_axis=-2, out_axis=-1):
     >>> xf.init.fans((32, 16, 3, 3), in_axis=1, out_axis=0)
     (144, 288)
     """
-    shape = shape_of(shape)
-    if len(shape) < 2:
-        raise ValueError(f"shape {shape} has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, which does not say how many "
-                         "inputs and outputs there are; pass fan_in= or fan_out= or both, as the initialiser needs")
-    if len(shape) == 2 and in_axis == -2 and out_axis == -1:
-        return shape                                # the common case
-    in_axes, out_axes = in_and_out_axes(shape, in_axis, out_axis)
-    n_in = math.prod([shape[axis] for axis in in_axes])
-    n_out = math.prod([shape[axis] for axis in out_axes])
-    kernel = math.prod([length for axis, length in enumerate(shape) if axis not in in_axes and axis not in out_axes])
+    lengths = shape_of(shape)
+    if len(lengths) < 2:
+        raise ValueError(f"shape {lengths} has {len(lengths)} {'axis' if len(lengths) == 1 else 'axes'}, which does not say how "
+                         "many inputs and outputs there are; pass fan_in= or fan_out= or both, as the initialiser needs")
+    if len(lengths) == 2 and in_axis == -2 and out_axis == -1:
+        return lengths                              # the common case
+    in_axes, out_axes = in_and_out_axes(lengths, in_axis, out_axis)
+    n_in = math.prod([lengths[axis] for axis in in_axes])
+    n_out = math.prod([lengths[axis] for axis in out_axes])
+    kernel = math.prod([length for axis, length in enumerate(lengths) if axis not in in_axes and axis not in out_axes])
     return n_in * kernel, n_out * kernel
 
 
-def gain(nonlinearity, param=None):
+def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
     """What the standard deviation of weights is multiplied by, for the nonlinearity behind them.
 
     Parameters

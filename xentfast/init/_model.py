@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from xentfast._base.exchange import output_of
 from xentfast._base.memory import memory_span
@@ -12,8 +13,23 @@ from xentfast._base.threads import requested
 from xentfast.init._plan import carry_out
 from xentfast.random import _keys
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-def fill(params, *, rng=None, n_threads=None):
+    from numpy.typing import NDArray
+
+    from xentfast._base.typing import Rng, Shape
+
+    Entry = tuple[Callable[..., NDArray[Any]], Shape | NDArray[Any]]
+
+
+def fill(
+    params: Mapping[str, Entry] | Sequence[tuple[str, Entry]],
+    *,
+    rng: Rng = None,
+    n_threads: int | None = None,
+) -> dict[str, NDArray[Any]]:
     """Fill all parameters of a model in one parallel region.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random.bit_generator import BitGenerator, ISeedSequence
 
 if TYPE_CHECKING:
-    from typing import Any
+    from xentfast._base.typing import Rng
 
 
 class Key(NamedTuple):
@@ -53,7 +53,7 @@ def stream_of(name):
     return (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little"))
 
 
-def key(rng: Any = None) -> int:
+def key(rng: Rng = None) -> int:
     """The key of 64 bits that `rng` gives an initialiser, for code that fills arrays by the C functions (`xentfast.capi`).
 
     Parameters

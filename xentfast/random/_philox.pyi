@@ -1,10 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
+def words_of(value: object, n: int, name: str) -> list[int]: ...
+
+@disjoint_base
 class Philox4x32(np.random.BitGenerator):
     def __init__(
         self, seed: None | int | Sequence[int] | ISeedSequence = None, *, key: None | int | Sequence[int] | NDArray[Any] = None,
@@ -13,6 +17,6 @@ class Philox4x32(np.random.BitGenerator):
     @property
     def state(self) -> dict[str, Any]: ...
     @state.setter
-    def state(self, value: dict[str, Any]) -> None: ...
+    def state(self, value: Mapping[str, Any]) -> None: ...
     def advance(self, delta: int) -> Self: ...
     def jumped(self, jumps: int = 1) -> Self: ...

@@ -3,8 +3,8 @@
 try:
     import ml_dtypes  # noqa: F401  bfloat16 for NumPy
     import torch  # noqa: F401
-except ImportError as error:
-    raise ImportError('xentfast.torch needs PyTorch and ml_dtypes: pip install "xentfast[torch]"') from error
+except ImportError as _error:
+    raise ImportError('xentfast.torch needs PyTorch and ml_dtypes: pip install "xentfast[torch]"') from _error
 
 from xentfast.torch import init
 from xentfast.torch._cross_entropy import CrossEntropyLoss, cross_entropy

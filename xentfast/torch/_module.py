@@ -5,11 +5,23 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 
 from xentfast import init
 from xentfast.torch._tensors import FLOATS, LAYOUT, array_of, check_tensor, note_written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal, TypeVar
+
+    from xentfast._base.typing import Rng
+
+    Module = TypeVar("Module", bound=torch.nn.Module)
+    Initialiser = Callable[..., Any]
+    Choice = Initialiser | Literal["default"] | None
+    Rules = Mapping[str, Choice] | Callable[[str, torch.nn.Parameter, torch.nn.Module], Choice]
 
 __all__ = ["init_module"]
 
@@ -18,7 +30,14 @@ EMBEDDINGS = (torch.nn.Embedding, torch.nn.EmbeddingBag)
 TRANSPOSED = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
 
 
-def init_module(model, weight=init.he_normal, *, rules=None, rng=None, n_threads=None):
+def init_module(
+    model: Module,
+    weight: Initialiser = init.he_normal,
+    *,
+    rules: Rules | None = None,
+    rng: Rng = None,
+    n_threads: int | None = None,
+) -> Module:
     """Fill all parameters of a module in place, in one parallel region, each by its name.
 
     Parameters
