@@ -62,7 +62,7 @@ def types(session):
     session.chdir(session.create_tmp())                 # away from the sources: it is about what is installed
     session.run("pyright", "--verifytypes", "xentfast", "--ignoreexternal")
     session.run("pyright", str(sample))
-    session.run("mypy", "--config-file", str(settings), str(sample))
+    session.run("python", "-m", "mypy", "--config-file", str(settings), str(sample))
     session.run("python", "-m", "mypy.stubtest", "xentfast", "--mypy-config-file", str(settings),
                 "--allowlist", str(root / "tools/stubtest-allowlist.txt"), *session.posargs)
 
