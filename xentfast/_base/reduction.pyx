@@ -6,8 +6,7 @@ sum over the divisor; gradients, over the divisor as well, go to those of `resul
 """
 import numpy as np
 
-from xentfast._base import dispatch
-from xentfast._base.numbers import SMALLEST, choice, real_number
+from xentfast._base import dispatch, numbers
 
 cimport numpy as cnp
 
@@ -19,7 +18,7 @@ include "loops.pxi"
 
 REDUCTIONS = ("mean", "sum", "none")
 
-cdef double smallest = SMALLEST
+cdef double smallest = numbers.SMALLEST
 
 
 cpdef bint is_nothing(double weight_sum) noexcept nogil:
@@ -41,7 +40,7 @@ def reduced(call, compute, tuple results, empty):
     """The loss, by `call.reduction`; `empty` is the mean of nothing."""
     cdef object reduction = call.reduction, divisor = 1.0, values = None
     if type(empty) is not float:
-        empty = real_number(empty, "empty")
+        empty = numbers.real_number(empty, "empty")
     if reduction == "mean":
         divisor = call.weight_sum
         if nothing_to_divide_by(divisor, *results):
@@ -58,7 +57,7 @@ def of_the_sum(reduction):
 
 
 def check_reduction(value):
-    return choice(value, REDUCTIONS, "reduction")
+    return numbers.choice(value, REDUCTIONS, "reduction")
 
 
 # ---- sums whose bits are those of one call over all rows, for rows that are in several places
