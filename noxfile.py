@@ -63,7 +63,8 @@ def types(session):
     session.run("pyright", "--verifytypes", "xentfast", "--ignoreexternal")
     session.run("pyright", str(sample))
     session.run("python", "-m", "mypy", "--config-file", str(settings), str(sample))
-    session.run("python", "-m", "mypy.stubtest", "xentfast", "--mypy-config-file", str(settings),
+    # Folders of kernels, which an editable install has beside modules of the same name, are for stubtest what needs a stub.
+    session.run("python", "-m", "mypy.stubtest", "xentfast", "--mypy-config-file", str(settings), "--ignore-unused-allowlist",
                 "--allowlist", str(root / "tools/stubtest-allowlist.txt"), *session.posargs)
 
 
