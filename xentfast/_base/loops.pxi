@@ -17,10 +17,18 @@ include "../_kernels/numerics/totals.pxi"
 cdef extern from "numpy/arrayobject.h":
     object PyArray_Scalar(void* data, cnp.dtype type, object base)
 
-cdef extern from "<math.h>":
+cdef extern from *:
+    """
+    #include <float.h>
+    #include <math.h>
+    """
+    double FLT_MIN
+    double DBL_MIN
     double NAN
 
 cdef extern from "numerics/machine.h":
+    double DOUBLE_SCALE "XF_DOUBLE_SCALE"
+    double DOUBLE_UNIT "XF_DOUBLE_UNIT"
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
@@ -91,10 +99,10 @@ cdef void store_values(const double* values, Py_ssize_t n, void* target, Py_ssiz
     cdef Py_ssize_t i
     if type == FLOAT64:
         for i in range(n):
-            (<double*>target)[first + i] = flushed(values[i], 2.2250738585072014e-308)
+            (<double*>target)[first + i] = flushed(values[i], DBL_MIN)
         return
     for i in range(n):
-        value = <float>flushed(values[i], 1.1754943508222875e-38)
+        value = <float>flushed(values[i], FLT_MIN)
         if type == FLOAT32:
             (<float*>target)[first + i] = value
         elif type == BFLOAT16:
@@ -111,8 +119,8 @@ cdef double quotient(double dividend, double divisor, const SoftmaxKernels* expo
     if exponential != NULL:                             # 2⁵⁰⁰·eᵗ for t ≤ 0
         power = -abs(value)
         exponential.exp(&power, &power, 1)
-        value = power * 3.054936363499605e-151 if value < 0.0 else 1.0 / power * 3.273390607896142e150
-    value = xf_here(flushed(value, 2.2250738585072014e-308 if as_double else 1.1754943508222875e-38))
+        value = power * DOUBLE_UNIT if value < 0.0 else 1.0 / power * DOUBLE_SCALE
+    value = xf_here(flushed(value, DBL_MIN if as_double else FLT_MIN))
     xf_leave_ieee(saved)
     return NAN if value != value else value
 
