@@ -10,8 +10,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from xentfast._base import dispatch, numbers, outputs
-from xentfast.init._checks import LARGEST
+from xentfast._base import arrays, dispatch, numbers, outputs
 from xentfast.random import _fills
 
 from xentfast cimport (
@@ -59,7 +58,7 @@ def take_policy():
     policy.softmax_float, policy.softmax_double = own.softmax(False), own.softmax(True)
     policy.random = own.random()
     policy.stream_bytes, policy.stream_row_bytes = outputs.STREAM_BYTES, outputs.STREAM_ROW_BYTES
-    policy.smallest, policy.largest = numbers.SMALLEST, LARGEST["float32"]
+    policy.smallest, policy.largest = numbers.SMALLEST, arrays.LARGEST["float32"]
 
 
 # ---- statuses

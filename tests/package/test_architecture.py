@@ -37,7 +37,7 @@ RULES = [
     (5, r"init/.*", r"(init|random|_base)/.*"),
     (5, r"random/.*", r"(random|_base)/.*|_kernels/((arrays|random)\.pxd|numerics/machine\.h|random/philox\.h)"),
     (6, r"(torch|dask|boosting)/.*", rf"({{0}}|_base|init)/.*|random/(?!_loops).*|__init__\.py|_\w+/{FOR_OTHERS}"),
-    (6, r"_capi.*", rf"{BASE}|_capi.*|__init__\.pxd|include/.*|\w+/_?loops\.pxd|init/_checks\.py|random/_fills\.py"),
+    (6, r"_capi.*", rf"{BASE}|_capi.*|__init__\.pxd|include/.*|\w+/_?loops\.pxd|random/_fills\.py"),
     (7, r"_demo/.*", r"_demo/.*|__init__\.py|(init|random|boosting|torch|dask)/(__init__|init)\.py|capi\.py"),
 ]
 

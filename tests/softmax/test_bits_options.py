@@ -224,6 +224,26 @@ def test_flush_to_zero_mode_of_the_caller(flush_to_zero, dtype):
     assert got == want
 
 
+@pytest.mark.parametrize("given", [{}, {"logit_scale": 2.0}, {"softcap": 3.0}])
+def test_a_mean_over_huge_weights_in_that_mode(flush_to_zero, given):
+    """The gradient's scale, 1/Σw, is subnormal."""
+    logits, weights = np.zeros((1, 2)), [1e308]
+    part = xf.softmax_cross_entropy_partial(logits, [0], first_class=0, n_classes=2, sample_weight=weights, **given)
+
+    def gradients():
+        return (xf.softmax_cross_entropy_grad(logits, [0], sample_weight=weights, **given),
+                xf.softmax_cross_entropy_value_and_grad(logits, [0], sample_weight=weights, **given)[1],
+                xf.softmax_cross_entropy_combine_grad(part, logits, [0], first_class=0, n_classes=2, sample_weight=weights,
+                                                      **given))
+
+    want = [grad.tobytes() for grad in gradients()]
+    flush_to_zero(True)
+    got = [grad.tobytes() for grad in gradients()]
+    flush_to_zero(False)
+    assert got == want and all(grad.any() for grad in gradients())
+
+
+
 @pytest.mark.parametrize("given", [{"sample_weight": [1e-310]}, {"logit_scale": 1e-310}, {"z_loss": 1e-310}])
 def test_subnormal_options_in_that_mode(flush_to_zero, given):
     """Are the same numbers there, or as good as 0 in either mode."""

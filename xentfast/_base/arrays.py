@@ -10,6 +10,9 @@ from xentfast._base.memory import is_plain_float
 from xentfast._base.numbers import integer
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+# The largest finite number of each dtype.
+LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
+           "float64": 1.7976931348623157e308}
 
 
 def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):

@@ -160,7 +160,7 @@ cdef class ThreadPolicy:
     cdef public int64_t grain           # numbers for each thread below which a second one costs more than it brings
     cdef public int crowd               # threads for each CPU that an explicit count may ask for
     cdef public int quota               # CPUs that the control group grants; 0: no limit
-    cdef public int cpus                # of the machine
+    cdef public int cpus                # where the system does not say at each call
     cdef public int openmp              # what OpenMP would start; 0: as it says itself at each call
     cdef public int affinity            # CPUs that the process may run on; 0: as the system says at each call
     cdef public bint forked             # in a child after fork there is one thread

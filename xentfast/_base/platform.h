@@ -18,14 +18,15 @@ static inline int xf_affinity(void)
     int n;
     for (n = 1024; n <= 1 << 18; n *= 2) {          /* too small a set is refused */
         cpu_set_t *set = CPU_ALLOC(n);
-        int count = 0, failed;
+        int count = 0, failed, too_small;
         if (set == NULL)
             return 0;
         failed = sched_getaffinity(0, CPU_ALLOC_SIZE(n), set);
+        too_small = failed && errno == EINVAL;
         if (!failed)
             count = CPU_COUNT_S(CPU_ALLOC_SIZE(n), set);
         CPU_FREE(set);
-        if (!failed || errno != EINVAL)
+        if (!too_small)
             return count;
     }
     return 0;

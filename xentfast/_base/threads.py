@@ -13,7 +13,7 @@ from xentfast._base.level import policy
 # asv: SoftmaxCrossEntropyValueAndGrad.time_grain.
 policy.grain = 16384
 policy.crowd = 16
-policy.cpus = os.cpu_count() or 1
+policy.cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _note_fork():

@@ -201,12 +201,18 @@ cdef void set_targets(Problem* problem, CrossEntropyCall call) except *:
 
 cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil:
     """`softcap` is 0 where there is none. After the gradient's scale."""
+    cdef xf_mode saved
+    cdef double scale
     problem.z_loss = z_loss
-    problem.negate = logit_scale < 0.0
-    problem.scale = abs(logit_scale) if logit_scale != 0.0 else 5e-324      # all logits equal, −inf excluded all the same
     problem.cap = softcap
+    if logit_scale != 1.0:
+        saved = xf_enter_ieee()
+        scale = xf_here(logit_scale)
+        problem.negate = scale < 0.0
+        problem.scale = abs(scale) if scale != 0.0 else 5e-324              # all logits equal, −inf excluded all the same
+        problem.gradient_scale = xf_here(xf_here(problem.gradient_scale) * scale)
+        xf_leave_ieee(saved)
     problem.unit = problem.scale if softcap == 0.0 else 1.0
-    problem.gradient_scale *= logit_scale
 
 
 cdef void set_options(Problem* problem, CrossEntropyCall call) except *:

@@ -7,3 +7,7 @@ brings both.
 from xentfast.boosting._objectives import SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective
 
 __all__ = ["SigmoidMetric", "SigmoidObjective", "SoftmaxMetric", "SoftmaxObjective"]
+
+# Pickles name the place that users know.
+for _one in (SigmoidMetric, SigmoidObjective, SoftmaxMetric, SoftmaxObjective):
+    _one.__module__ = __name__

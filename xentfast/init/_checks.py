@@ -1,11 +1,7 @@
 """Checks of what initialisers are given besides where their values go."""
 
-from xentfast._base.arrays import name_of
+from xentfast._base.arrays import LARGEST, name_of
 from xentfast._base.numbers import integer, real_number
-
-# The largest finite number of each dtype.
-LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
-           "float64": 1.7976931348623157e308}
 
 
 def axes_of(value, ndim, name):

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from xentfast._base.arrays import name_of
+from xentfast._base.arrays import LARGEST, name_of
 from xentfast._base.numbers import real_number
-from xentfast.init._checks import LARGEST, scale_number
+from xentfast.init._checks import scale_number
 from xentfast.init._plan import initialiser, random_plan
 from xentfast.random import _fills
 from xentfast.random._places import destination
