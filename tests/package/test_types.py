@@ -32,7 +32,9 @@ def test_a_stub_has_its_module(path):
 
 def definitions(found):
     """Those of a function or of a class's methods that type checkers see, each of its overloads."""
-    source = PACKAGE.parent.joinpath(*found.__module__.split("."))
+    # Classes may name the package that users import them from.
+    module = getattr(vars(found).get("__init__"), "__module__", found.__module__)
+    source = PACKAGE.parent.joinpath(*module.split("."))
     path = source.with_suffix(".pyi") if source.with_suffix(".pyi").exists() else source.with_suffix(".py")
     own = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", None) == found.__name__]
     for node in own:
