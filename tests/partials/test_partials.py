@@ -159,7 +159,7 @@ def test_special_rows():
     expected = as_bytes(*whole(logits, targets, sample_weight=weights, reduction="none"))
     loss, grad, partials = in_slices(logits, targets, [0, 50], sample_weight=weights)
     assert as_bytes(loss, grad) == expected
-    assert (partials[0, 0, :7] == 0).all() and partials[0, 0, 7] == 50      # not read
+    assert (partials[0, 0, :6] == 0).all() and partials[0, 0, 6] == 50      # not read
     nothing = in_slices(logits, np.full(8, -100), [0, 20, 50], reduction="mean")
     assert np.isnan(nothing[0]) and (nothing[1] == 0).all()
     none = in_slices(logits[:0], targets[:0], [0, 20, 50])
@@ -179,7 +179,7 @@ def test_excluded_by_where():
 
 def test_out():
     logits, targets = problem(5, 2 * CHUNK, np.float32)
-    joined = np.zeros((5, 2, 9))
+    joined = np.zeros((5, 2, 8))
     for k in range(2):
         own = joined[:, k:k + 1]
         arguments = logits[:, k * CHUNK:(k + 1) * CHUNK], targets
@@ -213,20 +213,20 @@ BAD = [
      "where_count has shape (2,); expected (3,)"),
     (PARTIAL, (X, T), {"first_class": 0, "n_classes": 20, "where_count": [1.0, 2.0, 3.0]}, TypeError,
      "where_count has dtype float64; expected integers"),
-    (PARTIAL, (X, T), {"first_class": 0, "n_classes": 20, "out": np.empty((3, 2, 9))}, ValueError,
-     "out has shape (3, 2, 9); expected (3, 1, 9)"),
-    (PARTIAL, (X, T), {"first_class": 0, "n_classes": 20, "out": np.empty((3, 1, 9), np.float32)}, TypeError,
+    (PARTIAL, (X, T), {"first_class": 0, "n_classes": 20, "out": np.empty((3, 2, 8))}, ValueError,
+     "out has shape (3, 2, 8); expected (3, 1, 8)"),
+    (PARTIAL, (X, T), {"first_class": 0, "n_classes": 20, "out": np.empty((3, 1, 8), np.float32)}, TypeError,
      "out has dtype float32; expected float64"),
     (COMBINE, (PARTS[0], T), {"n_classes": 20}, ValueError, "partials are of 10 classes; expected those of all n_classes=20"),
     (COMBINE, (np.concatenate([PARTS[0], BOTH], axis=-2), T), {"n_classes": 20}, ValueError, "partials are of 30 classes"),
     (COMBINE, (np.concatenate([PARTS[0], PARTS[0]], axis=-2), T), {"n_classes": 20}, ValueError,
      "partials[0] have more than one target: slices overlap"),
     (COMBINE, (np.concatenate([PARTS[1], PARTS[1]], axis=-2), T), {"n_classes": 20}, ValueError, "partials[0] have no target"),
-    (COMBINE, (BOTH + np.array([0, 0, 1])[:, None, None] * (np.arange(9) == 7), T), {"n_classes": 20}, ValueError,
+    (COMBINE, (BOTH + np.array([0, 0, 1])[:, None, None] * (np.arange(8) == 6), T), {"n_classes": 20}, ValueError,
      "partials[2] are of other classes, or of another dtype, than those of the first row"),
     (COMBINE, (BOTH, [0, 5, -100]), {"n_classes": 20, "ignore_index": -1}, IndexError, "targets[2] is -100"),
     (COMBINE, (BOTH, T[:2]), {"n_classes": 20}, ValueError,
-     "targets have shape (2,); expected (3,), the shape of partials (3, 2, 9) without its last two axes"),
+     "targets have shape (2,); expected (3,), the shape of partials (3, 2, 8) without its last two axes"),
     (COMBINE, (BOTH, X), {"n_classes": 20}, TypeError, "targets are floats; expected integers, or None"),
     (COMBINE, (BOTH, None), {"n_classes": 20}, ValueError, "partials[0] are not of soft targets"),
     (COMBINE, (SOFT, np.zeros(3, int)), {"n_classes": 10}, ValueError, "partials[0] are of soft targets"),
@@ -234,7 +234,7 @@ BAD = [
      "sample_weight[1] is nan; expected finite weights"),
     (COMBINE, (BOTH, T), {"n_classes": 20, "sample_weight": [1, np.inf, 1]}, ValueError, "sample_weight[1] is inf"),
     (COMBINE, (X, T), {"n_classes": 20}, ValueError, "partials have dtype float32 and shape (3, 10); expected the float64"),
-    (COMBINE, (BOTH[..., :8], T), {"n_classes": 20}, ValueError, "partials have dtype float64 and shape (3, 2, 8)"),
+    (COMBINE, (BOTH[..., :7], T), {"n_classes": 20}, ValueError, "partials have dtype float64 and shape (3, 2, 7)"),
     (COMBINE, (BOTH, T), {"n_classes": 20, "reduction": "max"}, ValueError, "reduction is 'max'"),
     (GRAD, (BOTH, X, T), {"first_class": 5, "n_classes": 20}, ValueError,
      "partials have no records of the classes 5 to 14 of float32 logits as one slice"),
@@ -258,8 +258,8 @@ def test_bad_input(function, arguments, given, error, message):
 
 
 def test_out_may_not_overlap():
-    memory = np.zeros(3 * 10 * 9)
-    partials = memory[:27].reshape(3, 1, 9)
+    memory = np.zeros(3 * 10 * 8)
+    partials = memory[:24].reshape(3, 1, 8)
     with pytest.raises(ValueError, match="out overlaps an input"):
         PARTIAL(memory[:30].reshape(3, 10), T, first_class=0, n_classes=20, out=partials)
     with pytest.raises(ValueError, match="out overlaps"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from exact import CASES, check_flushed, exact_grad, exact_loss, exact_shifted, flushed, logits_of
 from reference import cross_entropy, logsumexp, shaped, softmax
-from tolerances import SOFTCAP_FLOAT64, gradient_bound, largest_term_bound, loss_bound, needs_long_double, ulp
+from tolerances import LARGEST_TERM, SOFTCAP_FLOAT64, gradient_bound, loss_bound, needs_long_double, slope_bound, ulp
 
 import xentfast as xf
 
@@ -51,7 +51,7 @@ def test_softcap(cap, scale, case, dtype):
     exact = exact_loss(y, targets)
     check_flushed(loss, exact, loss_bound(flushed(exact, dtype), dtype) + rounding, dtype)
     exact = exact_grad(y, targets) * slope
-    check_flushed(grad, exact, gradient_bound(flushed(exact, dtype), dtype) + rounding, dtype)
+    check_flushed(grad, exact, gradient_bound(flushed(exact, dtype), dtype) + rounding + slope_bound(slope, dtype), dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -64,7 +64,7 @@ def test_z_loss(z_loss, case, dtype):
     loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, z_loss=z_loss, reduction="none")
     p, lse = softmax(x, dtype=np.longdouble), logsumexp(x, dtype=np.longdouble, keepdims=True)
     plain, squares = exact_loss(x, targets), np.longdouble(z_loss) * lse[:, 0] ** 2
-    bound = largest_term_bound(case, x.shape[1], dtype)
+    bound = LARGEST_TERM[dtype]
     assert np.all(np.abs(loss - (plain + squares)) <= bound * ulp(np.maximum(plain, squares), dtype))
     plain, slopes = exact_grad(x, targets), 2 * np.longdouble(z_loss) * lse * p
     at_the_edge = np.abs(plain + slopes) < np.finfo(dtype).tiny * 1.001
@@ -84,10 +84,32 @@ def test_softmax_family(level, case, dtype):
     shifted, log_sum = exact_shifted(x)
     exact = flushed(shifted - log_sum, dtype)
     largest = np.maximum(np.abs(shifted), log_sum)
-    assert np.all(np.abs(xf.log_softmax(x) - exact) <= gradient_bound(largest, dtype) * ulp(largest, dtype))
+    assert np.all(np.abs(xf.log_softmax(x) - exact) <= LARGEST_TERM[dtype] * ulp(largest, dtype))
     exact = logsumexp(x, dtype=np.longdouble)
-    bound = largest_term_bound(case, x.shape[1], dtype)
+    bound = LARGEST_TERM[dtype]
     assert np.all(np.abs(xf.logsumexp(x) - exact) <= bound * ulp(np.maximum(np.abs(x.max(1)), np.abs(exact)), dtype))
+
+
+# On both sides of where a reference is a power of two, in units of that limit's upper end: 266, and 2 112.
+PLACES = [0, 0.1, 0.6, 0.98, 1.0, 1.02, 5, -0.2, -0.49, -0.5, -0.51, -1, -40]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spread", [3, 50])
+@pytest.mark.parametrize("place", PLACES)
+def test_elements_of_any_size_at_any_offset(level, place, spread, dtype):
+    """A bound without the element's size in it: no difference of logits is rounded before it is exponentiated."""
+    rng = np.random.default_rng(13)
+    x = (rng.standard_normal((48, 2500)) * spread + place * (266 if dtype == np.float32 else 2112)).astype(dtype)
+    t = rng.integers(0, 2500, 48)
+    probabilities = xf.softmax(x)
+    loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, reduction="none")
+    exact = softmax(x, dtype=np.longdouble)
+    check_flushed(probabilities, exact, gradient_bound(exact, dtype), dtype)
+    exact = exact_grad(x, t)
+    check_flushed(grad, exact, gradient_bound(exact, dtype), dtype)
+    exact = exact_loss(x, t)
+    check_flushed(loss, exact, loss_bound(exact, dtype), dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -102,7 +124,7 @@ def test_soft_targets_and_smoothing(level, case, smoothing, dtype):
         loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, label_smoothing=smoothing, reduction="none")
         shifted = x.astype(np.longdouble) - x.max(1, keepdims=True).astype(np.longdouble)
         exact, exact_g = cross_entropy(shifted, t, label_smoothing=smoothing, reduction="none", dtype=np.longdouble)
-        bound = largest_term_bound(case, x.shape[1], dtype)
+        bound = LARGEST_TERM[dtype]
         assert np.all(np.abs(loss - exact) <= bound * ulp(exact, dtype))
         mass = np.abs(exact_g) + softmax(shifted, dtype=np.longdouble)
         assert np.all(np.abs(grad - exact_g) <= gradient_bound(mass, dtype) * ulp(mass, dtype))

@@ -108,12 +108,16 @@ EXP_REACH = mp.mpf("1.01") * mp.ln2 / 2
 EXPONENTIALS = [
     Approximation(
         "exp_float", "eʳ = 1 + r + r²·P(r), |r| ≤ 1.01·ln 2/2", "float32", 4, mp.exp, -EXP_REACH, EXP_REACH,
-        Place("exp_tail_float", ("return",)), "exp_float, exp_float_rate",
-        0.055, 0.0797, "coefficients rounded each by itself", fixed=(1, 1)),
+        Place("exp_tail_float", ("return",)), "exp_reduced_float",
+        0.055, 0.0571, "coefficients rounded each by itself", fixed=(1, 1)),
     Approximation(
         "exp_double", "eʳ = 1 + r + r²·P(r), |r| ≤ 1.01·ln 2/2", "float64", 9, mp.exp, -EXP_REACH, EXP_REACH,
-        Place("exp_tail_double", ("tail", "return")), "exp_double, exp_double_rate, tanh_double",
-        0.037, 0.116, "coefficients rounded each by itself", fixed=(1, 1)),
+        Place("exp_tail_double", ("tail", "return")), "exp_reduced_double, tanh_double",
+        0.037, 0.0386, "coefficients rounded each by itself", fixed=(1, 1)),
+    Approximation(
+        "exp_settle", "eʳ = 1 + r + r²·P(r), |r| ≤ 1.01·ln 2/2", "float64", 5, mp.exp, -EXP_REACH, EXP_REACH,
+        Place("exp_tail_settle", ("tail", "return")), "exp_rows (settling rows of float32)",
+        5.1e5, 5.06e5, "coefficients rounded each by itself", fixed=(1, 1)),
     Approximation(
         "exp2_cap", "2ᶠ = 1 + f·P(f), |f| ≤ ½, absolute", "float64", 6, lambda f: mp.mpf(2) ** f, -half, half,
         Place("cap_floats", ("tail",), ascending=True), "cap_floats (tanh of float32 logits)",
@@ -129,6 +133,11 @@ LOGARITHMS = [
         lambda s: 2 * mp.atanh(s), NEAR_ZERO, mp.sqrt(mp.mpf("0.0295")),
         Place("log_tail", ("ratio", "return")), "log_double, log1p_double",
         0.011, 0.0147, "a polynomial near the best, rounded", fixed=(2,), argument=square, factor=itself),
+    Approximation(
+        "log_settle", "log(1 + f) = 2·artanh s = s·(2 + z·P(z)), z = s², s = f/(2 + f), z ≤ 0.0295", "float64", 3,
+        lambda s: 2 * mp.atanh(s), NEAR_ZERO, mp.sqrt(mp.mpf("0.0295")),
+        Place("log_tail_settle", ("ratio", "return")), "log_rows (settling rows of float32)",
+        4.4e4, 4.34e4, "coefficients rounded each by itself", fixed=(2,), argument=square, factor=itself),
     Approximation(
         "log_float", "log(1 + f) = f − f²/2 + f³·P(f), √½ ≤ 1 + f ≤ √2", "float32", 7, mp.log1p,
         mp.sqrt(half) - 1, mp.sqrt(2) - 1,

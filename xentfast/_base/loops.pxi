@@ -1,8 +1,8 @@
 # Arrays to rows, ranges of rows to threads, and their values to an array or to one number: what every module with such loops
 # includes.
 #
-# Row values are added over blocks of rows in one tree, and the blocks in order, with the rounding errors summed beside
-# (Neumaier 1974). The result depends on the values and their order alone.
+# Row values are added over blocks of rows in one tree, the sums of as many blocks in another, and those of these squares in
+# order, with the rounding errors summed beside (Neumaier 1974). The result depends on the values and their order alone.
 from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
@@ -35,7 +35,8 @@ cdef extern from "numerics/machine.h":
     double xf_here(double value) noexcept nogil
 
 cdef enum:
-    BLOCK = 32              # rows that are added in one tree
+    BLOCK = 32              # rows that are added in one tree, and blocks that are
+    SQUARE = BLOCK * BLOCK
     SPAN = 8192             # rows whose values a thread holds at a time: 64 KiB
     ALIGNMENT = 64
 
@@ -76,8 +77,10 @@ cdef void add_sums(Total* total, const double* sums, Py_ssize_t n) noexcept nogi
 
 cdef void add_values(Total* total, double* values, Py_ssize_t n) noexcept nogil:
     """values[0 : n] is overwritten."""
+    cdef Py_ssize_t n_blocks = (n + BLOCK - 1) // BLOCK
     fold_blocks(values, n, values)
-    add_sums(total, values, (n + BLOCK - 1) // BLOCK)
+    fold_blocks(values, n_blocks, values)
+    add_sums(total, values, (n_blocks + BLOCK - 1) // BLOCK)
 
 
 cdef double total_of(const Total* total) noexcept nogil:
@@ -156,7 +159,7 @@ cdef Py_ssize_t padded(Py_ssize_t scratch_bytes) noexcept nogil:
 
 cdef struct Values:             # where row values go
     double* held                # all of them; NULL: a thread holds SPAN of them at a time …
-    double* sums                # … and leaves the sums of its blocks here, or puts them into `stored`
+    double* sums                # … and leaves the sums of its squares here, or puts them into `stored`
     void* stored                # the caller's array, or NULL
     ValueType type
 
@@ -175,7 +178,8 @@ cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py
         if values.stored != NULL:
             store_values(own, stop - first, values.stored, first, values.type)
         else:
-            fold_blocks(own, stop - first, values.sums + first // BLOCK)
+            fold_blocks(own, stop - first, own)
+            fold_blocks(own, (stop - first + BLOCK - 1) // BLOCK, values.sums + first // SQUARE)
         first = stop
     xf_leave_ieee(saved)
 
@@ -190,7 +194,7 @@ cdef double gather_values(const Values* values, Py_ssize_t n_rows) noexcept nogi
     elif values.held != NULL:
         add_values(&total, values.held, n_rows)
     elif values.stored == NULL:
-        add_sums(&total, values.sums, (n_rows + BLOCK - 1) // BLOCK)
+        add_sums(&total, values.sums, (n_rows + SQUARE - 1) // SQUARE)
     xf_leave_ieee(saved)
     return total_of(&total)
 
@@ -200,13 +204,13 @@ cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_r
     """Rows [0, n_rows), cut evenly into one part a thread, in multiples of `unit` rows. The row values go to `row_values`, or
     are added up into `total`. False where there is no memory: nothing has been done then.
 
-    One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole blocks
-    and adds their values up while its cache has them.
+    One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole squares
+    and adds their values up while its cache has them; where they are fewer, squares would be uneven parts.
     """
-    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 64 * BLOCK * <Py_ssize_t>n_threads)
-    cdef Py_ssize_t step = BLOCK if many else unit
+    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 16 * SQUARE * <Py_ssize_t>n_threads if n_threads > 1 else 0)
+    cdef Py_ssize_t step = SQUARE if many else unit
     cdef Py_ssize_t units = max((n_rows + step - 1) // step, 1)
-    cdef Py_ssize_t shared = ((n_rows + BLOCK - 1) // BLOCK if many else n_rows) * 8
+    cdef Py_ssize_t shared = ((n_rows + SQUARE - 1) // SQUARE if many else n_rows) * 8
     cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
     cdef Values values
     cdef char* memory

@@ -14,8 +14,7 @@ cdef enum Result:
 # What stands for a chunk in the partial results of a slice of classes: doubles, of which users see an array.
 cdef struct Record:
     double reference                # its largest logit c, an integer target left out; with a softcap, the capped one
-    double peaks                    # how many equal it; 0 with integer targets
-    double sum                      # Σ e^{x − c} of the others; with integer targets, of all but the target
+    double sum                      # Σ e^{s·x}/B of the others, B the reference of c; with integer targets, of all but the target
     double mass                     # Σ m, without an integer target's
     double moment                   # Σ m·(c − x)
     double target                   # the target's logit; with soft targets and class weights, Σ weight·target

@@ -88,16 +88,18 @@ def softmax_cross_entropy_partial(
     smoothing), are
 
     ===  =================================================================================================================
-    0    reference: its largest logit c, the target left out (after `logit_scale`'s sign, and `softcap`)
-    1    with soft targets, how many logits equal c
-    2    sum: :math:`\sum_j e^{s(x_j - c)}` of the others, the target left out
-    3    :math:`\sum_j m_j`, the target left out
-    4    :math:`\sum_j m_j\,s\,(c - x_j)`, the target left out
-    5    the target's logit; with soft targets and `weight`, :math:`\sum_j \mathrm{weight}_j t_j`
-    6    1 where the target is in this chunk, 2 where `where` excludes it there, 3 with soft targets
-    7    the number of its classes
-    8    bits of the arithmetic: 24 or 53
+    0    its largest logit c, an integer target left out (after `logit_scale`'s sign, and `softcap`)
+    1    sum: :math:`\sum_j e^{s x_j}/B` without an integer target, or else without the (first) largest logit
+    2    :math:`\sum_j m_j`, an integer target left out
+    3    :math:`\sum_j m_j\,s\,(c - x_j)`, an integer target left out
+    4    the target's logit; with soft targets and `weight`, :math:`\sum_j \mathrm{weight}_j t_j`
+    5    1 where the target is in this chunk, 2 where `where` excludes it there, 3 with soft targets
+    6    the number of its classes
+    7    bits of the arithmetic: 24 or 53
     ===  =================================================================================================================
+
+    The reference B is that power of two which is nearest to :math:`e^{s c}`, but where :math:`s c` is beyond -132.7 to 265.8
+    (float64: -1055.9 to 2111.7), or with `softcap`, :math:`e^{s c}`.
 
     References
     ----------

@@ -20,7 +20,7 @@ include "../_base/loops.pxi"
 
 FIELDS = sizeof(Record) // sizeof(double)
 # Columns of a record that the checks look at.
-COUNT, DIGITS = 7, 8
+COUNT, DIGITS = 6, 7
 
 cdef enum Finding:              # what check_records may find in a row
     FINE

@@ -5,8 +5,8 @@ No policy here (which level, how many threads, what is an error) and no arithmet
 (a) A call is a Problem: operands as rows of classes, row axes merged where their strides allow.
 (b) Rows are cut evenly, one part a thread. Where rows are fewer than that is worth, each row's chunks are cut instead. A
     kernel's results depend on neither (_kernels/softmax/unit.pxi).
-(c) Row values are added over blocks of 32 rows in one tree, and the blocks in order, with the rounding errors summed
-    beside (Neumaier 1974).
+(c) Row values are added over blocks of 32 rows in one tree, 32 blocks in another, and these in order, with the rounding errors
+    summed beside (Neumaier 1974).
 """
 from libc.string cimport memset
 
@@ -77,43 +77,86 @@ cdef void scale_part(const SoftmaxKernels* table, const Problem* problem, Py_ssi
     xf_leave_ieee(saved)
 
 
-cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows, Py_ssize_t n_chunks,
-                         int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* stats,
-                         double* values) noexcept nogil:
-    """One row after the other, each cut into one part of its chunks a thread."""
-    cdef Py_ssize_t row
-    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, n_chunks)
-    cdef xf_mode saved
-    for row in range(n_rows):
+cdef struct Split:              # rows whose chunks are cut: those of a batch, counted through all of them
+    Py_ssize_t first            # row
+    Py_ssize_t n_rows
+    Py_ssize_t n_chunks         # of a row
+    double* stats
+    Py_ssize_t stats_length     # doubles of a row's
+
+
+cdef void run_chunks(const SoftmaxKernels* table, const Problem* problem, const Split* split, Py_ssize_t first, Py_ssize_t last,
+                     char* scratch, bint scaling) noexcept nogil:
+    """Chunks [first, last) of the batch, swept or scaled."""
+    cdef Py_ssize_t row, start, stop
+    while first < last:
+        row = first // split.n_chunks
+        start = first - row * split.n_chunks
+        stop = min(split.n_chunks, start + last - first)
+        if scaling:
+            scale_part(table, problem, split.first + row, start, stop, split.stats + row * split.stats_length, scratch)
+        else:
+            sweep_part(table, problem, split.first + row, start, stop, split.stats + row * split.stats_length, scratch)
+        first += stop - start
+
+
+cdef void settle_row(const SoftmaxKernels* table, const Problem* problem, const Split* split, Py_ssize_t row, char* scratch,
+                     double* values) noexcept nogil:
+    cdef xf_mode saved = xf_enter_ieee()
+    values[split.first + row] = table.settle(problem, split.first + row, split.stats + row * split.stats_length, scratch)
+    xf_leave_ieee(saved)
+
+
+cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows, Split* split, Py_ssize_t batch,
+                         int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
+    """A batch of rows after the other, the chunks of all its rows cut into one part a thread."""
+    cdef Py_ssize_t n, row
+    cdef int part, parts
+    split.first = 0
+    while split.first < n_rows:
+        split.n_rows = min(batch, n_rows - split.first)
+        n = split.n_rows * split.n_chunks
+        parts = <int>min(<Py_ssize_t>n_threads, n)
         for part in prange(parts, num_threads=parts, schedule="static"):
-            sweep_part(table, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
-                       scratch + part * scratch_bytes)
-        saved = xf_enter_ieee()
-        values[row] = table.settle(problem, row, stats, scratch)
-        xf_leave_ieee(saved)
+            run_chunks(table, problem, split, n * part // parts, n * (part + 1) // parts, scratch + part * scratch_bytes, False)
+        if split.n_rows == 1:
+            settle_row(table, problem, split, 0, scratch, values)
+        else:
+            parts = <int>min(<Py_ssize_t>n_threads, split.n_rows)
+            for part in prange(parts, num_threads=parts, schedule="static"):
+                for row in range(split.n_rows * part // parts, split.n_rows * (part + 1) // parts):
+                    settle_row(table, problem, split, row, scratch + part * scratch_bytes, values)
+            parts = <int>min(<Py_ssize_t>n_threads, n)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
-                scale_part(table, problem, row, n_chunks * part // parts, n_chunks * (part + 1) // parts, stats,
-                           scratch + part * scratch_bytes)
+                run_chunks(table, problem, split, n * part // parts, n * (part + 1) // parts, scratch + part * scratch_bytes,
+                           True)
+        split.first += batch
 
 
 cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows,
                         Py_ssize_t n_chunks, int n_threads, Py_ssize_t scratch_bytes, void* row_values,
                         ValueType type, double* total) noexcept nogil:
-    """compute_ranges where each row is cut: there are few."""
-    cdef Py_ssize_t stats_bytes = (8 * n_chunks + 64) * 8
-    cdef char* memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
+    """compute_ranges where chunks are cut: there are few rows."""
+    # So many rows at once that threads have eight chunks each: parts are even, and a cache has the rows when they are scaled.
+    cdef Py_ssize_t batch = min(n_rows, max(<Py_ssize_t>1, (8 * n_threads + n_chunks - 1) // n_chunks))
+    cdef Py_ssize_t stats_bytes
+    cdef char* memory
     cdef char* scratch
-    cdef double* stats
     cdef Values values
+    cdef Split split
+    split.n_chunks = n_chunks
+    split.stats_length = 8 * n_chunks + 64
+    stats_bytes = batch * split.stats_length * 8
+    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
     if memory == NULL:
         return False
     scratch = aligned(memory)
-    stats = <double*>(scratch + scratch_bytes * n_threads)
-    values.held = <double*>(<char*>stats + stats_bytes)
+    split.stats = <double*>(scratch + scratch_bytes * n_threads)
+    values.held = <double*>(<char*>split.stats + stats_bytes)
     values.stored = row_values
     values.type = type
-    run_split_rows(table, problem, n_rows, n_chunks, n_threads, scratch, scratch_bytes, stats, values.held)
+    run_split_rows(table, problem, n_rows, &split, batch, n_threads, scratch, scratch_bytes, values.held)
     total[0] = gather_values(&values, n_rows)
     free(memory)
     return True
@@ -131,9 +174,9 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
     problem.again = problem.out.data != NULL and (narrow(problem) or sloped_masses(problem))
     merge_problem(problem)
     n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
-    if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads and kernel == NULL:
+    if (kernel == NULL and n_threads > 1 and n_rows < 4 * n_threads
+            and (n_chunks >= 2 * n_threads or (n_chunks > 1 and n_rows * n_chunks >= 16 * n_threads))):
         problem.stream = False
-        n_threads = <int>min(<Py_ssize_t>n_threads, n_chunks)
         scratch_bytes = padded(table.scratch_bytes(problem))
         return compute_split(table, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
     if kernel == NULL:

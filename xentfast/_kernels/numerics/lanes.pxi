@@ -3,7 +3,11 @@
 
 cdef enum:
     LANES = 32              # partial sums of a chunk; two AVX-512, four AVX2, eight SSE2 registers of float32
-    STRIP = 16              # blocks of LANES that are summed in the logits' own type before they join the double sums
+    # Blocks of LANES that go through short loops together, and are summed in the logits' own type before they join the double
+    # sums; and blocks that are summed as (a + b) + (c + d) first: of STRIP values one after the other, small ones beside a large
+    # one would round to several ulp of it.
+    STRIP = 16
+    QUAD = 4
     CHUNK_BYTES = 8192      # classes that share a reference, 2 048 of float32 or 1 024 of float64: they stay in L1
 
 cdef extern from *:
@@ -40,82 +44,97 @@ cdef extern from "numerics/machine.h":      # which says what each is for
     double SQRT2 "XF_SQRT2"
 
 
-# eᵗ times FLOAT_SCALE or DOUBLE_SCALE, for t ≤ 0, nan for nan: terms far below the reference keep all their bits, which a
-# large row weight may lift into the normal range again, and subnormals stay out of the sums.
+# eᵗ times FLOAT_SCALE or DOUBLE_SCALE: terms far below the reference keep all their bits, which a large row weight may lift into
+# the normal range again, and subnormals stay out of the sums. nan for nan.
 #
-# Cody–Waite: t = n·ln 2 + r with n the nearest integer. n·LN2_HIGH is exact (8 + 15 bits in float32, 11 + 32 in
+# Cody–Waite: t = n·ln 2 + r with n the nearest integer. n·LN2_HIGH is exact (9 + 15 bits in float32, 12 + 32 in
 # float64), and so is its difference from t; r carries the rounding of its last subtraction alone. Adding 1.5·2²³
-# (1.5·2⁵²) leaves n, plus the biased exponent of the scale, in the low bits of the sum. The clamp keeps nan
-# (a comparison with nan is false) and ends where the biased exponent is 0: the scale is +0 there, and so is eᵗ.
+# (1.5·2⁵²) leaves n, plus whatever integer `magic` has besides, in the low bits of the sum: the biased exponent of the scale,
+# and for sums that count in units of 2ᵏ, −k, which costs nothing. The clamp keeps nan (a comparison with nan is false) and ends
+# where the biased exponent is 0: the power is +0 there, and so is the result.
+cdef inline void reduce_float(float t, float least, float magic, float* r, float* power) noexcept nogil:
+    """eᵗ·2⁻ᵏ·scale = eʳ·power"""
+    cdef float shifted, n
+    t = least if t < least else t
+    shifted = t * FLOAT_LOG2_E + magic
+    n = shifted - magic
+    r[0] = (t - n * FLOAT_LN2_HIGH) - n * FLOAT_LN2_LOW
+    power[0] = xf_float(xf_bits32(shifted) << 23)
+
+
 cdef inline float exp_tail_float(float r) noexcept nogil:
     """(eʳ − 1 − r)/r²"""
-    return (((<float>0.0013813144760206342 * r + <float>0.008369418792426586) * r + <float>0.04166845604777336) * r
+    return (((<float>0.001382478279992938 * r + <float>0.008369384333491325) * r + <float>0.04166823625564575) * r
             + <float>0.16666515171527863) * r + <float>0.4999999403953552
 
 
+cdef inline float exp_reduced_float(float r, float power) noexcept nogil:
+    # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ.
+    return (<float>1.0 + (r + r * r * exp_tail_float(r))) * power
+
+
 cdef inline float exp_float(float t) noexcept nogil:
-    # Polynomial (eʳ − 1 − r)/r² on |r| ≤ 1.01·ln 2/2, degree 4, minimax error 0.055 ulp of eʳ. Largest error of the
-    # whole, over every float32 from −131 to 0: 0.976 ulp (python tools/lanes.py exp_float).
-    cdef float shifted, n, r
-    t = <float>FLOAT_EXP_END if t < <float>FLOAT_EXP_END else t
-    shifted = t * FLOAT_LOG2_E + FLOAT_ROUND_SCALED
-    n = shifted - FLOAT_ROUND_SCALED
-    r = (t - n * FLOAT_LN2_HIGH) - n * FLOAT_LN2_LOW
-    return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
+    # For t ≤ 0. Largest error of the whole, over every float32 from −131 to 0: 0.976 ulp (python tools/lanes.py exp_float).
+    cdef float r, power
+    reduce_float(t, <float>FLOAT_EXP_END, FLOAT_ROUND_SCALED, &r, &power)
+    return exp_reduced_float(r, power)
 
 
 cdef inline double exp_tail_double(double r) noexcept nogil:
     """(eʳ − 1 − r)/r²"""
-    cdef double tail = 2.4998994376601856e-08 * r + 2.763168727193847e-07
-    tail = tail * r + 2.755759718143187e-06
-    tail = tail * r + 2.4801489352497677e-05
-    tail = tail * r + 0.00019841269486167132
-    tail = tail * r + 0.0013888888946919716
-    tail = tail * r + 0.008333333333507659
-    tail = tail * r + 0.04166666666651916
-    tail = tail * r + 0.16666666666666385
+    cdef double tail = 2.500302383171478e-08 * r + 2.7631896646409913e-07
+    tail = tail * r + 2.75575843387356e-06
+    tail = tail * r + 2.4801488688807454e-05
+    tail = tail * r + 0.00019841269500603712
+    tail = tail * r + 0.001388888894766049
+    tail = tail * r + 0.008333333333501015
+    tail = tail * r + 0.04166666666651578
+    tail = tail * r + 0.16666666666666397
     return tail * r + 0.5000000000000012
 
 
-cdef struct Reduced:            # t = n·ln 2 + r
-    double r
-    double lost                 # what r lost
-    double power                # 2ⁿ, times the scale
+cdef inline double exp_tail_settle(double r) noexcept nogil:
+    # As float32's results need it: degree 5, minimax error of eʳ 5.6e-11, a thousandth of an ulp.
+    cdef double tail = 0.0001978926106464991 * r + 0.0013945752223695738
+    tail = tail * r + 0.008333503756421227
+    tail = tail * r + 0.04166628032642878
+    tail = tail * r + 0.16666665820089702
+    return tail * r + 0.50000000716715
 
 
-cdef inline Reduced reduced_double(double t) noexcept nogil:
-    cdef Reduced reduced
+cdef inline void reduce_double(double t, double least, double magic, double* r, double* lost, double* power) noexcept nogil:
+    """The same, and what r lost."""
     cdef double shifted, n, high, low
-    t = DOUBLE_EXP_END if t < DOUBLE_EXP_END else t
-    shifted = t * DOUBLE_LOG2_E + DOUBLE_ROUND_SCALED
-    n = shifted - DOUBLE_ROUND_SCALED
+    t = least if t < least else t
+    shifted = t * DOUBLE_LOG2_E + magic
+    n = shifted - magic
     high = t - n * DOUBLE_LN2_HIGH
     low = n * DOUBLE_LN2_LOW
-    reduced.r = high - low
-    reduced.lost = (high - reduced.r) - low
-    reduced.power = xf_double(xf_bits64(shifted) << 52)
-    return reduced
+    r[0] = high - low
+    lost[0] = (high - r[0]) - low
+    power[0] = xf_double(xf_bits64(shifted) << 52)
 
 
-cdef inline double exp_reduced(Reduced reduced, double tail) noexcept nogil:
-    return (1.0 + (reduced.r + (reduced.r * reduced.r * tail + reduced.lost))) * reduced.power
+cdef inline double exp_reduced_double(double r, double lost, double power) noexcept nogil:
+    return (1.0 + (r + (r * r * exp_tail_double(r) + lost))) * power
 
 
 cdef inline double exp_double(double t) noexcept nogil:
     # The same with degree 9, minimax error 0.037 ulp; what r lost is added back. Largest error seen over 10⁷ values
     # from −1050 to 0: 0.93 ulp (python tools/lanes.py exp_double).
-    cdef Reduced reduced = reduced_double(t)
-    return exp_reduced(reduced, exp_tail_double(reduced.r))
+    cdef double r, lost, power
+    reduce_double(t, DOUBLE_EXP_END, DOUBLE_ROUND_SCALED, &r, &lost, &power)
+    return exp_reduced_double(r, lost, power)
 
 
-# The same of s·t, for the logits' scale s, by what one turn, ln 2, is worth in t: n·high is exact again (8 + 15 bits in float32,
-# 11 + 26 in float64), and so is its difference from t. The product with s is that of the remainder alone, |r| ≤ ln 2/2: the
+# The same of s·t, for the logits' scale s, by what one turn, ln 2, is worth in t: n·high is exact again (9 + 15 bits in float32,
+# 12 + 26 in float64), and so is its difference from t. The product with s is that of the remainder alone, |r| ≤ ln 2/2: the
 # error stays that of exp.
 cdef struct Rate:
     double scale
-    double least
     double turns
-    double high
+    double period               # ln 2/s
+    double high                 # its two parts
     double low
 
 
@@ -126,53 +145,63 @@ cdef inline double high_half(double x) noexcept nogil:
 
 cdef inline Rate rate_of(double scale, real kind) noexcept nogil:
     cdef Rate rate
-    cdef double period = DOUBLE_LN2 / scale
     cdef double scale_high = high_half(scale)
     rate.scale = scale
     rate.turns = DOUBLE_LOG2_E * scale
+    rate.period = DOUBLE_LN2 / scale
     if real is float:
-        rate.least = FLOAT_EXP_END / scale
-        rate.high = xf_float(xf_bits32(<float>period) & <uint32_t>0xfffffe00)
-        rate.low = period - rate.high
+        rate.high = xf_float(xf_bits32(<float>rate.period) & <uint32_t>0xfffffe00)
+        rate.low = rate.period - rate.high
     else:
-        rate.least = DOUBLE_EXP_END / scale
-        rate.high = high_half(period)
+        rate.high = high_half(rate.period)
         rate.low = ((DOUBLE_LN2_HIGH - rate.high * scale_high) - rate.high * (scale - scale_high)
                     + DOUBLE_LN2_LOW) / scale
     return rate
 
 
-cdef inline float exp_float_rate(float t, const Rate* rate) noexcept nogil:
-    cdef float least = <float>rate.least, high = <float>rate.high, low = <float>rate.low
-    cdef float shifted, n, r
+cdef inline void reduce_rate_float(float t, float least, float magic, const Rate* rate, float* r, float* power) noexcept nogil:
+    cdef float shifted, n
     t = least if t < least else t
-    shifted = t * <float>rate.turns + FLOAT_ROUND_SCALED
-    n = shifted - FLOAT_ROUND_SCALED
-    r = ((t - n * high) - n * low) * <float>rate.scale
-    return (<float>1.0 + (r + r * r * exp_tail_float(r))) * xf_float(xf_bits32(shifted) << 23)
+    shifted = t * <float>rate.turns + magic
+    n = shifted - magic
+    r[0] = ((t - n * <float>rate.high) - n * <float>rate.low) * <float>rate.scale
+    power[0] = xf_float(xf_bits32(shifted) << 23)
 
 
-cdef inline double exp_double_rate(double t, const Rate* rate) noexcept nogil:
-    cdef double shifted, n, high, low, r, lost
-    t = rate.least if t < rate.least else t
-    shifted = t * rate.turns + DOUBLE_ROUND_SCALED
-    n = shifted - DOUBLE_ROUND_SCALED
+cdef inline void reduce_rate_double(double t, double least, double magic, const Rate* rate, double* r, double* lost,
+                                    double* power) noexcept nogil:
+    cdef double shifted, n, high, low, rest
+    t = least if t < least else t
+    shifted = t * rate.turns + magic
+    n = shifted - magic
     high = t - n * rate.high
     low = n * rate.low
-    r = high - low
-    lost = ((high - r) - low) * rate.scale
-    r = r * rate.scale
-    return (1.0 + (r + (r * r * exp_tail_double(r) + lost))) * xf_double(xf_bits64(shifted) << 52)
+    rest = high - low
+    lost[0] = ((high - rest) - low) * rate.scale
+    r[0] = rest * rate.scale
+    power[0] = xf_double(xf_bits64(shifted) << 52)
 
 
-cdef inline real exp_rate(real t, const Rate* rate, bint scaled) noexcept nogil:
-    """exp_scaled of s·t, or of t itself."""
-    if not scaled:
-        return exp_scaled(t)
+cdef inline void reduce(real t, real least, real magic, const Rate* rate, bint scaled, real* r, real* lost,
+                        real* power) noexcept nogil:
+    """Of s·t where `scaled`, of t else: 2⁻ᵏ·scale·exponential = eʳ·power. `lost` is float64's alone."""
     if real is float:
-        return exp_float_rate(t, rate)
+        if scaled:
+            reduce_rate_float(t, least, magic, rate, r, power)
+        else:
+            reduce_float(t, least, magic, r, power)
     else:
-        return exp_double_rate(t, rate)
+        if scaled:
+            reduce_rate_double(t, least, magic, rate, r, lost, power)
+        else:
+            reduce_double(t, least, magic, r, lost, power)
+
+
+cdef inline real exp_reduced(real r, real lost, real power) noexcept nogil:
+    if real is float:
+        return exp_reduced_float(r, power)
+    else:
+        return exp_reduced_double(r, lost, power)
 
 
 cdef inline real exp_scaled(real t) noexcept nogil:
@@ -180,12 +209,6 @@ cdef inline real exp_scaled(real t) noexcept nogil:
         return exp_float(t)
     else:
         return exp_double(t)
-
-
-cdef inline double exp_unit(double t) noexcept nogil:
-    """eᵗ itself, for t ≤ 0; exactly 0 where it is below the smallest normal number."""
-    cdef double scaled = exp_double(t)
-    return 0.0 if scaled < DOUBLE_SCALED_MIN else scaled * DOUBLE_UNIT
 
 
 # log(1 + u) for u ≥ 0, nan for nan and +inf.
@@ -240,6 +263,13 @@ cdef inline double log_tail(double z) noexcept nogil:
     ratio = ratio * z + 0.285714287441425
     ratio = ratio * z + 0.3999999999940748
     return (ratio * z + 0.6666666666666735) * z
+
+
+cdef inline double log_tail_settle(double z) noexcept nogil:
+    # As float32's results need it: degree 3, minimax error of the logarithm 4.9e-12.
+    cdef double ratio = 0.23584490712604536 * z + 0.2853719746927004
+    ratio = ratio * z + 0.40000336723182056
+    return (ratio * z + 0.6666666563979208) * z
 
 
 cdef inline double log_reduced(double k, double f, double correction, double s, double tail) noexcept nogil:

@@ -38,6 +38,7 @@
 
 /* Added to a number and taken off again, 1.5·2²³ (1.5·2⁵²) rounds it to an integer n, which stands in the low bits of the sum.
  * With the bias of exponents added these are the exponent's bits of 2ⁿ, and with the scale's exponent too, of 2ⁿ·scale. */
+#define XF_FLOAT_ROUND 0x1.8p23f
 #define XF_FLOAT_ROUND_SCALED (0x1.8p23f + 127.0f + 64.0f)
 #define XF_DOUBLE_ROUND_SCALED (0x1.8p52 + 1023.0 + 500.0)
 #define XF_DOUBLE_ROUND_POWER (0x1.8p52 + 1023.0)
@@ -49,6 +50,14 @@
 /* eᵗ·scale is 0 from this t on: −191·ln 2 and −1523·ln 2, where the biased exponent of 2ⁿ·scale is 0 */
 #define XF_FLOAT_EXP_END (-132.39111)
 #define XF_DOUBLE_EXP_END (-1055.6631559927966)
+
+/* A row's or chunk's reference is 2ᵏ between these, and k the integer nearest log₂ e·c of its largest logit c (softmax/reference.pxi).
+ * Beyond, every x with an e^(x − c) that is not 0 is between c/2 and 2c, and x − c exact: −191·ln 2 is an end of the exponential, and
+ * so it is for c < −191·ln 2 and c > 2·191·ln 2. Between, n of an x that counts is at most 384 (3 047), and n·HIGH exact. */
+#define XF_FLOAT_NEAR_LOW (-191.0f)
+#define XF_FLOAT_NEAR_HIGH 383.0f
+#define XF_DOUBLE_NEAR_LOW (-1523.0)
+#define XF_DOUBLE_NEAR_HIGH 3046.0
 
 /* log₂ e and ln 2. n·HIGH is exact for every n that is an exponent; HIGH + LOW has about twice the precision of the type. */
 #define XF_FLOAT_LOG2_E 0x1.715476p+0f

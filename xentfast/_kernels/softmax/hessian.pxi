@@ -5,18 +5,26 @@
 
 
 cdef inline bint needs_rest(const Problem* problem, const RowState* state) noexcept nogil:
-    """Whether a class that is not the target has more than half: what lies between has to be summed without it."""
-    return problem.hess.data != NULL and problem.classes != NULL and state.probability > 0.5
+    """Whether a class that is not the target may have more than half: what lies between has to be summed without it. (That at the
+    reference has `probability` times at most √2.)"""
+    return problem.hess.data != NULL and problem.classes != NULL and state.probability > 0.35
 
 
-cdef inline bint is_at_top(double probability, double share) noexcept nogil:
-    """Whether a class at the chunk's reference is at the row's, and has more than half."""
-    return probability > 0.5 and share == 1.0
+cdef inline bint is_at_top(double probability, real exponential, double top, double largest) noexcept nogil:
+    """Whether the largest class of a chunk, of this exponential, is the row's, and has more than half."""
+    cdef double size = <double>exponential * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
+    return largest == top and probability * size > 0.5
 
 
-cdef inline void hess_chunk(const real* source, Py_ssize_t n, const RowState* state, double share, Py_ssize_t mark,
-                            real* target) noexcept nogil:
-    """e^{x − c} → curvature·p·(1 − p); no subnormal arises."""
+cdef inline real top_hess(double probability, real exponential, double curvature, double rest) noexcept nogil:
+    """w·p·(1 − p) of the class at the row's reference."""
+    cdef double size = <double>exponential * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
+    return rounded(exponential, curvature * (probability * size) * rest)
+
+
+cdef inline void hess_chunk(const Problem* problem, const real* source, Py_ssize_t n, const RowState* state, double largest,
+                            double share, Py_ssize_t mark, real* target) noexcept nogil:
+    """e^{s·x}/B → curvature·p·(1 − p); no subnormal arises."""
     cdef double p_scale = state.probability * share
     cdef Factor factor = factor_of(<real>0, state.curvature * p_scale)
     cdef real power = <real>factor.first
@@ -24,16 +32,16 @@ cdef inline void hess_chunk(const real* source, Py_ssize_t n, const RowState* st
     cdef real least = <real>factor.least
     cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
-    cdef real top = exp_scaled(<real>0)
-    cdef real top_value = rounded(<real>0, state.curvature * state.probability * state.top_rest)
-    cdef real q, e
+    cdef real top = exponential_of_largest(problem, largest, <real>0)
+    cdef real top_value, q, e
     cdef Py_ssize_t i
     for i in range(n):
         e = source[i]
         q = e * power * second if e >= least else 0
         q = q * (1 - e * probability)
         target[i] = 0 if -smallest < q < smallest else q
-    if is_at_top(state.probability, share):
+    if is_at_top(state.probability, top, state.top, largest):
+        top_value = top_hess(state.probability, top, state.curvature, state.top_rest)
         for i in range(n):
             if source[i] == top:
                 target[i] = top_value

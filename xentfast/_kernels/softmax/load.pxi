@@ -140,6 +140,18 @@ cdef inline double spread_of(const Problem* problem, const char* open_row) noexc
                                         else count_open(problem, open_row))
 
 
+cdef enum Evenness:
+    UNEVEN
+    EVEN                        # 0, or what smoothing spreads
+    ALL_EVEN                    # that, but for the target: nothing needs to be loaded
+
+
+cdef inline Evenness evenness_of(const Problem* problem) noexcept nogil:
+    if problem.soft.data != NULL or problem.class_weight != NULL:
+        return UNEVEN
+    return ALL_EVEN if problem.where.data == NULL else EVEN
+
+
 cdef inline bint masses_are_targets(const Problem* problem) noexcept nogil:
     """Soft targets as they are."""
     return (problem.soft.data != NULL and problem.smoothing == 0.0 and problem.class_weight == NULL
@@ -215,6 +227,11 @@ cdef inline bint is_scaled(const Problem* problem) noexcept nogil:
 
 cdef inline bint is_shaped(const Problem* problem) noexcept nogil:
     return problem.cap != 0.0 or not (1e-30 < problem.scale < 1e30)
+
+
+cdef inline bint marks_own(const Problem* problem) noexcept nogil:
+    """Whether each chunk leaves its largest class out of its sum: without an integer target, where more than ratios is wanted."""
+    return problem.classes == NULL and problem.result != SOFTMAX
 
 
 cdef inline bint is_plain(const Problem* problem) noexcept nogil:

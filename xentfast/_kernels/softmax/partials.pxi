@@ -25,7 +25,6 @@ cdef inline void write_record(const Problem* problem, const double* stats, Py_ss
                               const RowPlace* place, Record* record, real kind) noexcept nogil:
     cdef Py_ssize_t start = k * chunk_length(kind)
     record.reference = stats[REFERENCE * n_chunks + k]
-    record.peaks = stats[PEAKS * n_chunks + k]
     record.sum = stats[TAIL * n_chunks + k]
     record.mass = stats[MASS * n_chunks + k]
     record.moment = stats[MOMENT * n_chunks + k]
@@ -80,7 +79,6 @@ cdef inline void fold_records(const Problem* problem, const Record* records, Row
     cdef Fold fold
     for k in range(n):
         whole[REFERENCE * n + k] = record.reference
-        whole[PEAKS * n + k] = record.peaks
         whole[TAIL * n + k] = record.sum
         whole[MASS * n + k] = record.mass
         whole[MOMENT * n + k] = record.moment
@@ -88,7 +86,7 @@ cdef inline void fold_records(const Problem* problem, const Record* records, Row
             x_target = record.target
             closed = record.state == TARGET_EXCLUDED
         record += 1
-    fold = fold_chunks(whole, n, 1, problem.unit)
+    fold = fold_chunks(problem, whole, n, 1, kind)
     keep_fold(&fold, row, folds)
     if problem.classes == NULL:
         return
@@ -114,7 +112,7 @@ cdef inline void combine_group(const Problem* problem, Py_ssize_t first, Py_ssiz
             for k in range(n_chunks):
                 own[REFERENCE * n_chunks + k] = whole[REFERENCE * n + problem.first_record + k]
                 own[SHARE * n_chunks + k] = whole[SHARE * n + problem.first_record + k]
-    settle_rows(problem, rows, folds, settled)
+    settle_rows(problem, rows, folds, settled, kind)
 
 
 cdef void combine_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,

@@ -1,7 +1,7 @@
 # Classes along the lanes: a row, chunk after chunk.
 #
-# sweep_row   every chunk → its reference (the largest logit in it, the target left out) and its sums; where a gradient
-#             is wanted, e^{x − reference} is kept
+# sweep_row   every chunk → its largest logit (the target left out), which makes its reference, and its sums; where a gradient
+#             is wanted, exponentials are kept
 # (settle.pxi: the chunks' sums → the row's value and the factors of its gradient)
 # scale_row   every chunk: what was kept, times its factor → out
 #
@@ -46,44 +46,85 @@ cdef inline real* hess_buffer(real* buffer) noexcept nogil:
     return buffer + 4 * chunk_length(<real>0)
 
 
+cdef void sweep_shaped(const Problem* problem, const Sweep* sweep, real* x, const real* mass, real* slopes, real* gaps,
+                       bint massed) noexcept nogil:
+    """sweep_chunk, where logits are shaped. x[0 : n] becomes the exponentials."""
+    cdef Py_ssize_t n = sweep.n, mark = sweep.mark, i
+    cdef double* stats = sweep.stats
+    cdef real largest = largest_of(x, n, mark), marked = 0
+    cdef double reference = shaped_largest(problem, largest), mass_sum = 0.0
+    if mark == OWN_MARK:
+        mark = first_at(x, n, largest) if largest != -INFINITY else NO_MARK
+    shape_chunk(problem, x, n, reference, x, gaps if massed else NULL, slopes)
+    stats[REFERENCE * sweep.stride] = reference
+    stats[MASS * sweep.stride] = 0.0
+    stats[MOMENT * sweep.stride] = 0.0
+    if massed:
+        if sweep.evenness == ALL_EVEN:
+            if mark >= 0 and sweep.mark != OWN_MARK:
+                gaps[mark] = 0
+        else:
+            for i in range(n):
+                gaps[i] = 0 if mass[i] == 0 else gaps[i]
+            if sweep.evenness == UNEVEN:
+                for i in range(n):
+                    gaps[i] = 0 if mass[i] == 0 else mass[i] * gaps[i]
+                mass_sum = sum_chunk(mass, n)
+            else:
+                for i in range(n):
+                    mass_sum += mass[i] != 0
+        keep_moment(stats, sweep.stride, sweep.evenness, sweep.spread, <double>(n - (1 if sweep.mark >= 0 else 0)), mass_sum,
+                    sum_chunk(gaps, n), 1.0)
+    if mark >= 0:
+        marked = x[mark]
+        x[mark] = 0
+    stats[TAIL * sweep.stride] = sum_chunk(x, n) * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
+    if mark >= 0:
+        x[mark] = marked
+
+
 cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept_row,
-                           double* stats, real* buffer, bint marked, bint massed, bint keep, bint scaled) noexcept nogil:
+                           double* stats, real* buffer, bint massed, bint keep, bint scaled) noexcept nogil:
     """Chunks [first, last). `kept_row` is where the row's exponentials go; NULL: to `out` by way of `buffer`."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint sloped = keep and not massed and problem.cap != 0.0       # with masses, they come in after them
+    cdef Py_ssize_t none = OWN_MARK if marks_own(problem) else NO_MARK
     cdef Py_ssize_t k, start, n, mark
     cdef const real* x
     cdef const real* mass = NULL
     cdef real* kept
     cdef Rate rate
     cdef Sweep sweep
-    cdef double reference = 0.0
     if scaled:
         rate = rate_of(problem.scale, <real>0)
     sweep.rate = &rate
     sweep.stride = n_chunks
     sweep.step = problem.logits.step
+    sweep.evenness = evenness_of(problem)
+    sweep.spread = <real>place.spread
+    sweep.room = work_buffer(buffer)
     for k in range(first, last):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        mark = place.target - start if marked and start <= place.target < start + n else -1
+        mark = place.target - start if start <= place.target < start + n else -1
         x = load_chunk(problem, place.logits, place.open, start, n, buffer)
         if mark >= 0:
             stats[N_FIELDS * n_chunks] = x[mark]
         if massed:
             mass = load_row_mass(problem, place, start, n, mark, True, mass_buffer(buffer))
         kept = buffer if kept_row == NULL else kept_row + start
-        if is_shaped(problem):
-            reference = reference_of(problem, largest_of(x, n, mark))
-            shape_chunk(problem, x, n, reference, buffer, slope_buffer(buffer) if sloped else NULL)
-            x = buffer
         sweep.n = n
-        sweep.mark = mark
+        sweep.mark = mark if mark >= 0 else none
         sweep.stats = stats + k
-        sweep.ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * sweep.step      # one chunk gained half as much
-        sweep_chunk(&sweep, x, mass, kept, marked, massed, keep, scaled)
         if is_shaped(problem):
-            stats[REFERENCE * n_chunks + k] = reference
+            if x != buffer:
+                memcpy(buffer, x, n * sizeof(real))
+            sweep_shaped(problem, &sweep, buffer, mass, slope_buffer(buffer) if sloped else NULL, work_buffer(buffer), massed)
+            if keep and kept != buffer:
+                memcpy(kept, buffer, n * sizeof(real))
+        else:
+            sweep.ahead = place.logits + (start + 3 * chunk_length(<real>0) // 2) * sweep.step  # one chunk gained half as much
+            sweep_chunk(&sweep, x, mass, kept, massed, keep, scaled)
         if sloped:
             multiply(kept, slope_buffer(buffer), n)
         if keep and kept_row == NULL:
@@ -91,40 +132,39 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
 
 
 cdef void store_hess(const Problem* problem, const RowState* state, const RowPlace* place, const real* source, Py_ssize_t start,
-                     Py_ssize_t n, Py_ssize_t mark, double share, real* buffer) noexcept nogil:
+                     Py_ssize_t n, Py_ssize_t mark, double largest, double share, real* buffer) noexcept nogil:
     """A chunk of the Hessian from its exponentials."""
-    hess_chunk(source, n, state, share, mark, hess_buffer(buffer))
+    hess_chunk(problem, source, n, state, largest, share, mark, hess_buffer(buffer))
     if place.open != NULL and mark >= 0 and place.open[place.target * problem.where.step] == 0:
         hess_buffer(buffer)[mark] = 0
     write_values(hess_buffer(buffer), n, place.hess + start * problem.hess.step, problem.hess.step, problem.type)
 
 
-cdef double rest_of_row(const Problem* problem, const RowPlace* place, const real* kept_row, const double* stats,
+cdef double rest_of_row(const Problem* problem, const RowPlace* place, double top, const real* kept_row, const double* stats,
                         real* buffer) noexcept nogil:
-    """Σ e^{x_j − c} without the target and the classes at the row's reference."""
+    """Σ e^{s·x_j}/B without the target and the classes at the row's reference."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef real* work = work_buffer(buffer)
     cdef const real* x
-    cdef real reference, top = exp_scaled(<real>0)
-    cdef double rest = 0.0, share
+    cdef real top_exponential = exponential_of_largest(problem, top, <real>0)
+    cdef double rest = 0.0, largest
     cdef Py_ssize_t k, start, n, cls
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
-        share = stats[SHARE * n_chunks + k]
+        largest = stats[REFERENCE * n_chunks + k]
         if problem.again:
             x = load_chunk(problem, place.logits, place.open, start, n, buffer)
-            reference = <real>stats[REFERENCE * n_chunks + k]
-            exponentials(problem, x, n, 0 if reference == -INFINITY else reference, work)
+            exponentials(problem, x, n, largest, work, NULL)
         else:
             x = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
             memcpy(work, x, n * sizeof(real))
-        if share == 1.0:
+        if largest == top:
             for cls in range(n):
-                work[cls] = 0 if work[cls] == top else work[cls]
+                work[cls] = 0 if work[cls] == top_exponential else work[cls]
         if start <= place.target < start + n:
             work[place.target - start] = 0
-        rest += sum_chunk(work, n) * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share
+        rest += sum_chunk(work, n) * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * stats[SHARE * n_chunks + k]
     return rest
 
 
@@ -162,7 +202,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
             else:
                 source = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
                 if place.hess != NULL:
-                    store_hess(problem, state, place, source, start, n, mark, share[k], buffer)
+                    store_hess(problem, state, place, source, start, n, mark, stats[REFERENCE * n_chunks + k], share[k], buffer)
                 if massed:
                     mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
                     scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, stream)
@@ -183,13 +223,9 @@ cdef void remake_chunk(const Problem* problem, const RowState* state, const RowP
     cdef real* slopes = slope_buffer(buffer)
     cdef real* work = work_buffer(buffer)
     cdef const real* x = load_chunk(problem, place.logits, place.open, start, n, buffer)
-    cdef real c = 0 if reference == -INFINITY or is_shaped(problem) else <real>reference
-    if is_shaped(problem):
-        shape_chunk(problem, x, n, reference, buffer, slopes if problem.cap != 0.0 else NULL)
-        x = buffer
-    exponentials(problem, x, n, c, work)
+    exponentials(problem, x, n, reference, work, slopes if problem.cap != 0.0 else NULL)
     if place.hess != NULL:
-        store_hess(problem, state, place, work, start, n, mark, share, buffer)
+        store_hess(problem, state, place, work, start, n, mark, reference, share, buffer)
     if massed:
         mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
         scale_chunk(work, n, factor, mass, state.mass_scale, -1, target_value, goal, True, False)
@@ -208,17 +244,12 @@ cdef inline real* kept_in_out(const Problem* problem, char* out_row, real kind) 
 cdef inline void sweep_as(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
                           double* stats, real* buffer, bint scaled) noexcept nogil:
     cdef bint keep = keeps_exponentials(problem)
-    if problem.classes != NULL and not has_mass(problem):
-        if keep:
-            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, True, scaled)
-        else:
-            sweep_row(problem, place, first, last, kept, stats, buffer, True, False, False, scaled)
-    elif problem.classes != NULL:
-        sweep_row(problem, place, first, last, kept, stats, buffer, True, True, keep, scaled)
-    elif has_mass(problem):
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, keep, scaled)
+    if has_mass(problem):
+        sweep_row(problem, place, first, last, kept, stats, buffer, True, keep, scaled)
+    elif keep:
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, scaled)
     else:
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, keep, scaled)
+        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, scaled)
 
 
 cdef void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
@@ -296,10 +327,10 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
         place = place_of_row(problem, &rows, row)
         kept = kept_of(problem, &place, aside, row)
         sweep_any(problem, &place, 0, n_chunks, kept, own, buffer)
-        fold = fold_chunks(own, n_chunks, 1, problem.unit)
+        fold = fold_chunks(problem, own, n_chunks, 1, <real>0)
         keep_fold(&fold, row, folds)
         rows.x_target[row] = shaped_target(problem, own[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row], <real>0)
-    settle_rows(problem, &rows, folds, &settled)
+    settle_rows(problem, &rows, folds, &settled, <real>0)
     settled_values(problem, &rows, &settled, row_values, <real>0)
     if not writes_classes(problem):
         return
@@ -309,7 +340,7 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
         kept = kept_of(problem, &place, aside, row)
         state = state_of(&settled, row, rows.skip[row])
         if state.state != SKIPPED and needs_rest(problem, &state):
-            state.top_rest += rest_of_row(problem, &place, kept, own, buffer) * state.probability
+            state.top_rest += rest_of_row(problem, &place, state.top, kept, own, buffer) * state.probability
         scale_any(problem, &state, &place, 0, n_chunks, kept, own, buffer)
 
 

@@ -3,29 +3,31 @@
 # It goes in short loops over the rows: one long loop waits for itself, since a row's steps hang together and only two or three
 # rows' worth of them fit into what a CPU looks ahead. A loop without a branch gives each row the same bits wherever it stands.
 #
-# With c the row's reference (the largest logit; with an integer target, the largest of the others):
-#   integer target   tail = Σ_{j≠t} e^{x_j − c},  d = x_t − c,  E = e^{−|d|}
-#                    d ≥ 0: u = tail·E            lse − x_t = log1p(u)         p_j = e^{x_j − c}·E/(1 + u)
-#                    d < 0: u = (tail − 1) + E    lse − x_t = log1p(u) − d     p_j = e^{x_j − c}/(1 + u)
-#                    The target never enters a sum that it would swamp, and 1 − p_t is u/(1 + u) where p_t is large.
-#   none             peaks = how many equal c, tail = Σ of the others,  u = (peaks − 1) + tail,  lse − c = log1p(u)
-# A difference of logits is worth `unit` (load stage: shape.pxi). z_loss adds λ·lse², and 2·λ·lse·p_j to the gradient.
-# Each class carries a mass m_j (soft targets, smoothing); the target's own mass is kept apart.
+# Whatever the row, one class t is apart from the sums, so that they never swamp it nor are swamped by it: an integer target, or
+# else the (first) largest class. B is the reference of the others' largest, c (reference.pxi), or of the largest itself:
+#   tail = Σ_{j≠t} e^{s·x_j}/B,  d = s·x_t − ln B,  E = e^{−|d|}
+#   d ≥ −½: u = tail·E = tail·e^{−d}     lse − s·x_t = log1p(u)              p_j = (e^{s·x_j}/B)·e^{−d}/(1 + u)
+#   below:  y = tail + E                 lse − s·x_t = log(y) − d            p_j = (e^{s·x_j}/B)/y
+# The second is above ½, where nothing small is left to lose. E comes from x_t, reduced as the chunks' exponentials are, d with
+# ln 2 in two parts. 1 − p_t is u/(1 + u), and 1 − E/y, of which E/y is at most a half. softmax alone needs no value and keeps its
+# largest in the sum: E = 0.
+# A difference of logits is worth s = `unit`. z_loss adds λ·lse², and 2·λ·lse·p_j to the gradient.
+# Each class carries a mass m_j (soft targets, smoothing); an integer target's own mass is kept apart.
 
 
 cdef struct Settled:                # LANES rows
     double top[LANES]               # c
-    double value[LANES]             # loss, logsumexp, or lse − c
+    double value[LANES]             # loss, or lse − c
     double bad[LANES]               # 1: a nan or +inf logit, or no finite one
     # where classes are written
-    double scale[LANES]             # gradient_j = scale·e^{x_j − c} − mass_scale·m_j
+    double scale[LANES]             # gradient_j = scale·e^{s·x_j}/B − mass_scale·m_j
     double mass_scale[LANES]
     double target[LANES]            # the target's gradient
     # for the Hessian alone
-    double probability[LANES]       # p_j = probability·e^{x_j − c}
+    double probability[LANES]       # p_j = probability·e^{s·x_j}/B
     double curvature[LANES]         # Hessian_j = curvature·p_j·(1 − p_j)
     double target_hess[LANES]       # the target's
-    double top_rest[LANES]          # 1 − probability, without the p of the classes between (rest_of_row adds it)
+    double top_rest[LANES]          # 1 − p of the class at c, without the p of the classes between (rest_of_row adds it)
     double rest[LANES]
     int n_special                   # how many rows are skipped or bad
 
@@ -48,10 +50,9 @@ cdef struct RowState:               # one of them
 
 
 cdef struct RowTerms:               # what a row brings besides its sums, LANES of each
-    double* x_target
-    double* d_error
-    double* target_mass
-    double* weight
+    const double* x_target
+    const double* target_mass
+    const double* weight
 
 
 cdef inline RowState state_of(const Settled* settled, Py_ssize_t row, bint skipped) noexcept nogil:
@@ -75,49 +76,46 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
     return 0.0 if z_loss == 0.0 else 2.0 * z_loss * log_sum_exp
 
 
-cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
-    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product); 0 where it overflows."""
-    cdef double d = x - c
-    cdef double z = d - x
-    cdef double d_error = (x - (d - z)) - (c + z)
-    cdef double d_high = high_half(d)
-    cdef double d_low = d - d_high
-    cdef double scale_high = high_half(scale)
-    cdef double scale_low = scale - scale_high
-    cdef double error = ((d_high * scale_high - d * scale) + d_high * scale_low + d_low * scale_high) + d_low * scale_low
-    error = error + d_error * scale
-    return error if error - error == 0.0 else 0.0
+# Of float32 rows what is needed is some 2⁻³³, a hundredth of an ulp: shorter polynomials, and nothing of what reductions lose.
 
 
-cdef inline double gap_error_of(const Problem* problem, double x_target, double top) noexcept nogil:
-    """What (x_target − top)·unit loses to rounding, where that counts: in float64."""
-    return gap_error(x_target, top, problem.unit) if problem.unit != 1.0 and problem.type == FLOAT64 else 0.0
-
-
-cdef inline void exp_rows(const double* t, double* values) noexcept nogil:
-    """exp_double of LANES numbers."""
+cdef inline void exp_rows(const double* t, const double* error, const double* exponent, const double* ahead, double* values,
+                          real kind) noexcept nogil:
+    """e^{t + error}·2^−exponent of LANES rows, one over that where `ahead`, times DOUBLE_SCALE: at most 2·DOUBLE_SCALE. Of
+    float32, `error` is not read."""
     cdef double r[LANES]
     cdef double lost[LANES]
     cdef double power[LANES]
     cdef double tail[LANES]
-    cdef Reduced reduced
+    cdef double size, n, m, rest
     cdef Py_ssize_t row
     for row in range(LANES):
-        reduced = reduced_double(t[row])
-        r[row] = reduced.r
-        lost[row] = reduced.lost
-        power[row] = reduced.power
+        if real is float:
+            size = -6000.0 if t[row] < -6000.0 else t[row]
+            size = 6000.0 if size > 6000.0 else size
+            n = (size * DOUBLE_LOG2_E + DOUBLE_ROUND) - DOUBLE_ROUND
+            rest = size - n * DOUBLE_LN2
+            m = n - exponent[row]
+            m = -m if ahead[row] != 0.0 else m
+            m = -1523.0 if m < -1523.0 else m
+            r[row] = -rest if ahead[row] != 0.0 else rest
+            lost[row] = 0.0
+            power[row] = xf_double(xf_bits64(m + DOUBLE_ROUND_SCALED) << 52)
+        else:
+            reduce_signed(t[row], error[row], exponent[row], ahead[row] != 0.0, &r[row], &lost[row], &power[row])
     for row in range(LANES):
-        tail[row] = exp_tail_double(r[row])
-    for row in range(LANES):
-        reduced.r = r[row]
-        reduced.lost = lost[row]
-        reduced.power = power[row]
-        values[row] = exp_reduced(reduced, tail[row])
+        if real is float:
+            values[row] = (1.0 + (r[row] + r[row] * r[row] * exp_tail_settle(r[row]))) * power[row]
+        else:
+            tail[row] = exp_tail_double(r[row])
+    if real is double:
+        for row in range(LANES):
+            values[row] = (1.0 + (r[row] + (r[row] * r[row] * tail[row] + lost[row]))) * power[row]
 
 
-cdef inline void log1p_rows(const double* u, const double* y, const double* inverse, double* values) noexcept nogil:
-    """log1p_with of LANES numbers."""
+cdef inline void log_rows(const double* first, const double* second, const double* y, const double* inverse, double* values,
+                          real kind) noexcept nogil:
+    """log(first + second) of LANES rows; y is the sum, which may have lost some of the second."""
     cdef double k[LANES]
     cdef double f[LANES]
     cdef double s[LANES]
@@ -129,16 +127,21 @@ cdef inline void log1p_rows(const double* u, const double* y, const double* inve
         k[row] = log_exponent_double(y[row], &f_row)
         f[row] = f_row
         s[row] = f_row / (2.0 + f_row)
-        correction[row] = log1p_correction(u[row], y[row], inverse[row], k[row])
+        correction[row] = (second[row] - (y[row] - first[row])) * inverse[row]
     for row in range(LANES):
-        tail[row] = log_tail(s[row] * s[row])
-    for row in range(LANES):
-        values[row] = log_reduced(k[row], f[row], correction[row], s[row], tail[row])
+        if real is float:
+            values[row] = k[row] * DOUBLE_LN2 + (s[row] * (2.0 + log_tail_settle(s[row] * s[row])) + correction[row])
+        else:
+            correction[row] += k[row] * DOUBLE_LN2_LOW
+            tail[row] = log_tail(s[row] * s[row])
+    if real is double:
+        for row in range(LANES):
+            values[row] = log_reduced(k[row], f[row], correction[row], s[row], tail[row])
 
 
-cdef inline void settle_marked(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
-                               bint plain) noexcept nogil:
-    """folds[field·LANES + row] → settled. `plain`: no scale, cap, z_loss, mask or Hessian, which then cost nothing."""
+cdef inline void settle_group(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled, bint plain,
+                              real kind) noexcept nogil:
+    """folds[field·LANES + row] → settled. `plain`: float32 without scale, cap, z_loss, mask or Hessian: these cost nothing."""
     cdef const double* top = folds + REFERENCE * LANES
     cdef const double* sums = folds + TAIL * LANES
     cdef const double* mass = folds + MASS * LANES
@@ -146,101 +149,92 @@ cdef inline void settle_marked(const Problem* problem, const double* folds, cons
     cdef double unit = 1.0 if plain else problem.unit
     cdef double z_loss = 0.0 if plain else problem.z_loss
     cdef double gradient_scale = problem.gradient_scale
-    cdef double d[LANES]
+    cdef bint chosen = problem.classes == NULL          # t is the largest class, not a target
     cdef double t[LANES]
+    cdef double origin[LANES]
+    cdef double error[LANES]
+    cdef double exponent[LANES]
+    cdef double d[LANES]
+    cdef double gap[LANES]                              # ln B − s·c, where it counts
+    cdef double ahead[LANES]                            # 1: d ≥ −½
     cdef double scaled[LANES]                           # E·DOUBLE_SCALE
     cdef double e[LANES]
-    cdef double u[LANES]
+    cdef double first[LANES]                            # 1 + u, or tail + E
+    cdef double second[LANES]
     cdef double y[LANES]
     cdef double inverse[LANES]
     cdef double log_sum[LANES]
     cdef double z_slope[LANES]
-    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest
-    cdef bint ahead
+    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, share
+    cdef real power, turns = <real>(DOUBLE_LOG2_E * unit)
     cdef Py_ssize_t row
+    if not plain and is_shaped(problem):
+        for row in range(LANES):
+            origin[row] = top[row]
+            exponent[row] = 0.0
+    else:
+        for row in range(LANES):
+            origin[row] = reference_in(<real>top[row], turns, &power)
+            exponent[row] = power
     for row in range(LANES):
-        d[row] = terms.x_target[row] - top[row]
-        if not plain:
-            d[row] = d[row] * unit + terms.d_error[row]
-        t[row] = -d[row] if d[row] >= 0.0 else d[row]
-    exp_rows(t, scaled)
+        t[row] = (terms.x_target[row] - origin[row]) * unit
+        if real is double:
+            error[row] = gap_error(terms.x_target[row], origin[row], unit)
+    for row in range(LANES):
+        if real is float:
+            d[row] = t[row] - exponent[row] * DOUBLE_LN2
+        else:
+            d[row] = (t[row] - exponent[row] * DOUBLE_LN2_HIGH) + (error[row] - exponent[row] * DOUBLE_LN2_LOW)
+        ahead[row] = 1.0 if d[row] >= -0.5 else 0.0
+    exp_rows(t, error, exponent, ahead, scaled, kind)
+    for row in range(LANES):
+        gap[row] = 0.0
+    if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
+        for row in range(LANES):
+            gap[row] = exponent[row] * DOUBLE_LN2_HIGH - (top[row] - origin[row]) * unit
+            gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW
+                                   - (0.0 if real is float else gap_error(top[row], origin[row], unit)))
     for row in range(LANES):
         product = sums[row] * scaled[row]
         product = 0.0 if product < DOUBLE_SCALED_MIN else product * DOUBLE_UNIT
         e[row] = 0.0 if scaled[row] < DOUBLE_SCALED_MIN else scaled[row] * DOUBLE_UNIT
-        u[row] = product if d[row] >= 0.0 else (sums[row] - 1.0) + e[row]
-        y[row] = 1.0 + u[row]
+        first[row] = 1.0 if ahead[row] != 0.0 else sums[row]
+        second[row] = product if ahead[row] != 0.0 else e[row]
+        y[row] = first[row] + second[row]
         inverse[row] = 1.0 / y[row]
-    log1p_rows(u, y, inverse, log_sum)
+    log_rows(first, second, y, inverse, log_sum, kind)
     for row in range(LANES):
-        ahead = d[row] >= 0.0
-        loss = log_sum[row] if ahead else log_sum[row] - d[row]
+        loss = log_sum[row] if ahead[row] != 0.0 else log_sum[row] - d[row]
         nothing = 0.0 if loss == loss else loss
         loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
-        others = log_sum[row] + (d[row] if ahead else 0.0)                          # lse − c
+        others = log_sum[row] + ((terms.x_target[row] - top[row]) * unit if ahead[row] != 0.0 else gap[row])    # lse − c
+        z_slope[row] = z_of((terms.x_target[row] if ahead[row] != 0.0 else top[row]) * unit
+                            + (log_sum[row] if ahead[row] != 0.0 else log_sum[row] + gap[row]), z_loss, &z_value)
         others = 0.0 if mass[row] == 0.0 else mass[row] * others
-        z_slope[row] = z_of((terms.x_target[row] if ahead else top[row]) * unit + log_sum[row], z_loss, &z_value)
         settled.top[row] = top[row]
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
-        bad = 1.0 if u[row] != u[row] else 0.0          # not "or", which is a branch
+        bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
+        bad = 1.0 if y[row] == 0.0 else bad             # softmax of −inf alone
         bad = 1.0 if terms.x_target[row] == INFINITY else bad
         settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
     if problem.out.data == NULL:
         return
     for row in range(LANES):
-        ahead = d[row] >= 0.0
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
-        rest = u[row] * inverse[row] if ahead else 1.0 - e[row] * inverse[row]      # 1 − p_t, of which p_t is at most half
+        share = (e[row] if ahead[row] != 0.0 else 1.0) * inverse[row]
+        rest = second[row] * inverse[row] if ahead[row] != 0.0 else 1.0 - e[row] * inverse[row]     # 1 − p_t
         settled.mass_scale[row] = weight
-        settled.scale[row] = weight * (total + z_slope[row]) * ((e[row] if ahead else 1.0) * inverse[row])
+        settled.scale[row] = weight * (total + z_slope[row]) * share
         settled.target[row] = weight * mass[row] - weight * total * rest
         if not plain:
-            others = settled.target[row] + weight * z_slope[row] * (inverse[row] if ahead else e[row] * inverse[row])
-            settled.target[row] = settled.target[row] if z_loss == 0.0 else others
-            settled.probability[row] = (e[row] if ahead else 1.0) * inverse[row]
+            others = inverse[row] if ahead[row] != 0.0 else e[row] * inverse[row]                   # p_t
+            settled.target[row] = (settled.target[row] if z_loss == 0.0 else
+                                   settled.target[row] + weight * z_slope[row] * others)
+            settled.probability[row] = share
             settled.curvature[row] = weight * total
-            settled.target_hess[row] = weight * total * rest * (inverse[row] if ahead else e[row] * inverse[row])
-            settled.top_rest[row] = e[row] * inverse[row]
-
-
-cdef inline void settle_unmarked(const Problem* problem, const double* folds, const RowTerms* terms,
-                                 Settled* settled) noexcept nogil:
-    cdef const double* top = folds + REFERENCE * LANES
-    cdef const double* peaks = folds + PEAKS * LANES
-    cdef const double* sums = folds + TAIL * LANES
-    cdef const double* moment = folds + MOMENT * LANES
-    # Of softmax and its kin, which have no targets: e^{x − c}/Σ, lse − c. Those of partial results are in the sums.
-    cdef double default_mass = 0.0 if problem.soft.data != NULL or problem.records != NULL else 1.0
-    cdef double unit = problem.unit
-    cdef double z_loss = problem.z_loss
-    cdef double gradient_scale = problem.gradient_scale
-    cdef double u[LANES]
-    cdef double y[LANES]
-    cdef double inverse[LANES]
-    cdef double log_sum[LANES]
-    cdef double mass, bad, z_value, z_slope
-    cdef Py_ssize_t row
-    for row in range(LANES):
-        u[row] = (peaks[row] - 1.0) + sums[row]
-        y[row] = 1.0 + u[row]
-        inverse[row] = 1.0 / y[row]
-    log1p_rows(u, y, inverse, log_sum)
-    for row in range(LANES):
-        mass = folds[MASS * LANES + row] + default_mass
-        z_slope = z_of(top[row] * unit + log_sum[row], z_loss, &z_value)
-        settled.top[row] = top[row]
-        settled.value[row] = terms.weight[row] * (mass * log_sum[row] + moment[row] + z_value)
-        bad = 1.0 if u[row] != u[row] else 0.0          # not "or", which is a branch
-        bad = 1.0 if peaks[row] == 0.0 else bad
-        settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
-        settled.mass_scale[row] = terms.weight[row] * gradient_scale
-        settled.scale[row] = settled.mass_scale[row] * (mass + z_slope) * inverse[row]
-        settled.target[row] = 0.0
-        settled.probability[row] = inverse[row]
-        settled.curvature[row] = settled.mass_scale[row] * mass
-        settled.target_hess[row] = 0.0
-        settled.top_rest[row] = u[row] * inverse[row]
+            settled.target_hess[row] = weight * total * rest * others
+            settled.top_rest[row] = rest if chosen else others
 
 
 cdef inline double sloped_target(double gradient, double slope) noexcept nogil:
@@ -263,32 +257,38 @@ cdef inline double shaped_target(const Problem* problem, double x, const char* o
 cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noexcept nogil:
     """A row's fold in its place of a group: folds[field·LANES + row]."""
     folds[REFERENCE * LANES + row] = fold.top
-    folds[PEAKS * LANES + row] = fold.peaks
     folds[TAIL * LANES + row] = fold.tail
     folds[MASS * LANES + row] = fold.mass
     folds[MOMENT * LANES + row] = fold.moment
 
 
-cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* folds, Settled* settled) noexcept nogil:
+cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* folds, Settled* settled, real kind) noexcept nogil:
     """folds[field·LANES + row] → settled; what belongs to rows that a group is short of means nothing."""
     cdef RowTerms terms
-    cdef double d_error[LANES]
+    cdef double x_target[LANES]
+    cdef double target_mass[LANES]
+    # Of softmax and its kin, which have no targets: e^{x − c}/Σ, lse − c. Those of partial results are in the sums.
+    cdef double default_mass = 0.0 if problem.soft.data != NULL or problem.records != NULL else 1.0
     cdef Py_ssize_t row
     terms.x_target = rows.x_target
     terms.target_mass = rows.target_mass
     terms.weight = rows.weight
-    terms.d_error = d_error
     if problem.classes == NULL:
-        settle_unmarked(problem, folds, &terms, settled)
-    elif is_plain(problem):
-        settle_marked(problem, folds, &terms, settled, True)
-    else:
         for row in range(LANES):
-            d_error[row] = gap_error_of(problem, rows.x_target[row], folds[REFERENCE * LANES + row])
-        settle_marked(problem, folds, &terms, settled, False)
-        if problem.out.data != NULL:
-            for row in range(LANES):
-                settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
+            x_target[row] = folds[REFERENCE * LANES + row] if marks_own(problem) else -INFINITY
+            target_mass[row] = default_mass
+        terms.x_target = x_target
+        terms.target_mass = target_mass
+    if real is float:
+        if is_plain(problem):
+            settle_group(problem, folds, &terms, settled, True, kind)
+        else:
+            settle_group(problem, folds, &terms, settled, False, kind)
+    else:
+        settle_group(problem, folds, &terms, settled, False, kind)
+    if problem.classes != NULL and not is_plain(problem) and problem.out.data != NULL:
+        for row in range(LANES):
+            settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
     settled.n_special = 0
     for row in range(LANES):
         settled.rest[row] = 0.0

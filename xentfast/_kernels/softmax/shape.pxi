@@ -1,8 +1,8 @@
 # What softcap makes of logits (and logit_scale where it is extreme), in a chunk's own buffer: the sums see plain numbers.
 #
-# Capped logits are computed in double, and rounded after the chunk's reference is taken off them: what stands in `stats` is the
-# reference, in units of `problem.unit`: x where there is no cap, and c·tanh(s·x/c) where there is. An ordinary logit_scale needs
-# no stage of its own: it is the exponentials' (exp_rate).
+# They are exponentiated here too, from their difference from the chunk's largest in double, which loses nothing that counts in
+# float32: what stands in `stats` is that largest, in units of `problem.unit`: x where there is no cap, and c·tanh(s·x/c) where
+# there is. An ordinary logit_scale needs no stage of its own: it is the exponentials' (numerics/lanes.pxi: Rate).
 
 
 cdef enum:
@@ -18,7 +18,7 @@ cdef struct Cap:
 cdef inline Cap cap_of(const Problem* problem) noexcept nogil:
     cdef Cap cap
     cap.cap = problem.cap
-    cap.ratio = min(problem.scale / problem.cap, 6e307)         # times 0 must stay 0
+    cap.ratio = 0.0 if problem.cap == 0.0 else min(problem.scale / problem.cap, 6e307)         # times 0 must stay 0
     cap.turns = 2.0 * DOUBLE_LOG2_E * cap.ratio
     return cap
 
@@ -107,9 +107,19 @@ cdef inline void cap_values(const Cap* cap, const real* x, Py_ssize_t n, double*
         cap_doubles(cap, x, n, capped, slopes)
 
 
-cdef inline real below(real gap) noexcept nogil:
-    """A gap to the largest logit, which rounding may not put above it; +inf and nan stay. (The target's does not count.)"""
-    return 0 if 0 < gap < INFINITY else gap
+cdef inline real shaped_exponential(double t, double error, real kind) noexcept nogil:
+    """e^{t + error} times the scale of sums, t ≤ 0."""
+    cdef double shifted, n, lost
+    cdef real r, power
+    if real is float:
+        t = FLOAT_EXP_END if t < FLOAT_EXP_END else t
+        shifted = t * DOUBLE_LOG2_E + (DOUBLE_ROUND + 191.0)
+        n = shifted - (DOUBLE_ROUND + 191.0)
+        r = <float>(t - n * DOUBLE_LN2)
+        return exp_reduced_float(r, xf_float(<uint32_t>xf_bits64(shifted) << 23))
+    else:
+        reduce_double(t, DOUBLE_EXP_END, DOUBLE_ROUND_SCALED, &r, &lost, &power)
+        return exp_reduced_double(r, lost + error, power)
 
 
 cdef real largest_of(const real* x, Py_ssize_t n, Py_ssize_t mark) noexcept nogil:
@@ -134,24 +144,41 @@ cdef real largest_of(const real* x, Py_ssize_t n, Py_ssize_t mark) noexcept nogi
     return largest
 
 
-cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double reference, real* shaped,
-                      real* slopes) noexcept nogil:
-    """x[0 : n] → shaped[0 : n], less the reference, and the slopes of a cap, unless NULL. `shaped` may be x."""
-    cdef double c = 0.0 if reference == -INFINITY else reference
-    cdef double scale = problem.scale
-    cdef double capped[CAP_PASS]
-    cdef Cap cap
-    cdef Py_ssize_t i, start = 0, count
-    if problem.cap == 0.0:
+cdef inline void shape_pass(const Problem* problem, const Cap* cap, const real* x, Py_ssize_t n, const double* c, bint same,
+                            real* values, real* gaps, real* slopes) noexcept nogil:
+    """x[0 : n] → exponentials of what they are less c, these gaps and the slopes of a cap, unless NULL. `values` may be x.
+    `same`: c[0] is everyone's. n ≤ CAP_PASS."""
+    cdef double shaped[CAP_PASS]
+    cdef double error[CAP_PASS]
+    cdef Py_ssize_t i
+    if problem.cap != 0.0:
+        cap_values(cap, x, n, shaped, slopes)
         for i in range(n):
-            shaped[i] = below(<real>((<double>x[i] - c) * scale))
-        return
-    cap = cap_of(problem)
+            shaped[i] = shaped[i] - c[0 if same else i]
+    else:
+        for i in range(n):
+            shaped[i] = (<double>x[i] - c[0 if same else i]) * problem.scale
+    if real is double:
+        for i in range(n):
+            error[i] = gap_error(x[i], c[0 if same else i], problem.scale) if problem.cap == 0.0 else 0.0
+    if gaps != NULL:
+        for i in range(n):
+            gaps[i] = <real>-shaped[i]
+    for i in range(n):
+        if real is float:
+            values[i] = shaped_exponential(shaped[i], 0.0, <float>0)
+        else:
+            values[i] = shaped_exponential(shaped[i], error[i], 0.0)
+
+
+cdef void shape_chunk(const Problem* problem, const real* x, Py_ssize_t n, double largest, real* values, real* gaps,
+                      real* slopes) noexcept nogil:
+    cdef double c = 0.0 if largest == -INFINITY else largest
+    cdef Cap cap = cap_of(problem)
+    cdef Py_ssize_t start = 0
     while start < n:
-        count = min(<Py_ssize_t>CAP_PASS, n - start)
-        cap_values(&cap, x + start, count, capped, slopes + start if slopes != NULL else NULL)
-        for i in range(count):
-            shaped[start + i] = below(<real>(capped[i] - c))
+        shape_pass(problem, &cap, x + start, min(<Py_ssize_t>CAP_PASS, n - start), &c, True, values + start,
+                   gaps + start if gaps != NULL else NULL, slopes + start if slopes != NULL else NULL)
         start += CAP_PASS
 
 
@@ -165,7 +192,7 @@ cdef double capped_logit(const Problem* problem, real x, double* slope) noexcept
     return y
 
 
-cdef inline double reference_of(const Problem* problem, real largest) noexcept nogil:
+cdef inline double shaped_largest(const Problem* problem, real largest) noexcept nogil:
     """What stands for a chunk's largest logit in `stats`: itself, or what the cap makes of it."""
     cdef double slope
     return largest if problem.cap == 0.0 else capped_logit(problem, largest, &slope)

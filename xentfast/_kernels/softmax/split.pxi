@@ -31,15 +31,15 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
         state.state = SKIPPED
         return 0.0
     memset(folds, 0, sizeof(folds))
-    fold = fold_chunks(stats, n_chunks, 1, problem.unit)
+    fold = fold_chunks(problem, stats, n_chunks, 1, kind)
     keep_fold(&fold, 0, folds)
     rows.x_target[0] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[0], kind)
-    settle_rows(problem, &rows, folds, &settled)
+    settle_rows(problem, &rows, folds, &settled, kind)
     settled_values(problem, &rows, &settled, &value, kind)
     state[0] = state_of(&settled, 0, False)
     if needs_rest(problem, state):
         state.top_rest += state.probability * rest_of_row(
-            problem, &place, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
+            problem, &place, state.top, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
     return value
 
 

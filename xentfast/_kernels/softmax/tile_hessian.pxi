@@ -1,15 +1,35 @@
 # The diagonal of the Hessian of a tile's rows, as hessian.pxi has it for one.
 
 
-cdef void add_rests(const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
-                    const double* share, Settled* settled, real* work) noexcept nogil:
+cdef inline void top_exponentials(const Problem* problem, const double* largest, real* tops) noexcept nogil:
+    """exponential_of_largest of each row."""
+    cdef Ahead nowhere
+    cdef Py_ssize_t row
+    nowhere.first = NULL
+    nowhere.step = 0
+    for row in range(LANES):
+        tops[row] = <real>largest[row]
+    if is_shaped(problem):
+        for row in range(LANES):
+            tops[row] = exponential_of_largest(problem, largest[row], <real>0)
+    else:
+        tile_exponentials(problem, tops, 1, largest, nowhere, tops, NULL, NULL, NULL, NULL)
+
+
+cdef void add_rests(const Problem* problem, const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
+                    const double* stats, Py_ssize_t stride, Settled* settled, real* work) noexcept nogil:
     """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
+    cdef const double* largest = stats + REFERENCE * stride
+    cdef const double* share = stats + SHARE * stride
     cdef double sums[LANES]
-    cdef real top = exp_scaled(<real>0)
+    cdef real top[LANES]
     cdef Py_ssize_t row, cls
+    top_exponentials(problem, largest, top)
+    for row in range(LANES):
+        top[row] = top[row] if largest[row] == settled.top[row] else <real>NAN
     for cls in range(n):
         for row in range(LANES):
-            work[cls * LANES + row] = 0 if tile[cls * LANES + row] == top and share[row] == 1.0 else tile[cls * LANES + row]
+            work[cls * LANES + row] = 0 if tile[cls * LANES + row] == top[row] else tile[cls * LANES + row]
     for row in range(rows.count):
         if start <= rows.target[row] < start + n:
             work[(rows.target[row] - start) * LANES + row] = 0
@@ -18,9 +38,11 @@ cdef void add_rests(const RowGroup* rows, const real* tile, Py_ssize_t start, Py
         settled.rest[row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
 
 
-cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, const double* share, Py_ssize_t start,
-                    Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
+cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, const double* stats, Py_ssize_t stride,
+                    Py_ssize_t start, Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
     """Exponentials → `hess`, as hess_chunk, → the array."""
+    cdef const double* largest = stats + REFERENCE * stride
+    cdef const double* share = stats + SHARE * stride
     cdef real power[LANES]
     cdef real second[LANES]
     cdef real least[LANES]
@@ -31,6 +53,7 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
     cdef Factor factor
     cdef Py_ssize_t row, cls
     cdef double p_scale
+    top_exponentials(problem, largest, top)
     for row in range(LANES):
         p_scale = settled.probability[row] * share[row]
         factor = factor_of(<real>0, settled.curvature[row] * p_scale)
@@ -38,8 +61,8 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
         second[row] = <real>factor.second
         least[row] = <real>factor.least
         probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
-        top[row] = exp_scaled(<real>0) if is_at_top(settled.probability[row], share[row]) else <real>NAN
-        top_value[row] = rounded(<real>0, settled.curvature[row] * settled.probability[row] * settled.top_rest[row])
+        top_value[row] = top_hess(settled.probability[row], top[row], settled.curvature[row], settled.top_rest[row])
+        top[row] = top[row] if is_at_top(settled.probability[row], top[row], settled.top[row], largest[row]) else <real>NAN
     for cls in range(n):
         for row in range(LANES):
             e = tile[cls * LANES + row]

@@ -26,9 +26,21 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
                     strip[row] = 0
                 stop = min(cls + STRIP * LANES, n)
                 while cls < stop:
-                    for row in range(LANES):
-                        strip[row] += values[cls * LANES + row]
-                    cls += LANES
+                    if cls + (QUAD - 1) * LANES < n:
+                        for row in range(LANES):
+                            strip[row] += ((values[cls * LANES + row] + values[(cls + LANES) * LANES + row])
+                                           + (values[(cls + 2 * LANES) * LANES + row] + values[(cls + 3 * LANES) * LANES + row]))
+                    elif cls + 2 * LANES < n:
+                        for row in range(LANES):
+                            strip[row] += ((values[cls * LANES + row] + values[(cls + LANES) * LANES + row])
+                                           + values[(cls + 2 * LANES) * LANES + row])
+                    elif cls + LANES < n:
+                        for row in range(LANES):
+                            strip[row] += values[cls * LANES + row] + values[(cls + LANES) * LANES + row]
+                    else:
+                        for row in range(LANES):
+                            strip[row] += values[cls * LANES + row]
+                    cls += QUAD * LANES
                 for row in range(LANES):
                     lanes[residue][row] += strip[row]
     while width > 0:
@@ -40,92 +52,161 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
         sums[row] = lanes[0][row]
 
 
-cdef void shape_tile(const Problem* problem, real* tile, Py_ssize_t n, const double* reference, real* slopes) noexcept nogil:
-    """shape_chunk, a tile; `slopes` may be NULL."""
-    cdef double c[LANES]
-    cdef double capped[LANES]
-    cdef double scale = problem.scale
-    cdef Cap cap
-    cdef Py_ssize_t cls, row
+cdef inline void exp_tile(const real* tile, Py_ssize_t n, const double* largest, const Rate* rate, Ahead ahead, real* values,
+                          const real* at, real* others, bint scaled) noexcept nogil:
+    """tile[0 : n][LANES] → exponentials, and to `others` the same, 0 for the class `at`. Either may be NULL, or `tile`."""
+    cdef real value
+    cdef real origin[LANES]
+    cdef real least[LANES]
+    cdef real magic[LANES]
+    cdef real r[STRIP][LANES]
+    cdef real lost[STRIP][LANES]
+    cdef real power[STRIP][LANES]
+    cdef Py_ssize_t first = 0, last, cls, row
+    cdef real far = 0
+    cdef real* far_tile = others if values == NULL else values
     for row in range(LANES):
-        c[row] = 0.0 if reference[row] == -INFINITY else reference[row]
-    if problem.cap == 0.0:
+        gauge_of(<real>largest[row], rate.turns if scaled else DOUBLE_LOG2_E, rate.period if scaled else DOUBLE_LN2,
+                 &origin[row], &least[row], &magic[row])
+    for row in range(LANES):
+        far = 1 if origin[row] != 0 else far
+    if far != 0:
         for cls in range(n):
             for row in range(LANES):
-                tile[cls * LANES + row] = below(<real>((<double>tile[cls * LANES + row] - c[row]) * scale))
-        return
-    cap = cap_of(problem)
-    for cls in range(n):
-        cap_values(&cap, tile + cls * LANES, LANES, capped, slopes + cls * LANES if slopes != NULL else NULL)
-        for row in range(LANES):
-            tile[cls * LANES + row] = below(<real>(capped[row] - c[row]))
+                far_tile[cls * LANES + row] = tile[cls * LANES + row] - origin[row]
+        tile = far_tile
+    while first < n:
+        last = min(first + STRIP, n)
+        for cls in range(first, last):
+            fetch_ahead(ahead, cls, <real>0)
+            for row in range(LANES):
+                reduce(tile[cls * LANES + row], least[row], magic[row], rate, scaled, &r[cls - first][row],
+                       &lost[cls - first][row], &power[cls - first][row])
+        for cls in range(first, last):
+            if others == NULL:
+                for row in range(LANES):
+                    values[cls * LANES + row] = exp_reduced(r[cls - first][row], lost[cls - first][row], power[cls - first][row])
+                continue
+            for row in range(LANES):
+                value = exp_reduced(r[cls - first][row], lost[cls - first][row], power[cls - first][row])
+                others[cls * LANES + row] = 0 if at[row] == <real>cls else value
+                if values != NULL:
+                    values[cls * LANES + row] = value
+        first = last
 
 
-cdef inline void sweep_tile(const Problem* problem, real* tile, Py_ssize_t n, real* mass, real* work, double* stats,
-                            Py_ssize_t stride, Ahead ahead, bint marked, bint massed, bint keep) noexcept nogil:
-    """tile[0 : n][LANES] → stats[field·stride + row]; the tile becomes e^{x − reference} where `keep`. Without masses their
-    matrix has the slopes of a cap."""
-    cdef bint sloped = keep and not massed and problem.cap != 0.0
-    cdef bint scaled = is_scaled(problem)
+cdef void tile_exponentials(const Problem* problem, const real* tile, Py_ssize_t n, const double* largest, Ahead ahead,
+                            real* values, const real* at, real* others, real* gaps, real* slopes) noexcept nogil:
+    """`exponentials`, a tile, as exp_tile, and where logits are shaped their gaps and slopes, but not `others`."""
     cdef Rate rate
-    cdef real largest[LANES]
-    cdef real peaks[LANES]
-    cdef real lanes[LANES]
-    cdef double* reference = stats + REFERENCE * stride
-    cdef const real* source
-    cdef real t
+    cdef Cap cap
+    cdef double c[LANES]
     cdef Py_ssize_t cls, row
-    if scaled:
+    if is_shaped(problem):
+        cap = cap_of(problem)
+        for row in range(LANES):
+            c[row] = 0.0 if largest[row] == -INFINITY else largest[row]
+        for cls in range(n):
+            shape_pass(problem, &cap, tile + cls * LANES, LANES, c, False, values + cls * LANES,
+                       gaps + cls * LANES if gaps != NULL else NULL, slopes + cls * LANES if slopes != NULL else NULL)
+    elif is_scaled(problem):
         rate = rate_of(problem.scale, <real>0)
+        exp_tile(tile, n, largest, &rate, ahead, values, at, others, True)
+    else:
+        exp_tile(tile, n, largest, NULL, ahead, values, at, others, False)
+
+
+cdef inline void largest_of_tile(const real* tile, Py_ssize_t n, real* largest, real* at, bint placed) noexcept nogil:
+    """Each row's largest class and, where `placed`, the first of them, −1 where there is none above −inf."""
+    cdef const real* source
+    cdef Py_ssize_t cls, row
     for row in range(LANES):
         largest[row] = -INFINITY
-        peaks[row] = 0
+        at[row] = -1
     for cls in range(n):
         source = tile + cls * LANES
         for row in range(LANES):
+            if placed:
+                at[row] = <real>cls if source[row] > largest[row] else at[row]
             largest[row] = source[row] if source[row] > largest[row] else largest[row]
+
+
+cdef inline void sum_tile_masses(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, const real* mass,
+                                 real* gaps, double* stats, Py_ssize_t stride, double factor, bint marked) noexcept nogil:
+    """`gaps`: c − x. As sum_gaps."""
+    cdef Evenness evenness = evenness_of(problem)
+    cdef double mass_sums[LANES]
+    cdef double moments[LANES]
+    cdef Py_ssize_t cls, row, target
     for row in range(LANES):
-        reference[row] = largest[row]
-        largest[row] = 0 if largest[row] == -INFINITY else largest[row]
-    if is_shaped(problem):
-        for row in range(LANES):
-            reference[row] = reference_of(problem, <real>reference[row])
-            largest[row] = 0
-        shape_tile(problem, tile, n, reference, mass if sloped else NULL)
-    if massed:
+        mass_sums[row] = 0.0
+    if evenness == ALL_EVEN:
+        for row in range(rows.count):
+            target = rows.target[row] - start
+            if marked and 0 <= target < n:
+                gaps[target * LANES + row] = 0
+    elif evenness == EVEN:
         for cls in range(n):
             for row in range(LANES):
-                t = tile[cls * LANES + row] - largest[row]
-                work[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else mass[cls * LANES + row] * -t
-        sum_tile(work, n, stats + MOMENT * stride)
+                gaps[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else gaps[cls * LANES + row]
+                mass_sums[row] += 0.0 if mass[cls * LANES + row] == 0 else 1.0
+    else:
+        for cls in range(n):
+            for row in range(LANES):
+                gaps[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else mass[cls * LANES + row] * gaps[cls * LANES + row]
+        sum_tile(mass, n, mass_sums)
+    sum_tile(gaps, n, moments)
+    for row in range(LANES):
+        target = rows.target[row] - start if marked else -1
+        keep_moment(stats + row, stride, evenness, <real>rows.spread[row], <double>(n - (1 if 0 <= target < n else 0)),
+                    mass_sums[row], moments[row], factor)
+
+
+cdef inline void sweep_tile(const Problem* problem, const RowGroup* rows, real* tile, Py_ssize_t start, Py_ssize_t n, real* mass,
+                            real* work, double* stats, Py_ssize_t stride, Ahead ahead, bint marked, bint massed,
+                            bint keep) noexcept nogil:
+    """tile[0 : n][LANES] → stats[field·stride + row]; where `keep`, the tile becomes the exponentials, and for log_softmax, whose
+    second sweep wants the logits, it stays. Without masses their matrix has the slopes of a cap."""
+    cdef bint sloped = keep and not massed and problem.cap != 0.0
+    cdef bint own = not marked and marks_own(problem)
+    cdef bint shaped = is_shaped(problem)
+    cdef real largest[LANES]
+    cdef real at[LANES]
+    cdef double* reference = stats + REFERENCE * stride
+    cdef real* values = tile if keep or not own else NULL
+    cdef Py_ssize_t cls, row
+    if own:
+        largest_of_tile(tile, n, largest, at, True)
+    else:
+        largest_of_tile(tile, n, largest, at, False)
+    for row in range(LANES):
+        reference[row] = largest[row]
+    if shaped:
         for row in range(LANES):
-            stats[MOMENT * stride + row] *= rate.scale if scaled else 1.0
-        sum_tile(mass, n, stats + MASS * stride)
-    for cls in range(n):
-        if scaled:
+            reference[row] = shaped_largest(problem, largest[row])
+        tile_exponentials(problem, tile, n, reference, ahead, tile, NULL, NULL, work if massed else NULL,
+                          mass if sloped else NULL)
+        if massed:
+            sum_tile_masses(problem, rows, start, n, mass, work, stats, stride, 1.0, marked)
+        if own:
+            for cls in range(n):
+                for row in range(LANES):
+                    work[cls * LANES + row] = 0 if at[row] == <real>cls else tile[cls * LANES + row]
+    else:
+        if massed:
             for row in range(LANES):
-                t = tile[cls * LANES + row] - largest[row]
-                lanes[row] = exp_rate(t, &rate, True)
-                if not marked:
-                    peaks[row] += 1 if t == 0 else 0
-                    work[cls * LANES + row] = 0 if t == 0 else lanes[row]
-        else:
-            for row in range(LANES):
-                t = tile[cls * LANES + row] - largest[row]
-                lanes[row] = exp_rate(t, &rate, False)
-                if not marked:
-                    peaks[row] += 1 if t == 0 else 0
-                    work[cls * LANES + row] = 0 if t == 0 else lanes[row]
-        fetch_ahead(ahead, cls, <real>0)
-        if keep or marked:
-            for row in range(LANES):            # not by memcpy, which would need them in memory
-                tile[cls * LANES + row] = lanes[row]
-    sum_tile(tile if marked else work, n, stats + TAIL * stride)
+                largest[row] = 0 if largest[row] == -INFINITY else largest[row]
+            for cls in range(n):
+                for row in range(LANES):
+                    work[cls * LANES + row] = largest[row] - tile[cls * LANES + row]
+            sum_tile_masses(problem, rows, start, n, mass, work, stats, stride, problem.scale if is_scaled(problem) else 1.0,
+                            marked)
+        tile_exponentials(problem, tile, n, reference, ahead, values, at, work if own else NULL, NULL, NULL)
+    sum_tile(work if own else tile, n, stats + TAIL * stride)
     if sloped:
         multiply(tile, mass, n * LANES)
     for row in range(LANES):
         stats[TAIL * stride + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
-        stats[PEAKS * stride + row] = peaks[row] if reference[row] != -INFINITY else 0.0
         if not massed:
             stats[MASS * stride + row] = 0.0
             stats[MOMENT * stride + row] = 0.0

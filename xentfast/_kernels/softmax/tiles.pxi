@@ -5,7 +5,7 @@
 
 
 cdef inline void settle_tile(const Problem* problem, RowGroup* rows, double* stats, Py_ssize_t n_chunks,
-                             Settled* settled) noexcept nogil:
+                             Settled* settled, real kind) noexcept nogil:
     """Folds the chunks of each row, and settles the rows."""
     cdef double folds[N_FIELDS * LANES]             # as the stats of one chunk
     cdef Fold fold
@@ -13,12 +13,12 @@ cdef inline void settle_tile(const Problem* problem, RowGroup* rows, double* sta
     if n_chunks == 1:
         for row in range(LANES):
             stats[SHARE * LANES + row] = 1.0
-        settle_rows(problem, rows, stats, settled)
+        settle_rows(problem, rows, stats, settled, kind)
         return
     for row in range(LANES):
-        fold = fold_chunks(stats + row, n_chunks, LANES, problem.unit)
+        fold = fold_chunks(problem, stats + row, n_chunks, LANES, kind)
         keep_fold(&fold, row, folds)
-    settle_rows(problem, rows, folds, settled)
+    settle_rows(problem, rows, folds, settled, kind)
 
 
 cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, const double* share,
@@ -85,17 +85,11 @@ cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssiz
 cdef void remake_tile(const Problem* problem, const RowGroup* rows, const double* reference, Py_ssize_t start,
                       Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
     """As remake_chunk, a tile of exponentials."""
-    cdef real c[LANES]
-    cdef Py_ssize_t cls, row
+    cdef Ahead nowhere
+    nowhere.first = NULL
+    nowhere.step = 0
     load_logits(problem, rows, start, n, tile, work)
-    for row in range(LANES):
-        c[row] = 0 if reference[row] == -INFINITY or is_shaped(problem) else <real>reference[row]
-    if is_shaped(problem):
-        shape_tile(problem, tile, n, reference, slopes if problem.cap != 0.0 else NULL)
-    for cls in range(n):
-        for row in range(LANES):
-            tile[cls * LANES + row] -= c[row]
-    exponentials(problem, tile, n * LANES, <real>0, tile)
+    tile_exponentials(problem, tile, n, reference, nowhere, tile, NULL, NULL, NULL, slopes if problem.cap != 0.0 else NULL)
     if problem.cap != 0.0 and not massed:
         multiply(tile, slopes, n * LANES)
 
@@ -121,11 +115,11 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if marked:
             take_targets(rows, tile, start, n)
         ahead = ahead_of(&problem.logits, problem.type, problem.n_classes, rows.logits, count, start, <real>0)
-        sweep_tile(problem, tile, n, mass, work, stats + k * LANES, n_chunks * LANES, ahead, marked, massed, keep)
+        sweep_tile(problem, rows, tile, start, n, mass, work, stats + k * LANES, n_chunks * LANES, ahead, marked, massed, keep)
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, rows, <real>0)
-    settle_tile(problem, rows, stats, n_chunks, &settled)
+    settle_tile(problem, rows, stats, n_chunks, &settled, <real>0)
     settled_values(problem, rows, &settled, row_values, <real>0)
     if not writes_classes(problem):
         return
@@ -137,7 +131,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 remake_tile(problem, rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(rows, tile, start, n, stats + (SHARE * n_chunks + k) * LANES, &settled, work)
+            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, &settled, work)
         for row in range(LANES):
             settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
@@ -153,7 +147,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         elif n_chunks > 1:
             load_logits(problem, rows, start, n, tile, work)
         if problem.hess.data != NULL:                       # takes the masses' matrix
-            hess_tile(problem, rows, &settled, stats + (SHARE * n_chunks + k) * LANES, start, n, tile, mass, work)
+            hess_tile(problem, rows, &settled, stats + k * LANES, n_chunks * LANES, start, n, tile, mass, work)
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
