@@ -32,6 +32,10 @@
 #define XF_DOUBLE_TINY_FACTOR 0x1p-490
 #define XF_TINY_COEFFICIENT 0x1p-400        /* of weighted elements, in double */
 
+/* Numbers from here on have last digits that are normal numbers, and so has the half of them. */
+#define XF_FLOAT_PLAIN_SHIFT 0x1p-100
+#define XF_DOUBLE_PLAIN_SHIFT 0x1p-960
+
 /* e·scale of the smallest e that may change 1 + e: 2⁻²⁵ and 2⁻⁵⁴ */
 #define XF_FLOAT_ENOUGH 0x1p39
 #define XF_DOUBLE_ENOUGH 0x1p446

@@ -174,6 +174,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint direct = plain_classes(&problem.out, problem.type, <real>0)
     cdef bint stream = problem.stream and kept_row != NULL
+    cdef bint even = massed and evenness_of(problem) == ALL_EVEN
     cdef const double* share = stats + SHARE * n_chunks
     cdef const real* mass = NULL
     cdef const real* source
@@ -205,11 +206,14 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
                     store_hess(problem, state, place, source, start, n, mark, stats[REFERENCE * n_chunks + k], share[k], buffer)
                 if massed:
                     mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
-                    scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, stream)
+                    if even and is_plain_shift(<double><real>state.mass_scale * mass[0], <real>0):
+                        scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, True, stream)
+                    else:
+                        scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, False, stream)
                 elif stream:
-                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, True)
+                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False, True)
                 else:
-                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False)
+                    scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False, False)
         if not direct:
             store_chunk(problem, place.out, start, n, buffer)
 
@@ -228,11 +232,11 @@ cdef void remake_chunk(const Problem* problem, const RowState* state, const RowP
         store_hess(problem, state, place, work, start, n, mark, reference, share, buffer)
     if massed:
         mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
-        scale_chunk(work, n, factor, mass, state.mass_scale, -1, target_value, goal, True, False)
+        scale_chunk(work, n, factor, mass, state.mass_scale, -1, target_value, goal, True, False, False)
     if problem.cap != 0.0:
         multiply(goal if massed else work, slopes, n)
     if not massed:
-        scale_chunk(work, n, factor, mass, 0.0, -1, target_value, goal, False, False)
+        scale_chunk(work, n, factor, mass, 0.0, -1, target_value, goal, False, False, False)
     if mark >= 0:
         goal[mark] = target_value
 
