@@ -14,7 +14,8 @@ cdef inline bint is_plain_shift(double shift, real kind) noexcept nogil:
 
 cdef inline void scale_lanes(const real* source, Py_ssize_t first, Py_ssize_t last, Factor factor, const real* mass,
                              double mass_scale, real* lanes, bint massed, bint even) noexcept nogil:
-    """lanes[first : last] = source·factor − mass_scale·mass; no subnormal arises. `even`: each mass is mass[0], the shift plain."""
+    """lanes[first : last] = source·factor − mass_scale·mass; no subnormal arises. `even`: each mass is mass[0], the shift is
+    plain."""
     cdef real power = <real>factor.first
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
