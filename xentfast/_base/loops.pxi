@@ -207,7 +207,7 @@ cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_r
     One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole squares
     and adds their values up while its cache has them; where they are fewer, squares would be uneven parts.
     """
-    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 16 * SQUARE * <Py_ssize_t>n_threads if n_threads > 1 else 0)
+    cdef bint many = n_rows > max(<Py_ssize_t>SPAN, 8 * SQUARE * <Py_ssize_t>n_threads if n_threads > 1 else 0)
     cdef Py_ssize_t step = SQUARE if many else unit
     cdef Py_ssize_t units = max((n_rows + step - 1) // step, 1)
     cdef Py_ssize_t shared = ((n_rows + SQUARE - 1) // SQUARE if many else n_rows) * 8
