@@ -109,7 +109,7 @@ EXPONENTIALS = [
     Approximation(
         "exp_float", "eʳ = 1 + r + r²·P(r), |r| ≤ 1.01·ln 2/2", "float32", 4, mp.exp, -EXP_REACH, EXP_REACH,
         Place("exp_tail_float", ("return",)), "exp_reduced_float",
-        0.055, 0.0571, "coefficients rounded each by itself", fixed=(1, 1)),
+        0.055, 0.0797, "of what is made, the whole's rounding makes 0.989 ulp instead of 0.976", fixed=(1, 1)),
     Approximation(
         "exp_double", "eʳ = 1 + r + r²·P(r), |r| ≤ 1.01·ln 2/2", "float64", 9, mp.exp, -EXP_REACH, EXP_REACH,
         Place("exp_tail_double", ("tail", "return")), "exp_reduced_double, tanh_double",

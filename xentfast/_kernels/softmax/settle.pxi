@@ -10,7 +10,7 @@
 #   below:  y = tail + E                 lse − s·x_t = log(y) − d            p_j = (e^{s·x_j}/B)/y
 # The second is above ½, where nothing small is left to lose. E comes from x_t, reduced as the chunks' exponentials are, d with
 # ln 2 in two parts. 1 − p_t is u/(1 + u), and 1 − E/y, of which E/y is at most a half. softmax alone needs no value and keeps its
-# largest in the sum: E = 0.
+# largest in the sum.
 # A difference of logits is worth s = `unit`. z_loss adds λ·lse², and 2·λ·lse·p_j to the gradient.
 # Each class carries a mass m_j (soft targets, smoothing); an integer target's own mass is kept apart.
 
@@ -214,7 +214,6 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
         settled.top[row] = top[row]
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
         bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
-        bad = 1.0 if y[row] == 0.0 else bad             # softmax of −inf alone
         bad = 1.0 if terms.x_target[row] == INFINITY else bad
         settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
     if problem.out.data == NULL:
@@ -235,6 +234,21 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             settled.curvature[row] = weight * total
             settled.target_hess[row] = weight * total * rest * others
             settled.top_rest[row] = rest if chosen else others
+
+
+cdef inline void settle_softmax(const double* folds, Settled* settled) noexcept nogil:
+    """settle_group where all that is wanted is a ratio to the sum."""
+    cdef const double* sums = folds + TAIL * LANES
+    cdef double bad
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        settled.top[row] = folds[REFERENCE * LANES + row]
+        settled.value[row] = 0.0
+        settled.scale[row] = 1.0 / sums[row]
+        settled.mass_scale[row] = 0.0
+        settled.target[row] = 0.0
+        bad = 1.0 if sums[row] != sums[row] else 0.0
+        settled.bad[row] = 1.0 if sums[row] == 0.0 else bad             # of −inf alone
 
 
 cdef inline double sloped_target(double gradient, double slope) noexcept nogil:
@@ -275,11 +289,13 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
     terms.weight = rows.weight
     if problem.classes == NULL:
         for row in range(LANES):
-            x_target[row] = folds[REFERENCE * LANES + row] if marks_own(problem) else -INFINITY
+            x_target[row] = folds[REFERENCE * LANES + row]
             target_mass[row] = default_mass
         terms.x_target = x_target
         terms.target_mass = target_mass
-    if real is float:
+    if problem.result == SOFTMAX:
+        settle_softmax(folds, settled)
+    elif real is float:
         if is_plain(problem):
             settle_group(problem, folds, &terms, settled, True, kind)
         else:
