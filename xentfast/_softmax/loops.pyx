@@ -111,7 +111,7 @@ cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py
                          int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
     """A batch of rows after the other, the chunks of all its rows cut into one part a thread."""
     cdef Py_ssize_t n, row
-    cdef int part, parts
+    cdef int part, parts, settlers
     split.first = 0
     while split.first < n_rows:
         split.n_rows = min(batch, n_rows - split.first)
@@ -122,11 +122,10 @@ cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py
         if split.n_rows == 1:
             settle_row(table, problem, split, 0, scratch, values)
         else:
-            parts = <int>min(<Py_ssize_t>n_threads, split.n_rows)
-            for part in prange(parts, num_threads=parts, schedule="static"):
-                for row in range(split.n_rows * part // parts, split.n_rows * (part + 1) // parts):
+            settlers = <int>min(<Py_ssize_t>n_threads, split.n_rows)
+            for part in prange(settlers, num_threads=settlers, schedule="static"):
+                for row in range(split.n_rows * part // settlers, split.n_rows * (part + 1) // settlers):
                     settle_row(table, problem, split, row, scratch + part * scratch_bytes, values)
-            parts = <int>min(<Py_ssize_t>n_threads, n)
         if problem.out.data != NULL:
             for part in prange(parts, num_threads=parts, schedule="static"):
                 run_chunks(table, problem, split, n * part // parts, n * (part + 1) // parts, scratch + part * scratch_bytes,

@@ -43,8 +43,10 @@
 /* Added to a number and taken off again, 1.5·2²³ (1.5·2⁵²) rounds it to an integer n, which stands in the low bits of the sum.
  * With the bias of exponents added these are the exponent's bits of 2ⁿ, and with the scale's exponent too, of 2ⁿ·scale. */
 #define XF_FLOAT_ROUND 0x1.8p23f
-#define XF_FLOAT_ROUND_SCALED (0x1.8p23f + 127.0f + 64.0f)
-#define XF_DOUBLE_ROUND_SCALED (0x1.8p52 + 1023.0 + 500.0)
+#define XF_FLOAT_SCALED_BIAS (127.0f + 64.0f)
+#define XF_DOUBLE_SCALED_BIAS (1023.0 + 500.0)
+#define XF_FLOAT_ROUND_SCALED (0x1.8p23f + XF_FLOAT_SCALED_BIAS)
+#define XF_DOUBLE_ROUND_SCALED (0x1.8p52 + XF_DOUBLE_SCALED_BIAS)
 #define XF_DOUBLE_ROUND_POWER (0x1.8p52 + 1023.0)
 #define XF_DOUBLE_ROUND 0x1.8p52
 /* Biased exponent in the low bits of 2⁵² → exponent */

@@ -75,10 +75,12 @@ cdef inline const real* cut_tail(const real* x, Py_ssize_t n, real fill, real* e
     return edge + LANES - rest
 
 
-cdef inline void cut_marked(const real* block, Py_ssize_t lane, real fill, real* edge) noexcept nogil:
-    """A copy of the block with `fill` for the marked class."""
-    memcpy(edge, block, LANES * sizeof(real))
-    edge[lane] = fill
+cdef inline void cut_marked(const real* x, Py_ssize_t mark, const real* tail, Py_ssize_t full, real fill,
+                            real* edge) noexcept nogil:
+    """A copy of the marked class's block, if any, with `fill` for it."""
+    if mark >= 0:
+        memcpy(edge, tail if mark // LANES == full else x + mark // LANES * LANES, LANES * sizeof(real))
+        edge[mark % LANES] = fill
 
 
 cdef inline const real* block_of(const real* x, Py_ssize_t block, const real* marked, Py_ssize_t marked_block,
@@ -130,8 +132,7 @@ cdef inline void sum_gaps(const Sweep* sweep, const real* x, Py_ssize_t mark, re
     cdef real c = 0 if largest == -INFINITY else largest
     cdef Py_ssize_t block, strip, lane, start, place
     short_block = cut_tail(x, n, c, edge)
-    if mark >= 0:
-        cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, c, marked_edge)
+    cut_marked(x, mark, short_block, full, c, marked_edge)
     for lane in range(LANES):
         mass_sums[lane] = 0.0
         moments[lane] = 0.0
@@ -206,8 +207,7 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
     cdef double factor
     cdef Py_ssize_t block, lane, strip, start, stop, quads, quad, at, n_kept
 
-    if mark >= 0:
-        cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, -INFINITY, marked_edge)
+    cut_marked(x, mark, short_block, full, -INFINITY, marked_edge)
     for lane in range(LANES):
         lanes[lane] = -INFINITY
     for block in range(blocks):
@@ -231,7 +231,7 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
     if mark == OWN_MARK and largest != -INFINITY:
         mark = first_at(x, n, largest)
         marked_block = mark // LANES
-        cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, -INFINITY, marked_edge)
+        cut_marked(x, mark, short_block, full, -INFINITY, marked_edge)
         if keep:
             marked_value = exponential(x[mark], origin, least, magic, rate, scaled)
 
@@ -239,8 +239,7 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
         less(x, n, origin, <real*>sweep.room)
         x = <const real*>sweep.room
         short_block = cut_tail(x, n, -INFINITY, edge)
-        if mark >= 0:
-            cut_marked(short_block if marked_block == full else x + marked_block * LANES, mark % LANES, -INFINITY, marked_edge)
+        cut_marked(x, mark, short_block, full, -INFINITY, marked_edge)
     for lane in range(LANES):
         tails[lane] = 0.0
     for strip in range((blocks + STRIP - 1) // STRIP):

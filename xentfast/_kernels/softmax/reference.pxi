@@ -19,27 +19,16 @@ cdef extern from "numerics/machine.h":
     double DOUBLE_NEAR_HIGH "XF_DOUBLE_NEAR_HIGH"
 
 
-# In the logits' own type: between a chunk's two sweeps everything waits for it.
-cdef inline float float_reference(float largest, float turns, float* exponent) noexcept nogil:
-    """The exponent, and the origin; `turns`: what log₂ e is to the logits' scale."""
-    cdef float shifted = largest * turns + FLOAT_ROUND
-    cdef bint near = shifted >= FLOAT_ROUND + FLOAT_NEAR_LOW and shifted <= FLOAT_ROUND + FLOAT_NEAR_HIGH
-    exponent[0] = shifted - FLOAT_ROUND if near else 0
-    return 0 if near else largest
-
-
-cdef inline double double_reference(double largest, double turns, double* exponent) noexcept nogil:
-    cdef double shifted = largest * turns + DOUBLE_ROUND
-    cdef bint near = shifted >= DOUBLE_ROUND + DOUBLE_NEAR_LOW and shifted <= DOUBLE_ROUND + DOUBLE_NEAR_HIGH
-    exponent[0] = shifted - DOUBLE_ROUND if near else 0.0
-    return 0.0 if near else largest
-
-
 cdef inline real reference_in(real largest, real turns, real* exponent) noexcept nogil:
-    if real is float:
-        return float_reference(largest, turns, exponent)
-    else:
-        return double_reference(largest, turns, exponent)
+    """The origin, and the exponent; `turns`: what log₂ e is to the logits' scale. In the logits' own type: between a chunk's two
+    sweeps everything waits for it."""
+    cdef real round = <real>(FLOAT_ROUND if real is float else DOUBLE_ROUND)
+    cdef real low = round + <real>(FLOAT_NEAR_LOW if real is float else DOUBLE_NEAR_LOW)
+    cdef real high = round + <real>(FLOAT_NEAR_HIGH if real is float else DOUBLE_NEAR_HIGH)
+    cdef real shifted = largest * turns + round
+    cdef bint near = shifted >= low and shifted <= high
+    exponent[0] = shifted - round if near else 0
+    return 0 if near else largest
 
 
 cdef struct Reference:
@@ -65,10 +54,10 @@ cdef inline void gauge_of(real largest, double turns, double period, real* origi
     origin[0] = 0 if largest == -INFINITY else found        # −inf − (−inf) would be nan
     if real is float:
         magic[0] = FLOAT_ROUND_SCALED - exponent
-        least[0] = (exponent - <float>191.0) * <float>period
+        least[0] = (exponent - FLOAT_SCALED_BIAS) * <float>period
     else:
         magic[0] = DOUBLE_ROUND_SCALED - exponent
-        least[0] = (exponent - 1523.0) * period
+        least[0] = (exponent - DOUBLE_SCALED_BIAS) * period
 
 
 cdef inline real exponential(real x, real origin, real least, real magic, const Rate* rate, bint scaled) noexcept nogil:
@@ -80,16 +69,11 @@ cdef inline real exponential(real x, real origin, real least, real magic, const 
 
 cdef real exponential_of_largest(const Problem* problem, double largest, real kind) noexcept nogil:
     """That of a chunk's largest."""
-    cdef Rate rate
-    cdef real origin, least, magic
     if is_shaped(problem):
         return shaped_exponential(0.0, 0.0, kind)
-    if is_scaled(problem):
-        rate = rate_of(problem.scale, kind)
-        gauge_of(<real>largest, rate.turns, rate.period, &origin, &least, &magic)
-        return exponential(<real>largest, origin, least, magic, &rate, True)
-    gauge_of(<real>largest, DOUBLE_LOG2_E, DOUBLE_LN2, &origin, &least, &magic)
-    return exponential(<real>largest, origin, least, magic, NULL, False)
+    kind = <real>largest
+    exponentials(problem, &kind, 1, largest, &kind, NULL)
+    return kind
 
 
 # ---- in double, of whole rows
@@ -109,11 +93,6 @@ cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
     return error if error - error == 0.0 else 0.0
 
 
-cdef inline double gap_error_of(const Problem* problem, double x, double origin) noexcept nogil:
-    """What (x − origin)·unit loses to rounding, where that counts: in float64."""
-    return gap_error(x, origin, problem.unit) if problem.type == FLOAT64 else 0.0
-
-
 cdef inline void reduce_signed(double t, double error, double exponent, bint inverse, double* r, double* lost,
                                double* power) noexcept nogil:
     """e^{t + error}·2^−exponent, or one over that, times DOUBLE_SCALE, is eʳ·power. The result is at most 2."""
@@ -127,7 +106,7 @@ cdef inline void reduce_signed(double t, double error, double exponent, bint inv
     rest = high - low
     gone = (high - rest) - low
     m = exponent - n if inverse else n - exponent
-    m = -1523.0 if m < -1523.0 else m
+    m = -DOUBLE_SCALED_BIAS if m < -DOUBLE_SCALED_BIAS else m
     r[0] = -rest if inverse else rest
     lost[0] = -gone if inverse else gone
     power[0] = xf_double(xf_bits64(m + DOUBLE_ROUND_SCALED) << 52)
@@ -149,6 +128,7 @@ cdef inline double share_of(const Problem* problem, Reference reference, Referen
 cdef double relative(const Problem* problem, double x, double exponent, Reference top) noexcept nogil:
     """e^{unit·x}·2^exponent in units of `top`, which is larger, or hardly smaller."""
     cdef double r, lost, power
-    reduce_signed((x - top.origin) * problem.unit, gap_error_of(problem, x, top.origin), top.exponent - exponent, False,
-                  &r, &lost, &power)
+    # What the difference loses to rounding counts in float64.
+    cdef double error = gap_error(x, top.origin, problem.unit) if problem.type == FLOAT64 else 0.0
+    reduce_signed((x - top.origin) * problem.unit, error, top.exponent - exponent, False, &r, &lost, &power)
     return normal_part(exp_reduced_double(r, lost, power))

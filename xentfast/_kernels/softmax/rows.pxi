@@ -65,14 +65,10 @@ cdef void sweep_shaped(const Problem* problem, const Sweep* sweep, real* x, cons
                 gaps[mark] = 0
         else:
             for i in range(n):
-                gaps[i] = 0 if mass[i] == 0 else gaps[i]
+                gaps[i] = weighed(gaps[i], mass[i], sweep.evenness)
+                mass_sum += counted(mass[i], EVEN)
             if sweep.evenness == UNEVEN:
-                for i in range(n):
-                    gaps[i] = 0 if mass[i] == 0 else mass[i] * gaps[i]
                 mass_sum = sum_chunk(mass, n)
-            else:
-                for i in range(n):
-                    mass_sum += mass[i] != 0
         keep_moment(stats, sweep.stride, sweep.evenness, sweep.spread, <double>(n - (1 if sweep.mark >= 0 else 0)), mass_sum,
                     sum_chunk(gaps, n), 1.0)
     if mark >= 0:

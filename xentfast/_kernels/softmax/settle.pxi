@@ -97,9 +97,8 @@ cdef inline void exp_rows(const double* t, const double* error, const double* ex
             rest = size - n * DOUBLE_LN2
             m = n - exponent[row]
             m = -m if ahead[row] != 0.0 else m
-            m = -1523.0 if m < -1523.0 else m
+            m = -DOUBLE_SCALED_BIAS if m < -DOUBLE_SCALED_BIAS else m
             r[row] = -rest if ahead[row] != 0.0 else rest
-            lost[row] = 0.0
             power[row] = xf_double(xf_bits64(m + DOUBLE_ROUND_SCALED) << 52)
         else:
             reduce_signed(t[row], error[row], exponent[row], ahead[row] != 0.0, &r[row], &lost[row], &power[row])
@@ -195,9 +194,8 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW
                                    - (0.0 if real is float else gap_error(top[row], origin[row], unit)))
     for row in range(LANES):
-        product = sums[row] * scaled[row]
-        product = 0.0 if product < DOUBLE_SCALED_MIN else product * DOUBLE_UNIT
-        e[row] = 0.0 if scaled[row] < DOUBLE_SCALED_MIN else scaled[row] * DOUBLE_UNIT
+        product = normal_part(sums[row] * scaled[row])
+        e[row] = normal_part(scaled[row])
         first[row] = 1.0 if ahead[row] != 0.0 else sums[row]
         second[row] = product if ahead[row] != 0.0 else e[row]
         y[row] = first[row] + second[row]

@@ -113,8 +113,8 @@ cdef inline real shaped_exponential(double t, double error, real kind) noexcept 
     cdef real r, power
     if real is float:
         t = FLOAT_EXP_END if t < FLOAT_EXP_END else t
-        shifted = t * DOUBLE_LOG2_E + (DOUBLE_ROUND + 191.0)
-        n = shifted - (DOUBLE_ROUND + 191.0)
+        shifted = t * DOUBLE_LOG2_E + (DOUBLE_ROUND + FLOAT_SCALED_BIAS)
+        n = shifted - (DOUBLE_ROUND + FLOAT_SCALED_BIAS)
         r = <float>(t - n * DOUBLE_LN2)
         return exp_reduced_float(r, xf_float(<uint32_t>xf_bits64(shifted) << 23))
     else:

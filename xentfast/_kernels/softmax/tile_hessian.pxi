@@ -3,17 +3,14 @@
 
 cdef inline void top_exponentials(const Problem* problem, const double* largest, real* tops) noexcept nogil:
     """exponential_of_largest of each row."""
-    cdef Ahead nowhere
     cdef Py_ssize_t row
-    nowhere.first = NULL
-    nowhere.step = 0
     for row in range(LANES):
         tops[row] = <real>largest[row]
     if is_shaped(problem):
         for row in range(LANES):
             tops[row] = exponential_of_largest(problem, largest[row], <real>0)
     else:
-        tile_exponentials(problem, tops, 1, largest, nowhere, tops, NULL, NULL, NULL, NULL)
+        tile_exponentials(problem, tops, 1, largest, nowhere(), tops, NULL, NULL, NULL, NULL)
 
 
 cdef void add_rests(const Problem* problem, const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,

@@ -20,14 +20,19 @@ cdef struct Ahead:              # where a later tile of an operand is in memory:
     Py_ssize_t step
 
 
+cdef inline Ahead nowhere() noexcept nogil:
+    cdef Ahead ahead
+    ahead.first = NULL
+    ahead.step = 0
+    return ahead
+
+
 cdef inline Ahead ahead_of(const Operand* operand, ValueType type, Py_ssize_t n_classes, const Py_ssize_t* offsets,
                            Py_ssize_t count, Py_ssize_t start, real kind) noexcept nogil:
     """Of rows side by side, and of rows end to end, which are cut into as many pieces as there are classes. The last row tells,
     without a look at each: what is fetched in vain does no harm."""
-    cdef Ahead ahead
+    cdef Ahead ahead = nowhere()
     cdef Py_ssize_t reach
-    ahead.first = NULL
-    ahead.step = 0
     if count < LANES or item_bytes(type) != <Py_ssize_t>sizeof(real):
         return ahead
     reach = offsets[LANES - 1] - offsets[0]

@@ -148,12 +148,12 @@ cdef inline void sum_tile_masses(const Problem* problem, const RowGroup* rows, P
     elif evenness == EVEN:
         for cls in range(n):
             for row in range(LANES):
-                gaps[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else gaps[cls * LANES + row]
-                mass_sums[row] += 0.0 if mass[cls * LANES + row] == 0 else 1.0
+                gaps[cls * LANES + row] = weighed(gaps[cls * LANES + row], mass[cls * LANES + row], EVEN)
+                mass_sums[row] += counted(mass[cls * LANES + row], EVEN)
     else:
         for cls in range(n):
             for row in range(LANES):
-                gaps[cls * LANES + row] = 0 if mass[cls * LANES + row] == 0 else mass[cls * LANES + row] * gaps[cls * LANES + row]
+                gaps[cls * LANES + row] = weighed(gaps[cls * LANES + row], mass[cls * LANES + row], UNEVEN)
         sum_tile(mass, n, mass_sums)
     sum_tile(gaps, n, moments)
     for row in range(LANES):

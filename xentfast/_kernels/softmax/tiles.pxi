@@ -85,11 +85,8 @@ cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssiz
 cdef void remake_tile(const Problem* problem, const RowGroup* rows, const double* reference, Py_ssize_t start,
                       Py_ssize_t n, real* tile, real* slopes, real* work, bint massed) noexcept nogil:
     """As remake_chunk, a tile of exponentials."""
-    cdef Ahead nowhere
-    nowhere.first = NULL
-    nowhere.step = 0
     load_logits(problem, rows, start, n, tile, work)
-    tile_exponentials(problem, tile, n, reference, nowhere, tile, NULL, NULL, NULL, slopes if problem.cap != 0.0 else NULL)
+    tile_exponentials(problem, tile, n, reference, nowhere(), tile, NULL, NULL, NULL, slopes if problem.cap != 0.0 else NULL)
     if problem.cap != 0.0 and not massed:
         multiply(tile, slopes, n * LANES)
 
