@@ -5,8 +5,10 @@
     python tools/lanes.py log1p_double
     python tools/lanes.py tanh_float           # the absolute error, which is what counts behind an exponential
     python tools/lanes.py tanh_double
+    python tools/lanes.py log_float
     python tools/lanes.py log_double
-    python tools/lanes.py log_ratio
+    python tools/lanes.py log_ratio_float       # in 2⁻²³ of the logarithm, which stays a double
+    python tools/lanes.py log_ratio_double
     python tools/lanes.py log1p_float          # every float32 from 2**-30 to 1
     python tools/lanes.py normal_float         # whole variates, ten million each
     python tools/lanes.py normal_double
@@ -14,7 +16,7 @@
     python tools/lanes.py wide_float           # cut at ±5
 
 The figures stand above each function, in xentfast/_kernels: numerics/lanes.pxi, softmax/shape.pxi, sigmoid/sigmoid.pxi,
-probabilities/terms.pxi, random/normal.pxi.
+probabilities/terms.pxi and singles.pxi, random/normal.pxi.
 """
 
 import sys
@@ -59,9 +61,9 @@ def tanh_double_error(x):
     return np.abs(dispatch.kernels.tanh(x) - exact) / ulp(exact, np.float64)
 
 
-def log_double_error(x):
+def log_error(x):
     exact = np.log(x.astype(np.longdouble))
-    return np.abs(dispatch.kernels.log(x) - exact) / ulp(exact, np.float64)
+    return np.abs(dispatch.kernels.log(x) - exact) / ulp(exact, x.dtype)
 
 
 def log_ratio_error(pairs):
@@ -70,7 +72,8 @@ def log_ratio_error(pairs):
     near = np.abs(p - q) < q / 4
     with np.errstate(all="ignore"):
         exact = np.where(near, np.log1p((p - q) / q), np.log(p / q))
-    return np.abs(dispatch.kernels.log_ratio(*pairs.T) - exact) / ulp(exact, np.float64)
+    error = np.abs(dispatch.kernels.log_ratio(*pairs.T) - exact)
+    return error / (ulp(exact, np.float64) if pairs.dtype == np.float64 else np.abs(exact) * 2.0**-23 + 1e-300)
 
 
 def log1p_float_error(x):
@@ -120,9 +123,9 @@ def millions():
     return range(0, 10**7, 10**6)
 
 
-def every_float(largest):
-    """Every float32 from −largest to −2⁻³⁰, a million at a time."""
-    first, last = (int(np.float32(v).view(np.int32)) for v in (2.0**-30, largest))
+def every_float(largest, least=2.0**-30):
+    """Every float32 from −largest to −least, a million at a time."""
+    first, last = (int(np.float32(v).view(np.int32)) for v in (least, largest))
     for start in range(first, last + 1, 1 << 20):
         yield -np.arange(start, min(start + (1 << 20), last + 1), dtype=np.int32).view(np.float32)
 
@@ -156,8 +159,10 @@ MEASURES = {
     "log1p_double": (log1p_double_error, lambda: ten_million(-300.0, 300.0, 1, True)),
     "tanh_float": (tanh_float_error, lambda: ten_million(-6.0, 2.6, 1, True)),
     "tanh_double": (tanh_double_error, lambda: ten_million(-6.0, 2.6, 1, True)),
-    "log_double": (log_double_error, probabilities),
-    "log_ratio": (log_ratio_error, pairs),
+    "log_float": (log_error, lambda: (-x for x in every_float(1.0, 2.0**-126))),
+    "log_double": (log_error, probabilities),
+    "log_ratio_float": (log_ratio_error, lambda: (np.maximum(x, 2.0**-149).astype(np.float32) for x in pairs())),
+    "log_ratio_double": (log_ratio_error, pairs),
     "log1p_float": (log1p_float_error, lambda: (-x for x in every_float(1.0))),
     "normal_float": (partial(normal_error, dtype=np.float32), millions),
     "normal_double": (partial(normal_error, dtype=np.float64), millions),

@@ -141,7 +141,7 @@ LOGARITHMS = [
     Approximation(
         "log_float", "log(1 + f) = f − f²/2 + f³·P(f), √½ ≤ 1 + f ≤ √2", "float32", 7, mp.log1p,
         mp.sqrt(half) - 1, mp.sqrt(2) - 1,
-        Place("log_float", ("high", "low")), "radius_float, tail_depth_float",
+        Place("log_tail_float", ("high", "low")), "radius_float, tail_depth_float, entropies",
         0.1, 0.108, "coefficients rounded each by itself", fixed=(0, 1, -half)),
     Approximation(
         "log1p_float", "log(1 + e) = e − e²/2 + e³·P(e), 0 ≤ e ≤ 1", "float32", 8, mp.log1p, NEAR_ZERO, mp.mpf(1),

@@ -132,19 +132,28 @@ cdef class Kernels:
         return result
 
     def log(self, x):
-        """Of float64."""
+        """Of float32 and float64, above 0."""
         cdef cnp.ndarray source = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray result = np.empty_like(source)
-        self.probabilities().log(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result), source.size)
+        if is_double(source):
+            self.probabilities().log_double(<const double*>cnp.PyArray_DATA(source), <double*>cnp.PyArray_DATA(result),
+                                            source.size)
+        else:
+            self.probabilities().log_float(<const float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(result), source.size)
         return result
 
     def log_ratio(self, x, y):
-        """log(x/y) of float64."""
+        """log(x/y) of float32 and float64, above 0, in float64."""
         cdef cnp.ndarray first = cnp.PyArray_GETCONTIGUOUS(x)
         cdef cnp.ndarray second = cnp.PyArray_GETCONTIGUOUS(y)
-        cdef cnp.ndarray result = np.empty_like(first)
-        self.probabilities().log_ratio(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
-                                       <double*>cnp.PyArray_DATA(result), min(first.size, second.size))
+        cdef cnp.ndarray result = np.empty(x.shape)
+        cdef Py_ssize_t n = min(first.size, second.size)
+        if is_double(first):
+            self.probabilities().log_ratio_double(<const double*>cnp.PyArray_DATA(first), <const double*>cnp.PyArray_DATA(second),
+                                                  <double*>cnp.PyArray_DATA(result), n)
+        else:
+            self.probabilities().log_ratio_float(<const float*>cnp.PyArray_DATA(first), <const float*>cnp.PyArray_DATA(second),
+                                                 <double*>cnp.PyArray_DATA(result), n)
         return result
 
 

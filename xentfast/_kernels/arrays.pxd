@@ -41,4 +41,5 @@ ctypedef void (*RangeKernel)(const void* problem, Py_ssize_t first, Py_ssize_t l
 # The functions themselves, for the accuracy tests and what is left to do for one number.
 ctypedef void (*FloatLanes)(const float* x, float* y, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoubleLanes)(const double* x, double* y, Py_ssize_t n) noexcept nogil
+ctypedef void (*FloatPairs)(const float* x, const float* y, double* z, Py_ssize_t n) noexcept nogil
 ctypedef void (*DoublePairs)(const double* x, const double* y, double* z, Py_ssize_t n) noexcept nogil

@@ -1,7 +1,7 @@
 """Entropies of probabilities and log_loss: calls as their kernels get them, and their table at one level."""
 from libc.stdint cimport int64_t
 
-from xentfast._kernels.arrays cimport MAX_AXES, DoubleLanes, DoublePairs, Operand, RangeKernel, ValueType
+from xentfast._kernels.arrays cimport MAX_AXES, DoubleLanes, DoublePairs, FloatLanes, FloatPairs, Operand, RangeKernel, ValueType
 
 # What is added up over the classes of two probabilities p and q.
 cdef enum Measure:
@@ -54,5 +54,7 @@ cdef struct ProbabilityKernels:
     Py_ssize_t (*rows_at_once)(const Comparison* comparison) noexcept nogil
     Py_ssize_t chunk                # classes of a chunk
     Py_ssize_t scratch_bytes
-    DoubleLanes log
-    DoublePairs log_ratio
+    FloatLanes log_float
+    DoubleLanes log_double
+    FloatPairs log_ratio_float
+    DoublePairs log_ratio_double

@@ -1,4 +1,4 @@
-# The kernels of probabilities, in double, at one level.
+# The kernels of probabilities at one level: logarithms in float32 or float64, sums in double.
 from cpython.pycapsule cimport PyCapsule_New
 from libc.string cimport memcpy
 
@@ -12,15 +12,32 @@ include "numerics/values.pxi"
 include "numerics/sums.pxi"
 include "numerics/totals.pxi"
 include "probabilities/terms.pxi"
+include "probabilities/singles.pxi"
+include "probabilities/rows.pxi"
+include "probabilities/slopes.pxi"
 include "probabilities/log_loss.pxi"
 
 
-cdef void lanes_log(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+cdef void lanes_log_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    cdef float f, k
+    cdef Py_ssize_t i
+    for i in range(n):
+        k = log_parts(x[i], &f, True)
+        y[i] = log_float(k, f)
+
+cdef void lanes_log_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         y[i] = log_probability(x[i])
 
-cdef void lanes_log_ratio(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
+cdef void lanes_log_ratio_float(const float* p, const float* q, double* y, Py_ssize_t n) noexcept nogil:
+    cdef float f, k
+    cdef Py_ssize_t i
+    for i in range(n):
+        k = ratio_parts(p[i], q[i], &f, True)
+        y[i] = log_ratio_of(k, f, log_tail_float(f))
+
+cdef void lanes_log_ratio_double(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         y[i] = log_ratio(p[i], q[i])
@@ -38,7 +55,9 @@ TABLE.log_loss = log_loss_rows
 TABLE.rows_at_once = choose_rows
 TABLE.chunk = TERMS
 TABLE.scratch_bytes = 2 * HELD_TERMS * sizeof(double)
-TABLE.log = lanes_log
-TABLE.log_ratio = lanes_log_ratio
+TABLE.log_float = lanes_log_float
+TABLE.log_double = lanes_log_double
+TABLE.log_ratio_float = lanes_log_ratio_float
+TABLE.log_ratio_double = lanes_log_ratio_double
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.probabilities", NULL)

@@ -13,7 +13,7 @@ def compare(
     row_values: NDArray[Any], n_threads: int,
 ) -> bool: ...
 def slopes(
-    p: NDArray[Any], q: NDArray[Any], least: float, largest: float, out: NDArray[Any] | None, n_threads: int,
+    p: NDArray[Any], q: NDArray[Any], least: float, largest: float, out: NDArray[Any], fresh: bool, n_threads: int,
 ) -> bool: ...
 def label_losses(
     q: NDArray[Any], classes: NDArray[np.int64] | None, indicators: NDArray[Any] | None,

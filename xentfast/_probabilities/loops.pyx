@@ -79,18 +79,17 @@ def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, c
     return bad == 0
 
 
-def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, out, int n_threads):
-    """The gradient −p/q into `out`; None: a look at p and q alone. Whether all of them are probabilities.
+def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, cnp.ndarray out, bint fresh, int n_threads):
+    """The gradient −p/q into `out`. Whether all of p and q are probabilities; if not, only a `fresh` array has been written to.
 
     The axes are those of the memory, outermost first, and nothing is summed: the last is cut into chunks.
     """
     cdef const ProbabilityKernels* own = table()
     cdef Comparison problem
-    cdef Py_ssize_t n_rows
+    cdef Py_ssize_t n_items
     cdef int bad = 0
     # A class axis of length one more than there are: whatever the row axes merge to, the last of them holds the classes.
-    n_rows = set_comparison(&problem, p[..., None], q[..., None], None if out is None else out[..., None],
-                            cnp.PyArray_NDIM(p), least, largest)
+    n_items = set_comparison(&problem, p[..., None], q[..., None], out[..., None], cnp.PyArray_NDIM(p), least, largest)
     n_threads = count_threads(n_threads, cnp.PyArray_SIZE(q))
     problem.bad = &bad
     if problem.n_axes > 0:
@@ -99,9 +98,15 @@ def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, out, int 
         problem.p.step = problem.p.strides[problem.n_axes]
         problem.q.step = problem.q.strides[problem.n_axes]
         problem.out.step = problem.out.strides[problem.n_axes]
-        n_rows = n_rows // max(problem.n_classes, 1)
-    run_ranges(own.slopes, &problem, n_rows * ((problem.n_classes + own.chunk - 1) // own.chunk), 1, n_threads,
-               own.scratch_bytes, NULL, FLOAT64)
+        n_items = n_items // max(problem.n_classes, 1)
+    n_items *= (problem.n_classes + own.chunk - 1) // own.chunk
+    if not fresh:
+        problem.out.data = NULL
+        run_ranges(own.slopes, &problem, n_items, 1, n_threads, own.scratch_bytes, NULL, FLOAT64)
+        problem.out.data = <char*>cnp.PyArray_DATA(out)
+        problem.bad = NULL
+    if bad == 0:
+        run_ranges(own.slopes, &problem, n_items, 1, n_threads, own.scratch_bytes, NULL, FLOAT64)
     return bad == 0
 
 

@@ -1,6 +1,6 @@
 """Probabilities: what each library calls for each function, or the formula that its users write, as in `losses`.
 
-xentfast computes in float64 whatever the dtype, the others in the arrays' dtype. Rows are distributions.
+xentfast looks whether all numbers are probabilities, the others but SciPy's three do not. Rows are distributions.
 """
 
 import functools

@@ -20,26 +20,6 @@ cdef extern from "numerics/machine.h":
 # half the wait for each other, which is what these loops spend their time on.
 
 
-# log x for x = 2ᵏ·(1 + f), √½ ≤ 1 + f ≤ √2. Polynomial (log(1 + f) − f + f²/2)/f³, degree 7, minimax error 0.1 ulp of
-# the logarithm.
-cdef inline float log_float(float k, float f) noexcept nogil:
-    cdef float square = f * f
-    cdef float high = ((<float>-0.0763450637459755 * f + <float>0.12761592864990234) * square
-                       + (<float>-0.13160185515880585 * f + <float>0.14201755821704865))
-    cdef float low = ((<float>-0.16623356938362122 * f + <float>0.20001226663589478) * square
-                      + (<float>-0.2500081956386566 * f + <float>0.3333333134651184))
-    cdef float tail = (high * (square * square) + low) * (f * square) - <float>0.5 * square
-    return k * FLOAT_LN2_HIGH + (f + (tail + k * FLOAT_LN2_LOW))
-
-
-cdef inline float log_exponent_float(float x, float* f) noexcept nogil:
-    """x → k and f, x a normal number."""
-    cdef uint32_t bits = xf_bits32(x)
-    cdef int k = <int>(bits - <uint32_t>0x3f3504f3) >> 23           # the bits of √½
-    f[0] = xf_float(bits - (<uint32_t>k << 23)) - <float>1.0
-    return <float>k
-
-
 # The radius √(−2·log u), u = (word + ½)·2⁻³². Where u is above √½ it is taken from 1: 1 − u is then (~word + ½)·2⁻³²,
 # which keeps the bits that u would lose.
 cdef inline float radius_float(uint32_t word) noexcept nogil:

@@ -1,0 +1,220 @@
+# The terms of float32 and of what it holds: logarithms in float32 lanes, in short loops whose steps wait little for each other;
+# terms and sums in double.
+#
+# A logarithm is 0.70·2⁻²³ of it off (numerics/lanes.pxi), that of a ratio, which stays a double, 0.72·2⁻²³, most of it the
+# quotient's rounding (python tools/lanes.py log_ratio_float). In double, terms and sums add nothing to speak of, and the result
+# is rounded once: within 2 ulp of the sum of the terms' sizes, since 2⁻²³ of a number is up to 2 of its ulp.
+#
+# Most calls have normal numbers from 0 to 1 alone. A look at their bits finds the strips where it is otherwise, which are
+# computed with care: for the same numbers both ways give the same bits.
+
+cdef enum:
+    STRIP_TERMS = 256           # numbers that go through short loops together
+
+
+cdef struct Clipping:           # what takes the place of the logarithm of a q below `least` or above `largest`
+    float least
+    float largest
+    float log_least
+    float log_largest
+
+
+cdef inline float float_above(double x) noexcept nogil:
+    """The least float that is not below x ≥ 0."""
+    cdef float number = <float>x
+    return xf_float(xf_bits32(number) + 1) if number < x else number
+
+
+cdef inline Clipping clipping_of(double least, double largest) noexcept nogil:
+    """q < least is q < float_above(least) for floats, and q > largest is q ≥ the least float above it."""
+    cdef Clipping clipping
+    clipping.least = float_above(least)
+    clipping.largest = float_above(largest)
+    clipping.largest = xf_float(xf_bits32(clipping.largest) + 1) if clipping.largest <= largest else clipping.largest
+    clipping.log_least = <float>log_probability(least)
+    clipping.log_largest = <float>log_probability(largest)
+    return clipping
+
+
+cdef inline float lifted(float x) noexcept nogil:
+    return x * <float>SUBNORMAL_LIFT if x < FLT_MIN else x
+
+
+cdef inline float log_parts(float x, float* f, bint careful) noexcept nogil:
+    """k and f of x = 2ᵏ·(1 + f)"""
+    cdef float k
+    if not careful:
+        return log_exponent_float(x, f)
+    k = log_exponent_float(lifted(x), f)
+    return k - <float>54.0 if x < FLT_MIN else k
+
+
+cdef inline float ratio_parts(float p, float q, float* f, bint careful) noexcept nogil:
+    """The same of p/q, as log_ratio has them."""
+    cdef uint32_t p_bits = xf_bits32(lifted(p) if careful else p)
+    cdef uint32_t q_bits = xf_bits32(lifted(q) if careful else q)
+    cdef float p_part = xf_float((p_bits & <uint32_t>0x007fffff) | <uint32_t>0x3f800000)
+    cdef float q_part = xf_float((q_bits & <uint32_t>0x007fffff) | <uint32_t>0x3f800000)
+    cdef float p_turned = p_part * <float>SQRT2, q_turned = q_part * <float>SQRT2
+    cdef float k = <float><int>((p_bits >> 23) - (q_bits >> 23))
+    if careful:
+        k = k - <float>54.0 if p < FLT_MIN else k
+        k = k + <float>54.0 if q < FLT_MIN else k
+    k = k + <float>1.0 if p_part > q_turned else k
+    k = k - <float>1.0 if q_part > p_turned else k
+    f[0] = p_part
+    p_part = p_part * <float>0.5 if f[0] > q_turned else p_part
+    p_part = p_part * <float>2.0 if q_part > p_turned else p_part
+    f[0] = (p_part - q_part) / q_part
+    return k
+
+
+cdef inline double log_ratio_of(double k, double f, double tail) noexcept nogil:
+    """k·ln 2 + log(1 + f), from log(1 + f) − f"""
+    return k * DOUBLE_LN2 + (f + tail)
+
+
+cdef inline double careful_term(float p, float q, double term, Measure measure) noexcept nogil:
+    """The term where a number is 0, or none that belongs here."""
+    if measure == DIVERGENCE:
+        term = INFINITY if q == 0 else term
+    term = 0.0 if p == 0 else term                  # also where q = 0
+    return checked(term, p) if measure == ENTROPY else checked(checked(term, p), q)
+
+
+cdef inline float clipped_log(float q, float log_q, const Clipping* clipping) noexcept nogil:
+    log_q = -INFINITY if q == 0 else log_q
+    log_q = clipping.log_least if q < clipping.least else log_q
+    return clipping.log_largest if q >= clipping.largest else log_q
+
+
+cdef inline void fetch_block(const float* block) noexcept nogil:
+    """Of the next strip, from memory while this one is computed."""
+    XF_PREFETCH(block)
+    XF_PREFETCH(block + LANES // 2)
+
+
+cdef inline void make_strip(const float* p, const float* q, Py_ssize_t n_blocks, double* terms, const Clipping* clipping,
+                            Measure measure, bint careful) noexcept nogil:
+    """Terms of a strip, or of what is left of one; those of entropies with the other sign. `terms` is an array of the caller's
+    own: no loop asks whether it overlaps another."""
+    cdef float k[STRIP_TERMS]
+    cdef float f[STRIP_TERMS]
+    cdef float logs[STRIP_TERMS]
+    cdef const float* x = p if measure == ENTROPY else q
+    cdef double term
+    cdef Py_ssize_t block, lane, i
+    for block in range(n_blocks):
+        for lane in range(LANES):
+            i = block * LANES + lane
+            if measure == DIVERGENCE:
+                k[i] = ratio_parts(p[i], q[i], f + i, careful)
+            else:
+                k[i] = log_parts(x[i], f + i, careful)
+    for block in range(n_blocks):
+        for lane in range(LANES):
+            i = block * LANES + lane
+            logs[i] = log_tail_float(f[i]) if measure == DIVERGENCE else log_float(k[i], f[i])
+        fetch_block(p + STRIP_TERMS + block * LANES)
+        if measure != ENTROPY:
+            fetch_block(q + STRIP_TERMS + block * LANES)
+    for block in range(n_blocks):
+        for lane in range(LANES):
+            i = block * LANES + lane
+            if measure == DIVERGENCE:
+                term = p[i] * log_ratio_of(k[i], f[i], logs[i])
+            elif careful:
+                term = p[i] * <double>clipped_log(x[i], logs[i], clipping)
+            else:
+                term = p[i] * <double>logs[i]
+            terms[i] = careful_term(p[i], x[i], term, measure) if careful else term
+
+
+cdef inline bint is_plain(const float* p, const float* q, Py_ssize_t n_blocks, Measure measure) noexcept nogil:
+    """Whether p is from 0 to 1, and what a logarithm is taken of is normal too. Bits of floats from 0 on are in their order, and
+    those of all others are above."""
+    cdef uint32_t p_worst[LANES]
+    cdef uint32_t q_worst[LANES]
+    cdef uint32_t bits, p_all = 0, q_all = 0
+    cdef uint32_t least = xf_bits32(FLT_MIN), span = xf_bits32(1.0) - least, p_least = 0 if measure == CROSS_ENTROPY else least
+    cdef Py_ssize_t block, lane
+    for lane in range(LANES):
+        p_worst[lane] = q_worst[lane] = 0
+    for block in range(n_blocks):
+        for lane in range(LANES):
+            bits = xf_bits32(p[block * LANES + lane]) - p_least
+            p_worst[lane] = bits if bits > p_worst[lane] else p_worst[lane]
+            if measure != ENTROPY:
+                bits = xf_bits32(q[block * LANES + lane]) - least
+                q_worst[lane] = bits if bits > q_worst[lane] else q_worst[lane]
+    for lane in range(LANES):
+        p_all = p_worst[lane] if p_worst[lane] > p_all else p_all
+        q_all = q_worst[lane] if q_worst[lane] > q_all else q_all
+    return p_all <= span + (least - p_least) and q_all <= span
+
+
+cdef inline void sum_strips(const float* p, const float* q, Py_ssize_t n_classes, Py_ssize_t rows, double* terms,
+                            const Comparison* problem, Measure measure) noexcept nogil:
+    """The rows' sums → terms[0 : rows]. Class c belongs to lane c mod 32, as a logit does: a lane adds its blocks in order, and
+    one tree the lanes."""
+    cdef Clipping clipping = clipping_of(problem.least, problem.largest)
+    cdef bint unclipped = problem.least == 0.0
+    cdef float p_end[STRIP_TERMS]
+    cdef float q_end[STRIP_TERMS]
+    cdef double values[STRIP_TERMS]
+    cdef double lanes[LANES]
+    cdef Py_ssize_t start = 0, n = n_classes * rows, count, block, lane
+    for lane in range(LANES):
+        lanes[lane] = 0.0
+    while start < n:
+        count = min(<Py_ssize_t>STRIP_TERMS, n - start)
+        if count % LANES != 0:
+            for lane in range(count):                                       # faster than memcpy's rep movs
+                p_end[lane] = p[start + lane]
+                q_end[lane] = q[start + lane]
+            p, q = p_end - start, q_end - start
+            while count % LANES != 0:                                       # plain numbers whose term is 0, clipped or not
+                p_end[count] = 0.0 if measure == CROSS_ENTROPY else 1.0
+                q_end[count] = 1.0
+                count += 1
+        if unclipped and is_plain(p + start, q + start, count // LANES, measure):
+            make_strip(p + start, q + start, count // LANES, values, &clipping, measure, False)
+        else:
+            make_strip(p + start, q + start, count // LANES, values, &clipping, measure, True)
+        if rows > 1:
+            memcpy(terms + start, values, count * sizeof(double))
+        else:
+            for block in range(count // LANES):
+                for lane in range(LANES):
+                    lanes[lane] += values[block * LANES + lane]
+        start += count
+    if rows > 1:
+        fold_blocks_of_rows(terms, n_classes, rows)
+    else:
+        terms[0] = fold_lanes(lanes)
+    if measure != DIVERGENCE:
+        for start in range(rows):
+            terms[start] = -terms[start]
+
+
+cdef inline void fold_blocks_of_rows(double* terms, Py_ssize_t n_classes, Py_ssize_t rows) noexcept nogil:
+    """The same for rows side by side."""
+    cdef Py_ssize_t start = LANES, i
+    cdef const double* block
+    while start < n_classes:
+        block = terms + start * rows
+        for i in range(min(<Py_ssize_t>LANES, n_classes - start) * rows):
+            terms[i] += block[i]
+        start += LANES
+    fold_classes(terms, min(<Py_ssize_t>LANES, n_classes), rows)
+
+
+cdef void sum_singles(const float* p, const float* q, Py_ssize_t n_classes, Py_ssize_t rows, double* terms,
+                      const Comparison* problem) noexcept nogil:
+    """Chunks of p and q → the rows' sums, in terms[0 : rows]."""
+    if problem.measure == ENTROPY:
+        sum_strips(p, p, n_classes, rows, terms, problem, ENTROPY)
+    elif problem.measure == CROSS_ENTROPY:
+        sum_strips(p, q, n_classes, rows, terms, problem, CROSS_ENTROPY)
+    else:
+        sum_strips(p, q, n_classes, rows, terms, problem, DIVERGENCE)
