@@ -15,8 +15,11 @@ pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
 
 @pytest.fixture(autouse=True)
 def no_grain(monkeypatch):
-    """Small arrays are cut over threads too, else few tests would run more than one."""
+    """Small arrays are cut over threads too, and into many pieces, else few tests would run more than one; and all threads are
+    asked, however late they came before."""
     monkeypatch.setattr(policy, "grain", 1)
+    monkeypatch.setattr(policy, "piece", 100)
+    monkeypatch.setattr(policy, "wary", False)
 
 
 @pytest.fixture

@@ -65,6 +65,50 @@ def test_small_work_stays_on_few_threads(monkeypatch):
     assert [level.count_threads(5, n) for n in (0, 1999, 2000, 3500, 10**9)] == [1, 1, 2, 3, 5]
 
 
+def test_threads_that_came_too_late_are_not_waited_for(monkeypatch):
+    """After such a call, a few stay on those that came; then all are tried again, later each time."""
+    monkeypatch.setattr(level.policy, "wary", True)
+
+    def at_hand(calls, n_numbers=1000):
+        return [level.threads_at_hand(8, n_numbers) for _ in range(calls)]
+
+    level.note_helpers(8, 8, 1000)
+    assert at_hand(3) == [8, 8, 8]
+    for wait in (1, 3, 7, 15, 31, 63, 63):
+        level.note_helpers(8, 3, 1000)
+        assert at_hand(1, 5000) == [8]                              # much longer work is another matter
+        assert level.threads_at_hand(2, 1000) == 2                  # and so are fewer threads
+        assert at_hand(wait + 1) == [3] * wait + [8]
+    level.note_helpers(8, 8, 1000)
+    level.note_helpers(8, 0, 1000)
+    assert at_hand(2) == [1, 8]
+    level.note_helpers(8, 8, 1000)
+    level.note_helpers(8, 1, 1000)
+    monkeypatch.setattr(level.policy, "wary", False)
+    assert at_hand(1) == [8]
+    level.note_helpers(8, 8, 1000)
+
+
+def test_pieces_of_a_thread_that_does_not_come():
+    """OpenMP may start fewer threads than it is asked for: those that there are do everything."""
+    code = """
+        import hashlib, numpy as np, xentfast as xf
+        from xentfast._base import level
+        level.policy.wary = False
+        x = np.sin(np.arange(3_000_000, dtype=np.float32)).reshape(-1, 1000)
+        digest = hashlib.sha256()
+        for logits in (x, x.reshape(-1, 5), x.reshape(3, -1)):
+            targets = np.arange(len(logits)) % logits.shape[1]
+            for result in (*xf.softmax_cross_entropy_value_and_grad(logits, targets, n_threads=5),
+                           xf.softmax_cross_entropy(logits, targets, reduction="none", n_threads=3),
+                           xf.entropy(abs(logits), n_threads=4), xf.sigmoid_cross_entropy(logits, logits > 0, n_threads=4),
+                           xf.init.normal(logits.shape, rng=1, n_threads=4)):
+                digest.update(result.tobytes())
+        print(digest.hexdigest())
+    """
+    assert len({fresh(code, OMP_THREAD_LIMIT=limit) for limit in ("1", "2", "16")}) == 1
+
+
 def test_a_count_may_be_above_the_cpus_but_not_far_above(monkeypatch):
     monkeypatch.setattr(level.policy, "affinity", 2)
     monkeypatch.setattr(level.policy, "quota", 0)

@@ -167,12 +167,14 @@ cdef bint is_double(cnp.ndarray array) noexcept:
 cdef class ThreadPolicy:
     """What decides how many threads run; threads.py says why, and sets it when it is imported."""
     cdef public int64_t grain           # numbers for each thread below which a second one costs more than it brings
+    cdef public int64_t piece           # numbers that a thread takes at a time
     cdef public int crowd               # threads for each CPU that an explicit count may ask for
     cdef public int quota               # CPUs that the control group grants; 0: no limit
     cdef public int cpus                # where the system does not say at each call
     cdef public int openmp              # what OpenMP would start; 0: as it says itself at each call
     cdef public int affinity            # CPUs that the process may run on; 0: as the system says at each call
     cdef public bint forked             # in a child after fork there is one thread
+    cdef public bint wary               # of threads that came too late for the last calls
 
 
 policy = ThreadPolicy()
@@ -195,6 +197,40 @@ cpdef int available_cpus() noexcept nogil:
 cpdef int default_threads() noexcept nogil:
     """What a call that asks for no number gets, for large work."""
     return 1 if own_policy.forked else max(1, min(max_threads(), available_cpus()))
+
+
+cdef int64_t piece_numbers() noexcept nogil:
+    return own_policy.piece
+
+
+# What the last calls on several threads have taught: on a busy machine a thread may come when its part is long done by others,
+# and a parallel region waits for it all the same, for milliseconds. Such a call gains nothing by that thread, nor would the next.
+cdef int came_last = 0                  # threads that took part, where some did not; 0: all did
+cdef int64_t numbers_last = 0           # of that call
+cdef int calls_left = 0                 # that stay on so few
+cdef int patience = 0
+
+
+cpdef int threads_at_hand(int n_threads, int64_t n_numbers) noexcept nogil:
+    """Of so many threads, those that are likely to come in time. All are tried again after 1, 3, 7 … 63 calls, or for longer
+    work."""
+    global calls_left
+    if not own_policy.wary or came_last == 0 or n_threads <= came_last or n_numbers > 4 * numbers_last or calls_left <= 0:
+        return n_threads
+    calls_left -= 1
+    return came_last
+
+
+cpdef void note_helpers(int asked, int came, int64_t n_numbers) noexcept nogil:
+    """After a call: so many threads of those that were asked took part. Calls at once may miss each other's notes, which costs
+    time alone."""
+    global came_last, numbers_last, calls_left, patience
+    if came < asked:
+        came_last, numbers_last = max(came, 1), n_numbers
+        patience = min(2 * patience + 1, 63)
+        calls_left = patience
+    elif came_last > 0 and asked > came_last:
+        came_last = patience = 0
 
 
 cpdef int count_threads(int n_threads, int64_t n_numbers) noexcept nogil:

@@ -13,6 +13,7 @@ from xentfast._kernels.softmax cimport SoftmaxKernels
 
 include "../_kernels/numerics/bits.pxi"
 include "../_kernels/numerics/totals.pxi"
+include "parts.pxi"
 
 cdef extern from "numpy/arrayobject.h":
     object PyArray_Scalar(void* data, cnp.dtype type, object base)
@@ -164,11 +165,10 @@ cdef struct Values:             # where row values go
     ValueType type
 
 
-cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* own,
-                   const Values* values) noexcept nogil:
-    """One thread's rows."""
+cdef void run_piece(RangeKernel kernel, const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* own,
+                    const Values* values) noexcept nogil:
+    """Rows that one thread has taken."""
     cdef Py_ssize_t stop
-    cdef xf_mode saved = xf_enter_ieee()
     if values.held != NULL:
         kernel(problem, first, last, scratch, values.held + first)
         first = last
@@ -181,6 +181,15 @@ cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t first, Py
             fold_blocks(own, stop - first, own)
             fold_blocks(own, (stop - first + BLOCK - 1) // BLOCK, values.sums + first // SQUARE)
         first = stop
+
+
+cdef void run_part(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t step, const Parts* parts, int part,
+                   char* scratch, double* own, const Values* values) noexcept nogil:
+    """All that one thread comes to. A unit of the parts is `step` rows."""
+    cdef Turn turn = turn_of(part)
+    cdef xf_mode saved = xf_enter_ieee()
+    while take(parts, &turn):
+        run_piece(kernel, problem, turn.first * step, min(turn.last * step, n_rows), scratch, own, values)
     xf_leave_ieee(saved)
 
 
@@ -199,10 +208,11 @@ cdef double gather_values(const Values* values, Py_ssize_t n_rows) noexcept nogi
     return total_of(&total)
 
 
-cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
-                         Py_ssize_t scratch_bytes, void* row_values, ValueType type, double* total) noexcept nogil:
-    """Rows [0, n_rows), cut evenly into one part a thread, in multiples of `unit` rows. The row values go to `row_values`, or
-    are added up into `total`. False where there is no memory: nothing has been done then.
+cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, Py_ssize_t numbers,
+                         int n_threads, Py_ssize_t scratch_bytes, void* row_values, ValueType type,
+                         double* total) noexcept nogil:
+    """Rows [0, n_rows), of so many numbers in all, cut evenly into one part a thread, in multiples of `unit` rows. The row values
+    go to `row_values`, or are added up into `total`. False where there is no memory: nothing has been done then.
 
     One parallel region for all of them, since each waits for its last thread. Where rows are many, a thread gets whole squares
     and adds their values up while its cache has them; where they are fewer, squares would be uneven parts.
@@ -211,39 +221,44 @@ cdef bint compute_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_r
     cdef Py_ssize_t step = SQUARE if many else unit
     cdef Py_ssize_t units = max((n_rows + step - 1) // step, 1)
     cdef Py_ssize_t shared = ((n_rows + SQUARE - 1) // SQUARE if many else n_rows) * 8
-    cdef int part, parts = <int>min(<Py_ssize_t>n_threads, units)
+    cdef int part, n_parts = threads_at_hand(<int>min(<Py_ssize_t>n_threads, units), numbers)
+    cdef Parts parts
     cdef Values values
     cdef char* memory
     cdef char* scratch
     cdef Py_ssize_t own_bytes
     scratch_bytes = padded(scratch_bytes)               # a thread's own values stand behind it
     own_bytes = scratch_bytes + (SPAN * 8 if many else 0)
-    memory = <char*>malloc(ALIGNMENT + own_bytes * parts + shared)
+    memory = <char*>malloc(ALIGNMENT + (own_bytes + TICKET_LINE) * n_parts + shared)
     if memory == NULL:
         return False
     scratch = aligned(memory)
-    values.sums = <double*>(scratch + own_bytes * parts)
+    set_parts(&parts, units, numbers, n_parts, scratch + own_bytes * n_parts)
+    values.sums = <double*>(parts.lines + TICKET_LINE * n_parts)
     values.held = NULL if many else values.sums
     values.stored = row_values
     values.type = type
-    if parts == 1:
-        run_part(kernel, problem, 0, n_rows, scratch, <double*>(scratch + scratch_bytes), &values)
+    if n_parts == 1:
+        run_part(kernel, problem, n_rows, step, &parts, 0, scratch, <double*>(scratch + scratch_bytes), &values)
     else:
-        for part in prange(parts, num_threads=parts, schedule="static"):
-            run_part(kernel, problem, units * part // parts * step, min(units * (part + 1) // parts * step, n_rows),
-                     scratch + part * own_bytes, <double*>(scratch + part * own_bytes + scratch_bytes), &values)
+        for part in prange(n_parts, num_threads=n_parts, schedule="static"):
+            run_part(kernel, problem, n_rows, step, &parts, part, scratch + part * own_bytes,
+                     <double*>(scratch + part * own_bytes + scratch_bytes), &values)
+        note_parts(&parts)
     total[0] = gather_values(&values, n_rows)
     free(memory)
     return True
 
 
-cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, int n_threads,
-                       Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
-    """compute_ranges for callers with the GIL; the sum is returned."""
+cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_rows, Py_ssize_t unit, Py_ssize_t numbers,
+                       int n_threads, Py_ssize_t scratch_bytes, void* row_values, ValueType type) except? -1.0:
+    """compute_ranges for callers with the GIL, on as many threads as pay, of `n_threads` as a caller asked for them; the sum is
+    returned."""
     cdef double total
     cdef bint done
+    n_threads = count_threads(n_threads, numbers)
     with nogil:
-        done = compute_ranges(kernel, problem, n_rows, unit, n_threads, scratch_bytes, row_values, type, &total)
+        done = compute_ranges(kernel, problem, n_rows, unit, numbers, n_threads, scratch_bytes, row_values, type, &total)
     if not done:
         raise MemoryError("no memory for the threads' scratch")
     return total

@@ -1,6 +1,10 @@
 /* What the machine has: OpenMP or not, which CPUs, and which x86-64 level. */
 #ifndef XENTFAST_PLATFORM_H
 #define XENTFAST_PLATFORM_H
+#include <stddef.h>
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 #ifdef _OPENMP
 #include <omp.h>
 static inline int xf_openmp(void) { return _OPENMP; }
@@ -8,6 +12,20 @@ static inline int xf_openmp(void) { return _OPENMP; }
 static inline int xf_openmp(void) { return 0; }
 static inline int omp_get_max_threads(void) { return 1; }
 #endif
+
+/* *next, and one more into it: a ticket that no other thread gets. */
+static inline ptrdiff_t xf_take(ptrdiff_t *next)
+{
+#if !defined(_OPENMP)
+    return (*next)++;
+#elif defined(__GNUC__)
+    return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);
+#elif defined(_WIN64)
+    return (ptrdiff_t)_InterlockedExchangeAdd64((volatile long long *)next, 1);
+#else
+    return (ptrdiff_t)_InterlockedExchangeAdd((volatile long *)next, 1);
+#endif
+}
 
 /* CPUs that the calling thread may run on; 0 where the system does not say. */
 #if defined(__linux__)
@@ -50,7 +68,6 @@ static inline unsigned xf_xcr0(void)
     return low;
 }
 #elif defined(_M_X64)
-#include <intrin.h>
 static inline void xf_cpuid(unsigned leaf, unsigned sub, unsigned r[4])
 {
     int v[4];

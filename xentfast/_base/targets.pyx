@@ -84,7 +84,7 @@ cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int
             scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
                       ignored, scans + span)
     else:
-        for span in prange(n_spans, num_threads=n_threads, schedule="static"):
+        for span in prange(n_spans, num_threads=threads_at_hand(n_threads, n_rows), schedule="dynamic"):
             scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
                       ignored, scans + span)
     saved = xf_enter_ieee()

@@ -9,7 +9,7 @@ from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels
 from xentfast._kernels.softmax cimport GRADIENT, LOSS, TARGET_SOFT, Problem, Record
 from xentfast._softmax.call cimport CrossEntropyCall
 from xentfast._softmax.loops cimport clear_problem, merge_problem, set_options, set_rows, set_targets
@@ -71,7 +71,7 @@ cdef void run_slices(Problem* problem, RangeKernel kernel, Py_ssize_t n_chunks, 
     """Every chunk of the slice."""
     cdef Py_ssize_t n_rows = rows_of(problem)
     merge_problem(problem)
-    run_ranges(kernel, problem, n_rows * n_chunks, 1, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)),
+    run_ranges(kernel, problem, n_rows * n_chunks, 1, cnp.PyArray_SIZE(call.logits), call.n_threads,
                kernels_for(problem.type == FLOAT64).slice_scratch_bytes(problem), NULL, FLOAT64)
 
 
@@ -98,7 +98,7 @@ def combine_records(CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_cla
     problem.result = LOSS
     set_targets(&problem, call)
     set_slice(&problem, call, records, n_classes, 0, open_classes)
-    value = run_ranges(own.combine, &problem, problem.shape[0], 1, count_threads(call.n_threads, cnp.PyArray_SIZE(records)),
+    value = run_ranges(own.combine, &problem, problem.shape[0], 1, cnp.PyArray_SIZE(records), call.n_threads,
                        own.slice_scratch_bytes(&problem), data_or_null(row_values),
                        FLOAT64 if row_values is None else <ValueType>value_type(row_values))
     if row_values is not None:

@@ -11,7 +11,7 @@ from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels
 from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, ProbabilityKernels
 
 cnp.import_array()
@@ -71,11 +71,13 @@ def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, c
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads:
         chunk_sums = np.empty(n_rows * n_chunks)
         problem.chunk_sums = <const double*>data_or_null(chunk_sums)
-        run_ranges(own.chunks, &problem, n_rows * n_chunks, 1, n_threads, own.scratch_bytes, data_or_null(chunk_sums), FLOAT64)
-        run_ranges(own.add_chunks, &problem, n_rows, 1, 1, 0, data_or_null(row_values), type)
+        run_ranges(own.chunks, &problem, n_rows * n_chunks, 1, cnp.PyArray_SIZE(p), n_threads, own.scratch_bytes,
+                   data_or_null(chunk_sums), FLOAT64)
+        run_ranges(own.add_chunks, &problem, n_rows, 1, n_rows * n_chunks, 1, 0, data_or_null(row_values), type)
     else:
         problem.rows_at_once = own.rows_at_once(&problem)
-        run_ranges(own.rows, &problem, n_rows, problem.rows_at_once, n_threads, own.scratch_bytes, data_or_null(row_values), type)
+        run_ranges(own.rows, &problem, n_rows, problem.rows_at_once, cnp.PyArray_SIZE(p), n_threads, own.scratch_bytes,
+                   data_or_null(row_values), type)
     return bad == 0
 
 
@@ -90,7 +92,6 @@ def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, cnp.ndarr
     cdef int bad = 0
     # A class axis of length one more than there are: whatever the row axes merge to, the last of them holds the classes.
     n_items = set_comparison(&problem, p[..., None], q[..., None], out[..., None], cnp.PyArray_NDIM(p), least, largest)
-    n_threads = count_threads(n_threads, cnp.PyArray_SIZE(q))
     problem.bad = &bad
     if problem.n_axes > 0:
         problem.n_axes -= 1
@@ -102,11 +103,11 @@ def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, cnp.ndarr
     n_items *= (problem.n_classes + own.chunk - 1) // own.chunk
     if not fresh:
         problem.out.data = NULL
-        run_ranges(own.slopes, &problem, n_items, 1, n_threads, own.scratch_bytes, NULL, FLOAT64)
+        run_ranges(own.slopes, &problem, n_items, 1, cnp.PyArray_SIZE(q), n_threads, own.scratch_bytes, NULL, FLOAT64)
         problem.out.data = <char*>cnp.PyArray_DATA(out)
         problem.bad = NULL
     if bad == 0:
-        run_ranges(own.slopes, &problem, n_items, 1, n_threads, own.scratch_bytes, NULL, FLOAT64)
+        run_ranges(own.slopes, &problem, n_items, 1, cnp.PyArray_SIZE(q), n_threads, own.scratch_bytes, NULL, FLOAT64)
     return bad == 0
 
 
@@ -132,6 +133,6 @@ def label_losses(cnp.ndarray q, classes, indicators, sample_weight, double least
     problem.sample_weight = <const double*>data_or_null(sample_weight)
     problem.least, problem.largest, problem.slack = least, largest, slack
     problem.bad, problem.uneven = &bad, &uneven
-    total = run_ranges(own.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, count_threads(n_threads, cnp.PyArray_SIZE(q)),
-                       own.scratch_bytes, data_or_null(row_values), FLOAT64)
+    total = run_ranges(own.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, cnp.PyArray_SIZE(q), n_threads, own.scratch_bytes,
+                       data_or_null(row_values), FLOAT64)
     return total, bad == 0, uneven == 0

@@ -11,7 +11,7 @@ from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels
 from xentfast._kernels.arrays cimport Strided
 from xentfast._kernels.sigmoid cimport ELEMENT_BLOCK, ElementKernels, Elements, SigmoidKernels
 
@@ -54,7 +54,7 @@ cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
 cdef double run_elements(const SigmoidKernels* table, RangeKernel kernel, Elements* problem, int n_threads,
                          block_sums) except? -1.0:
     cdef Py_ssize_t n_blocks = (problem.size + ELEMENT_BLOCK - 1) // ELEMENT_BLOCK
-    return run_ranges(kernel, problem, n_blocks, 1, count_threads(n_threads, problem.size), table.scratch_bytes,
+    return run_ranges(kernel, problem, n_blocks, 1, problem.size, n_threads, table.scratch_bytes,
                       data_or_null(block_sums), FLOAT64)
 
 

@@ -15,7 +15,7 @@ from xentfast._base.outputs import passes_cache
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels
 from xentfast._kernels.softmax cimport GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem
 from xentfast._softmax.call cimport CrossEntropyCall
 
@@ -83,6 +83,13 @@ cdef struct Split:              # rows whose chunks are cut: those of a batch, c
     Py_ssize_t n_chunks         # of a row
     double* stats
     Py_ssize_t stats_length     # doubles of a row's
+    double* values              # of all rows
+
+
+cdef enum Stage:
+    SWEEP
+    SETTLE
+    SCALE
 
 
 cdef void run_chunks(const SoftmaxKernels* table, const Problem* problem, const Split* split, Py_ssize_t first, Py_ssize_t last,
@@ -100,36 +107,56 @@ cdef void run_chunks(const SoftmaxKernels* table, const Problem* problem, const 
         first += stop - start
 
 
-cdef void settle_row(const SoftmaxKernels* table, const Problem* problem, const Split* split, Py_ssize_t row, char* scratch,
-                     double* values) noexcept nogil:
+cdef void settle_rows(const SoftmaxKernels* table, const Problem* problem, const Split* split, Py_ssize_t first, Py_ssize_t last,
+                      char* scratch) noexcept nogil:
+    """Rows [first, last) of the batch."""
+    cdef Py_ssize_t row
     cdef xf_mode saved = xf_enter_ieee()
-    values[split.first + row] = table.settle(problem, split.first + row, split.stats + row * split.stats_length, scratch)
+    for row in range(first, last):
+        split.values[split.first + row] = table.settle(problem, split.first + row, split.stats + row * split.stats_length, scratch)
     xf_leave_ieee(saved)
 
 
+cdef void run_split_part(const SoftmaxKernels* table, const Problem* problem, const Split* split, Stage stage, const Parts* parts,
+                         int part, char* scratch) noexcept nogil:
+    """All that one thread comes to."""
+    cdef Turn turn = turn_of(part)
+    while take(parts, &turn):
+        if stage == SETTLE:
+            settle_rows(table, problem, split, turn.first, turn.last, scratch)
+        else:
+            run_chunks(table, problem, split, turn.first, turn.last, scratch, stage == SCALE)
+
+
+cdef void run_stage(const SoftmaxKernels* table, const Problem* problem, const Split* split, Stage stage, int n_threads,
+                    char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
+    """One stage of a batch, its chunks or its rows cut over the threads."""
+    cdef Parts parts
+    cdef Py_ssize_t n = split.n_rows if stage == SETTLE else split.n_rows * split.n_chunks
+    cdef Py_ssize_t numbers = n if stage == SETTLE else n * (problem.n_classes // split.n_chunks)
+    cdef int part, n_parts = threads_at_hand(<int>min(<Py_ssize_t>n_threads, n), numbers)
+    set_parts(&parts, n, numbers, n_parts, scratch + n_threads * scratch_bytes)
+    if n_parts == 1:
+        run_split_part(table, problem, split, stage, &parts, 0, scratch)
+        return
+    if stage == SETTLE:
+        parts.piece = 1
+    for part in prange(n_parts, num_threads=n_parts, schedule="static"):
+        run_split_part(table, problem, split, stage, &parts, part, scratch + part * scratch_bytes)
+    if stage != SETTLE:
+        note_parts(&parts)
+
+
 cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows, Split* split, Py_ssize_t batch,
-                         int n_threads, char* scratch, Py_ssize_t scratch_bytes, double* values) noexcept nogil:
-    """A batch of rows after the other, the chunks of all its rows cut into one part a thread."""
-    cdef Py_ssize_t n, row
-    cdef int part, parts, settlers
+                         int n_threads, char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
+    """A batch of rows after the other."""
     split.first = 0
     while split.first < n_rows:
         split.n_rows = min(batch, n_rows - split.first)
-        n = split.n_rows * split.n_chunks
-        parts = <int>min(<Py_ssize_t>n_threads, n)
-        for part in prange(parts, num_threads=parts, schedule="static"):
-            run_chunks(table, problem, split, n * part // parts, n * (part + 1) // parts, scratch + part * scratch_bytes, False)
-        if split.n_rows == 1:
-            settle_row(table, problem, split, 0, scratch, values)
-        else:
-            settlers = <int>min(<Py_ssize_t>n_threads, split.n_rows)
-            for part in prange(settlers, num_threads=settlers, schedule="static"):
-                for row in range(split.n_rows * part // settlers, split.n_rows * (part + 1) // settlers):
-                    settle_row(table, problem, split, row, scratch + part * scratch_bytes, values)
+        run_stage(table, problem, split, SWEEP, n_threads, scratch, scratch_bytes)
+        run_stage(table, problem, split, SETTLE, n_threads, scratch, scratch_bytes)
         if problem.out.data != NULL:
-            for part in prange(parts, num_threads=parts, schedule="static"):
-                run_chunks(table, problem, split, n * part // parts, n * (part + 1) // parts, scratch + part * scratch_bytes,
-                           True)
+            run_stage(table, problem, split, SCALE, n_threads, scratch, scratch_bytes)
         split.first += batch
 
 
@@ -147,15 +174,15 @@ cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_
     split.n_chunks = n_chunks
     split.stats_length = 8 * n_chunks + 64
     stats_bytes = batch * split.stats_length * 8
-    memory = <char*>malloc(ALIGNMENT + scratch_bytes * n_threads + stats_bytes + n_rows * 8)
+    memory = <char*>malloc(ALIGNMENT + (scratch_bytes + TICKET_LINE) * n_threads + stats_bytes + n_rows * 8)
     if memory == NULL:
         return False
     scratch = aligned(memory)
-    split.stats = <double*>(scratch + scratch_bytes * n_threads)
-    values.held = <double*>(<char*>split.stats + stats_bytes)
+    split.stats = <double*>(scratch + (scratch_bytes + TICKET_LINE) * n_threads)
+    split.values = values.held = <double*>(<char*>split.stats + stats_bytes)
     values.stored = row_values
     values.type = type
-    run_split_rows(table, problem, n_rows, &split, batch, n_threads, scratch, scratch_bytes, values.held)
+    run_split_rows(table, problem, n_rows, &split, batch, n_threads, scratch, scratch_bytes)
     total[0] = gather_values(&values, n_rows)
     free(memory)
     return True
@@ -189,7 +216,8 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
             problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
             problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
             problem.again = problem.again and not problem.aside
-    return compute_ranges(kernel, problem, n_rows, unit, n_threads, table.scratch_bytes(problem), values, type, total)
+    return compute_ranges(kernel, problem, n_rows, unit, n_rows * problem.n_classes, n_threads, table.scratch_bytes(problem), values,
+                          type, total)
 
 
 cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
