@@ -113,7 +113,8 @@ cdef void settle_rows(const SoftmaxKernels* table, const Problem* problem, const
     cdef Py_ssize_t row
     cdef xf_mode saved = xf_enter_ieee()
     for row in range(first, last):
-        split.values[split.first + row] = table.settle(problem, split.first + row, split.stats + row * split.stats_length, scratch)
+        split.values[split.first + row] = table.settle(problem, split.first + row, split.stats + row * split.stats_length,
+                                                       scratch)
     xf_leave_ieee(saved)
 
 
@@ -216,8 +217,8 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
             problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
             problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
             problem.again = problem.again and not problem.aside
-    return compute_ranges(kernel, problem, n_rows, unit, n_rows * problem.n_classes, n_threads, table.scratch_bytes(problem), values,
-                          type, total)
+    return compute_ranges(kernel, problem, n_rows, unit, n_rows * problem.n_classes, n_threads, table.scratch_bytes(problem),
+                          values, type, total)
 
 
 cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
