@@ -52,6 +52,18 @@ def test_uniform_fill_equals_numpy_generator(level, dtype, seed):
     assert np.array_equal(drawn, xf.init.uniform((100_003,), rng=seed, dtype=dtype))
 
 
+@pytest.mark.parametrize(("dtype", "per_block"), [(np.float32, 4), (np.float64, 2)])
+@pytest.mark.parametrize("size", [64, 192, 1024, 3000])
+def test_uniform_fill_counts_on_in_the_counters_next_word(level, dtype, per_block, size):
+    """The block's number passes 2³², in the middle of a chunk."""
+    key = np.random.SeedSequence(7).generate_state(2, np.uint32)
+    first = 2**32 - 16 - size // 3
+    generator = np.random.Generator(Philox4x32(key=key, counter=first))
+    part = slice(first * per_block, first * per_block + size * per_block)
+    filled = xf.init.uniform((2**36,), rng=7, dtype=dtype, index=(part,))
+    assert np.array_equal(filled, generator.random(size * per_block, dtype=dtype))
+
+
 def test_scaled_uniform_of_powers_of_two_equals_numpy_generator():
     drawn = np.random.Generator(Philox4x32(7)).random(1000, dtype=np.float32)
     assert np.array_equal(drawn * np.float32(4) - np.float32(2), xf.init.uniform((1000,), low=-2, high=2, rng=7))
