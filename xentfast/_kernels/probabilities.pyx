@@ -23,7 +23,7 @@ cdef void lanes_log_float(const float* x, float* y, Py_ssize_t n) noexcept nogil
     cdef Py_ssize_t i
     for i in range(n):
         k = log_parts(x[i], &f, True)
-        y[i] = log_float(k, f)
+        y[i] = log_float(k, f, 1.0)
 
 cdef void lanes_log_double(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
@@ -35,7 +35,7 @@ cdef void lanes_log_ratio_float(const float* p, const float* q, double* y, Py_ss
     cdef Py_ssize_t i
     for i in range(n):
         k = ratio_parts(p[i], q[i], &f, True)
-        y[i] = log_ratio_of(k, f, log_tail_float(f))
+        y[i] = log_ratio_of(k, f, log_tail_float(f, 1.0))
 
 cdef void lanes_log_ratio_double(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i

@@ -6,6 +6,7 @@ from xentfast._kernels.arrays cimport ValueType
 cdef enum:
     GROUP = 64              # elements of a fill that are made together
     FILL_CHUNK = 1024       # at most so many at a time: words, variates and values stay in L1
+    LINES = 128             # bytes that are written past the cache at a time
 
 cdef enum Distribution:
     UNIFORM = 0
@@ -37,7 +38,11 @@ cdef struct Fill:
 # Groups [group, group + n_groups) of a fill's global array → values, n_groups·GROUP ≤ FILL_CHUNK numbers.
 ctypedef void (*FillKernel)(const Fill* fill, uint64_t group, Py_ssize_t n_groups, void* values) noexcept nogil
 
+# n times LINES bytes past the cache, by stores as wide as the level has; `target` is aligned to 64 bytes.
+ctypedef void (*StreamKernel)(char* target, const char* source, Py_ssize_t n) noexcept nogil
+
 cdef struct RandomKernels:
     Py_ssize_t table_bytes          # sizeof(RandomKernels) and sizeof(Fill) where the level was compiled
     Py_ssize_t fill_bytes
     FillKernel chunk
+    StreamKernel stream

@@ -2,7 +2,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 from xentfast._kernels.arrays cimport FLOAT16, FLOAT32, FLOAT64
-from xentfast._kernels.random cimport FILL_CHUNK, GROUP, NORMAL, UNIFORM, Fill, RandomKernels
+from xentfast._kernels.random cimport FILL_CHUNK, GROUP, LINES, NORMAL, UNIFORM, Fill, RandomKernels
 
 include "numerics/bits.pxi"
 include "numerics/lanes.pxi"
@@ -14,5 +14,6 @@ cdef RandomKernels TABLE
 TABLE.table_bytes = sizeof(RandomKernels)
 TABLE.fill_bytes = sizeof(Fill)
 TABLE.chunk = random_chunk
+TABLE.stream = stream_lines
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.random", NULL)

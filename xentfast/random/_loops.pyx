@@ -22,14 +22,14 @@ from xentfast._base import dispatch
 
 from xentfast._base.level cimport Kernels, count_threads
 from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
-from xentfast._kernels.random cimport FILL_CHUNK, GROUP, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels
+from xentfast._kernels.random cimport (FILL_CHUNK, GROUP, LINES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels,
+                                       StreamKernel)
 
 cdef extern from "numerics/machine.h":
     ctypedef unsigned int xf_mode
     xf_mode xf_enter_ieee() noexcept nogil
     void xf_leave_ieee(xf_mode saved) noexcept nogil
     double xf_here(double value) noexcept nogil
-    void xf_stream_lines(void* target, const void* source) noexcept nogil
     void xf_stream_done() noexcept nogil
 
 cdef extern from "<math.h>" nogil:
@@ -39,7 +39,6 @@ cdef extern from "<math.h>" nogil:
 
 cdef enum:
     PIECE = 16384           # elements of an item: some 10 µs
-    LINES = 128             # bytes that xf_stream_lines writes
     TILE = 16               # spans of a tile …
     TILE_COLUMNS = 256      # … and elements of each
 
@@ -153,16 +152,16 @@ cdef bint bring_neighbours_inside(Job* job) noexcept nogil:
 
 
 cdef inline void copy_run(char* target, Py_ssize_t stride, const char* source, Py_ssize_t n, Py_ssize_t itemsize,
-                          bint stream) noexcept nogil:
-    """n numbers → target, `stride` bytes apart."""
-    cdef Py_ssize_t size = n * itemsize, head, i
+                          StreamKernel stream) noexcept nogil:
+    """n numbers → target, `stride` bytes apart; past the cache by way of `stream` where that is not NULL."""
+    cdef Py_ssize_t size = n * itemsize, head, lines, i
     if stride == itemsize:
-        if stream and size >= 2 * LINES:
+        if stream != NULL and size >= 2 * LINES:
             head = -<Py_ssize_t><uintptr_t>target & 63
+            lines = (size - head) // LINES
             memcpy(target, source, head)
-            while head + LINES <= size:
-                xf_stream_lines(target + head, source + head)
-                head += LINES
+            stream(target + head, source + head, lines)
+            head += lines * LINES
             memcpy(target + head, source + head, size - head)
         else:
             memcpy(target, source, size)
@@ -177,13 +176,14 @@ cdef inline void copy_run(char* target, Py_ssize_t stride, const char* source, P
             (<uint16_t*>(target + i * stride))[0] = (<const uint16_t*>source)[i]
 
 
-cdef void scatter(const Job* job, char* data, const char* values, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+cdef void scatter(const Job* job, char* data, const char* values, Py_ssize_t first, Py_ssize_t n,
+                  StreamKernel stream) noexcept nogil:
     """Elements [first, first + n) of a span, those of them that are wanted, → the output, whose span begins at `data`."""
     cdef Py_ssize_t index[MAX_AXES]
     cdef Py_ssize_t last = first + n, rest = first, place = 0, start, stop
     cdef int inner = job.n_axes - 1, axis, deeper
     if job.n_outer == inner:
-        copy_run(data + first * job.strides[inner], job.strides[inner], values, n, job.itemsize, job.stream)
+        copy_run(data + first * job.strides[inner], job.strides[inner], values, n, job.itemsize, stream)
         return
     # The first run that ends behind `first`: where an axis is overrun, the next step of the one outside of it.
     for axis in range(job.n_outer, inner):
@@ -210,7 +210,7 @@ cdef void scatter(const Job* job, char* data, const char* values, Py_ssize_t fir
         stop = min(last - place, job.shape[inner])
         if stop > rest:
             copy_run(data + start + rest * job.strides[inner], job.strides[inner],
-                     values + (place + rest - first) * job.itemsize, stop - rest, job.itemsize, False)
+                     values + (place + rest - first) * job.itemsize, stop - rest, job.itemsize, NULL)
         axis = inner - 1
         index[axis] += 1
         while axis > job.n_outer and index[axis] == job.shape[axis]:
@@ -244,9 +244,11 @@ cdef void walk(const Job* job, int n_axes, Py_ssize_t step, uint64_t* place, cha
         axis -= 1
 
 
-cdef void run_cell(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept nogil:
+cdef void run_cell(const RandomKernels* kernels, const Job* job, Py_ssize_t cell) noexcept nogil:
     """One piece of one span."""
-    cdef double values[FILL_CHUNK]                  # of any type
+    cdef double values[FILL_CHUNK + 8]              # of any type
+    cdef char* aligned = <char*>((<uintptr_t>values + 63) & ~<uintptr_t>63)         # wide stores that cross no cache line
+    cdef StreamKernel stream = kernels.stream if job.stream else NULL
     cdef char* first
     cdef char* data
     cdef uint64_t place
@@ -254,12 +256,12 @@ cdef void run_cell(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept 
     walk(job, job.n_outer, cell // job.pieces, &place, &data)
     while start < stop:
         n = min(stop - start, <Py_ssize_t>FILL_CHUNK - <Py_ssize_t>((place + <uint64_t>start) % GROUP))
-        first = make(kernel, job, place + <uint64_t>start, n, <char*>values)
-        scatter(job, data, first, start, n)
+        first = make(kernels.chunk, job, place + <uint64_t>start, n, aligned)
+        scatter(job, data, first, start, n, stream)
         start += n
 
 
-cdef void run_tile(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept nogil:
+cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell) noexcept nogil:
     """TILE spans, or what is left of them, in one piece each."""
     cdef double values[TILE][TILE_COLUMNS + 2 * GROUP]
     cdef char* rows[TILE]
@@ -274,7 +276,8 @@ cdef void run_tile(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept 
     place += <uint64_t>(first * job.places[inner - 1] + start)
     data += first * job.itemsize + start * job.strides[inner]
     for row in range(n_rows):
-        rows[row] = make(kernel, job, place + <uint64_t>(row * job.places[inner - 1]), n_columns, <char*>values[row])
+        rows[row] = make(kernels.chunk, job, place + <uint64_t>(row * job.places[inner - 1]), n_columns,
+                         <char*>values[row])
     for column in range(n_columns):
         if job.itemsize == 4:
             for row in range(n_rows):
@@ -288,7 +291,7 @@ cdef void run_tile(FillKernel kernel, const Job* job, Py_ssize_t cell) noexcept 
         data += job.strides[inner]
 
 
-cdef void run_item(FillKernel kernel, const Job* jobs, Py_ssize_t n_jobs, Py_ssize_t item) noexcept nogil:
+cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t low = 0, high = n_jobs, middle, cell
     cdef xf_mode saved = xf_enter_ieee()
     while high - low > 1:                           # the last job whose items begin at or before this one
@@ -301,9 +304,9 @@ cdef void run_item(FillKernel kernel, const Job* jobs, Py_ssize_t n_jobs, Py_ssi
     high = min(cell + jobs[low].cells_per_item, jobs[low].cells)
     while cell < high:
         if jobs[low].tiled:
-            run_tile(kernel, &jobs[low], cell)
+            run_tile(kernels, &jobs[low], cell)
         else:
-            run_cell(kernel, &jobs[low], cell)
+            run_cell(kernels, &jobs[low], cell)
         cell += 1
     if jobs[low].stream:
         xf_stream_done()
@@ -333,7 +336,6 @@ cdef void set_job(Job* job, fields) except *:
 
 cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
     """Jobs whose fields are set up to `strides`, and `stream`."""
-    cdef FillKernel kernel = table.chunk
     cdef Py_ssize_t n_items = 0, item, i
     for i in range(n_jobs):
         merge_axes(jobs + i)
@@ -343,10 +345,10 @@ cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int
     n_threads = <int>min(<Py_ssize_t>n_threads, n_items)
     if n_threads == 1:
         for item in range(n_items):
-            run_item(kernel, jobs, n_jobs, item)
+            run_item(table, jobs, n_jobs, item)
     else:
         for item in prange(n_items, num_threads=n_threads, schedule="dynamic"):
-            run_item(kernel, jobs, n_jobs, item)
+            run_item(table, jobs, n_jobs, item)
 
 
 def run(requests, int n_threads):

@@ -11,7 +11,7 @@ cdef extern from "numerics/machine.h":
     float xf_float(uint32_t bits) noexcept nogil
     uint64_t xf_bits64(double value) noexcept nogil
     double xf_double(uint64_t bits) noexcept nogil
-    float xf_unsigned_to_float(uint32_t value) noexcept nogil
+    float xf_word_fraction(uint32_t value) noexcept nogil
     Py_ssize_t xf_from_float16(const uint16_t* source, Py_ssize_t n, float* target) noexcept nogil
     Py_ssize_t xf_to_float16(const float* source, Py_ssize_t n, uint16_t* target) noexcept nogil
 

@@ -77,8 +77,10 @@
 
 /* Random words and numbers of 53 bits as fractions of 1, or of a quarter turn. */
 #define XF_BITS24_UNIT 0x1p-24f
+#define XF_LAST_BITS24 0xffffffp0f          /* the largest number of 24 bits */
 #define XF_WORD_UNIT 0x1p-32f
-#define XF_WORD_QUARTERS 0x1p-30f           /* quarter turns in a word of a turn */
+#define XF_HALF_WORD 0x1p-33f
+#define XF_PLAIN_WIDTH 0x1p-60f             /* ranges from here on are normal numbers even times one of these */
 #define XF_LOW_BITS_SPAN 0x1p26             /* of the 53 bits, 26 come from the second word */
 #define XF_BITS53_UNIT 0x1p-53
 #define XF_BITS53_LAST 0x1.fffffffffffffp52 /* 2⁵³ − 1 */
@@ -101,14 +103,15 @@ static inline float xf_float(uint32_t bits) { float value; memcpy(&value, &bits,
 static inline uint64_t xf_bits64(double value) { uint64_t bits; memcpy(&bits, &value, 8); return bits; }
 static inline double xf_double(uint64_t bits) { double value; memcpy(&value, &bits, 8); return value; }
 
-/* To the nearest float32. GCC 12 makes a fused multiply-add of the conversion where there is no instruction for it: the same
- * value, since the product is exact, but nothing here shall need such a reason. */
-static inline float xf_unsigned_to_float(uint32_t value)
+/* value·2⁻³², to the nearest float32. Where there is no instruction for unsigned integers, the word's halves are put in the last
+ * bits of 2⁷ and of 2⁻⁹; taking off both powers from the first is exact, and adding the second the only rounding. */
+static inline float xf_word_fraction(uint32_t value)
 {
 #if defined(__AVX512F__)
-    return (float)value;
+    return (float)value * XF_WORD_UNIT;
 #else
-    return (float)(int32_t)(value >> 16) * 65536.0f + (float)(int32_t)(value & 0xffff);
+    float high = xf_float(0x43000000u | value >> 16), low = xf_float(0x3b000000u | (value & 0xffffu));
+    return (high - (0x1p7f + 0x1p-9f)) + low;
 #endif
 }
 

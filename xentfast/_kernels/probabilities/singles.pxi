@@ -114,7 +114,7 @@ cdef inline void make_strip(const float* p, const float* q, Py_ssize_t n_blocks,
     for block in range(n_blocks):
         for lane in range(LANES):
             i = block * LANES + lane
-            logs[i] = log_tail_float(f[i]) if measure == DIVERGENCE else log_float(k[i], f[i])
+            logs[i] = log_tail_float(f[i], 1.0) if measure == DIVERGENCE else log_float(k[i], f[i], 1.0)
         fetch_block(p + STRIP_TERMS + block * LANES)
         if measure != ENTROPY:
             fetch_block(q + STRIP_TERMS + block * LANES)

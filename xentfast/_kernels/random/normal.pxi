@@ -9,7 +9,7 @@ from libc.math cimport sqrt, sqrtf
 
 cdef extern from "numerics/machine.h":
     float WORD_UNIT "XF_WORD_UNIT"
-    float WORD_QUARTERS "XF_WORD_QUARTERS"
+    float HALF_WORD "XF_HALF_WORD"
     double BITS53_UNIT "XF_BITS53_UNIT"
     double BITS53_LAST "XF_BITS53_LAST"
     double BITS53_QUARTERS "XF_BITS53_QUARTERS"
@@ -22,13 +22,19 @@ cdef extern from "numerics/machine.h":
 
 # The radius √(−2·log u), u = (word + ½)·2⁻³². Where u is above √½ it is taken from 1: 1 − u is then (~word + ½)·2⁻³²,
 # which keeps the bits that u would lose.
-cdef inline float radius_float(uint32_t word) noexcept nogil:
-    cdef bint high = word >= <uint32_t>3037000500                    # √½·2³²
-    cdef float rest = xf_unsigned_to_float(~word if high else word) + <float>0.5
-    cdef float f, k = log_exponent_float(rest, &f) - <float>32.0
-    f = rest * -WORD_UNIT if high else f
-    k = <float>0.0 if high else k
-    return sqrtf(<float>-2.0 * log_float(k, f))
+cdef inline float radius_parts(uint32_t word, float* f) noexcept nogil:
+    """word → k and f of log u = k·log 2 + log(1 + f)"""
+    # word ≥ √½·2³², as signed integers: AVX2 compares no others
+    cdef bint high = <int>(word ^ <uint32_t>0x80000000) >= <int>(<uint32_t>3037000500 ^ <uint32_t>0x80000000)
+    cdef uint32_t flip = <uint32_t>0xffffffff if high else <uint32_t>0
+    cdef float rest = xf_word_fraction(word ^ flip) + HALF_WORD
+    cdef float k = log_exponent_float(rest, f)
+    f[0] = -rest if high else f[0]
+    return xf_float(xf_bits32(k) & ~flip)
+
+
+cdef inline float radius_float(float k, float f) noexcept nogil:
+    return sqrtf(log_float(k, f, -2.0))
 
 
 # The same of 53 bits: u = (bits + ½)·2⁻⁵³, 0 ≤ bits < 2⁵³ as a double.
@@ -44,18 +50,29 @@ cdef inline double radius_double(double bits) noexcept nogil:
 # Cosine and sine of the angle (word + ½)·2⁻³² of a turn, by its distance x from the nearest axis in quarter turns, |x| ≤ ½.
 # Polynomials sin(πx/2)/x in x², degree 3, minimax error 0.06 ulp, its first coefficient in two parts; and
 # (cos(πx/2) − 1)/x², degree 3, 0.002 ulp.
-cdef inline float circle_float(uint32_t word, float* sine) noexcept nogil:
-    cdef uint32_t quarter = (word + <uint32_t>0x20000000) >> 30
-    cdef float x = (<float><int>(word - (quarter << 30)) + <float>0.5) * WORD_QUARTERS
+cdef inline float angle_float(uint32_t word) noexcept nogil:
+    """x: without its two highest bits, the word is a signed integer."""
+    return (<float><int>(word << 2) + <float>2.0) * WORD_UNIT
+
+
+cdef inline float circle_float(float x, float* along_axis) noexcept nogil:
+    """sin(πx/2); cos(πx/2) goes to `along_axis`."""
     cdef float z = x * x
     cdef float across = ((<float>-0.00460165785625577 * z + <float>0.07968003302812576) * (z * z)
                          + (<float>-0.6459634900093079 * z + <float>-4.8797944418532321e-08))
     cdef float along = ((<float>0.0009037665440700948 * z + <float>-0.02086016535758972) * (z * z)
                         + (<float>0.25366923213005066 * z + <float>-1.2337005138397217))
     across = x * <float>1.5707963705062866 + x * across
-    along = along * z + <float>1.0
-    sine[0] = xf_float(xf_bits32(along if quarter & 1 else across) ^ ((quarter & 2) << 30))
-    return xf_float(xf_bits32(across if quarter & 1 else along) ^ (((quarter + 1) & 2) << 30))
+    along_axis[0] = along * z + <float>1.0
+    return across
+
+
+cdef inline float turned_float(uint32_t word, float across, float along, float* sine) noexcept nogil:
+    """The word's cosine, and its sine, from sine and cosine of its x. Two bits of the word plus ⅛ turn number the axis."""
+    cdef uint32_t axis = word + <uint32_t>0x20000000
+    cdef bint odd = <int>(axis << 1) < 0
+    sine[0] = xf_float(xf_bits32(along if odd else across) ^ (axis & <uint32_t>0x80000000))
+    return xf_float(xf_bits32(across if odd else along) ^ ((axis + <uint32_t>0x40000000) & <uint32_t>0x80000000))
 
 
 # The same of 53 bits: (bits + ½)·2⁻⁵³ of a turn. Degrees 7 and 6, minimax errors below 0.001 ulp.
@@ -108,7 +125,7 @@ cdef inline float inverse_tail_float(float tail, float y, float depth) noexcept 
 cdef inline float tail_depth_float(float tail) noexcept nogil:
     """√(−log tail) − 1.6"""
     cdef float f, k = log_exponent_float(tail, &f)
-    return sqrtf(-log_float(k, f)) - <float>1.6
+    return sqrtf(log_float(k, f, -1.0)) - <float>1.6
 
 
 # The same for |x| ≤ 2 alone, half the work: degrees 4 and 4, minimax error 0.22 ulp from a tail of 0.0222.
