@@ -148,7 +148,7 @@ typedef __m128i xf_words;
 /* What a round adds by exclusive or to words 0 and 2. The first round finds the same word 2 in all blocks, the second the same
  * word 0: what comes of them is a constant of the later round. */
 typedef struct {
-    xf_words word_0[XF_PHILOX_ROUNDS], word_2[XF_PHILOX_ROUNDS];
+    uint32_t word_0[XF_PHILOX_ROUNDS], word_2[XF_PHILOX_ROUNDS];
 } xf_philox_keys;
 
 static inline void xf_philox_set_keys(const uint32_t key[2], const uint32_t stream[2], uint32_t counter_1, xf_philox_keys *keys)
@@ -158,8 +158,8 @@ static inline void xf_philox_set_keys(const uint32_t key[2], const uint32_t stre
     uint32_t k0 = key[0], k1 = key[1];
     int i;
     for (i = 0; i < XF_PHILOX_ROUNDS; i++) {
-        keys->word_0[i] = XF_SET(i == 1 ? k0 ^ (uint32_t)p1 : k0);
-        keys->word_2[i] = XF_SET(i == 0 ? k1 ^ stream[1] : i == 1 ? k1 ^ (uint32_t)(p0 >> 32) : i == 2 ? k1 ^ (uint32_t)p0 : k1);
+        keys->word_0[i] = i == 1 ? k0 ^ (uint32_t)p1 : k0;
+        keys->word_2[i] = i == 0 ? k1 ^ stream[1] : i == 1 ? k1 ^ (uint32_t)(p0 >> 32) : i == 2 ? k1 ^ (uint32_t)p0 : k1;
         k0 += XF_PHILOX_WEYL_0;
         k1 += XF_PHILOX_WEYL_1;
     }
@@ -174,19 +174,19 @@ XF_INLINE void xf_philox_rounds(const xf_philox_keys *keys, xf_words number, int
     int i, k;
     XF_UNROLL for (k = 0; k < n; k++) {
         XF_PRODUCTS(high_0, c3[k], number, multiplier_0);
-        c2[k] = XF_XOR(high_0, keys->word_2[0]);
+        c2[k] = XF_XOR(high_0, XF_SET(keys->word_2[0]));
         number = XF_ADD(number, XF_SET(XF_WIDTH));
     }
     XF_UNROLL for (k = 0; k < n; k++) {
         XF_PRODUCTS(high_1, c1[k], c2[k], multiplier_1);
-        c0[k] = XF_XOR(high_1, keys->word_0[1]);
-        c2[k] = XF_XOR(c3[k], keys->word_2[1]);
+        c0[k] = XF_XOR(high_1, XF_SET(keys->word_0[1]));
+        c2[k] = XF_XOR(c3[k], XF_SET(keys->word_2[1]));
     }
     XF_UNROLL for (k = 0; k < n; k++) {
         XF_PRODUCTS(high_0, low_0, c0[k], multiplier_0);
         XF_PRODUCTS(high_1, low_1, c2[k], multiplier_1);
-        c0[k] = XF_XOR_3(high_1, c1[k], keys->word_0[2]);
-        c2[k] = XF_XOR(high_0, keys->word_2[2]);
+        c0[k] = XF_XOR_3(high_1, c1[k], XF_SET(keys->word_0[2]));
+        c2[k] = XF_XOR(high_0, XF_SET(keys->word_2[2]));
         c1[k] = low_1;
         c3[k] = low_0;
     }
@@ -194,8 +194,8 @@ XF_INLINE void xf_philox_rounds(const xf_philox_keys *keys, xf_words number, int
         XF_UNROLL for (k = 0; k < n; k++) {
             XF_PRODUCTS(high_0, low_0, c0[k], multiplier_0);
             XF_PRODUCTS(high_1, low_1, c2[k], multiplier_1);
-            c0[k] = XF_XOR_3(high_1, c1[k], keys->word_0[i]);
-            c2[k] = XF_XOR_3(high_0, c3[k], keys->word_2[i]);
+            c0[k] = XF_XOR_3(high_1, c1[k], XF_SET(keys->word_0[i]));
+            c2[k] = XF_XOR_3(high_0, c3[k], XF_SET(keys->word_2[i]));
             c1[k] = low_1;
             c3[k] = low_0;
             XF_SET_ASIDE(c0[k], c1[k], c2[k], c3[k]);
