@@ -5,8 +5,8 @@ work may be cut anywhere:
 
 (a) Axes are merged where the global array and the output walk them alike. The innermost axes, as long as they lie close
     together in the global array, make a span, whose elements are all made; the axes outside count the spans.
-(b) Spans are cut into pieces, or gathered, to items of about PIECE elements. All items of all arrays of a call are shared
-    out in one parallel region.
+(b) Spans are cut into pieces, or gathered, to items of about PIECE elements. All items of all arrays of a call are cut over
+    threads in one parallel region (_base/parts.pxi).
 (c) A piece is made in chunks in L1 and copied from there to where its elements belong, past the cache where the array
     would not fit.
 (d) Where neighbours in the output are not neighbours in the global array (Fortran order), a few spans are made side by side,
@@ -15,12 +15,12 @@ work may be cut anywhere:
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cython.parallel cimport prange
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 from xentfast._base import dispatch
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels
 from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
 from xentfast._kernels.random cimport (FILL_CHUNK, GROUP, LINES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels,
                                        StreamKernel)
@@ -41,6 +41,8 @@ cdef enum:
     PIECE = 16384           # elements of an item: some 10 µs
     TILE = 16               # spans of a tile …
     TILE_COLUMNS = 256      # … and elements of each
+
+include "../_base/parts.pxi"
 
 FOR_UNIFORM, FOR_NORMAL, FOR_TRUNCATED = UNIFORM, NORMAL, TRUNCATED
 AS_FLOAT16, AS_BFLOAT16, AS_FLOAT32, AS_FLOAT64 = FLOAT16, BFLOAT16, FLOAT32, FLOAT64
@@ -293,7 +295,6 @@ cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell
 
 cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t low = 0, high = n_jobs, middle, cell
-    cdef xf_mode saved = xf_enter_ieee()
     while high - low > 1:                           # the last job whose items begin at or before this one
         middle = (low + high) // 2
         if jobs[middle].first_item <= item:
@@ -310,6 +311,17 @@ cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_j
         cell += 1
     if jobs[low].stream:
         xf_stream_done()
+
+
+cdef void run_items(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, const Parts* parts,
+                    int part) noexcept nogil:
+    """All that one thread comes to."""
+    cdef Turn turn = turn_of(part)
+    cdef Py_ssize_t item
+    cdef xf_mode saved = xf_enter_ieee()
+    while take(parts, &turn):
+        for item in range(turn.first, turn.last):
+            run_item(kernels, jobs, n_jobs, item)
     xf_leave_ieee(saved)
 
 
@@ -336,19 +348,28 @@ cdef void set_job(Job* job, fields) except *:
 
 cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
     """Jobs whose fields are set up to `strides`, and `stream`."""
-    cdef Py_ssize_t n_items = 0, item, i
+    cdef Py_ssize_t only_line[2]
+    cdef Py_ssize_t n_items = 0, i
+    cdef char* lines
+    cdef Parts parts
+    cdef int part
     for i in range(n_jobs):
         merge_axes(jobs + i)
         plan_spans(jobs + i)
         jobs[i].first_item = n_items
         n_items += (jobs[i].cells + jobs[i].cells_per_item - 1) // jobs[i].cells_per_item
-    n_threads = <int>min(<Py_ssize_t>n_threads, n_items)
+    n_threads = threads_at_hand(<int>min(<Py_ssize_t>n_threads, n_items), n_items * PIECE)
+    lines = <char*>malloc(n_threads * TICKET_LINE)
+    if lines == NULL:                               # a fill has no way to fail, and one thread needs no memory
+        n_threads = 1
+    set_parts(&parts, n_items, n_items * PIECE, n_threads, lines if lines != NULL else <char*>only_line)
     if n_threads == 1:
-        for item in range(n_items):
-            run_item(table, jobs, n_jobs, item)
+        run_items(table, jobs, n_jobs, &parts, 0)
     else:
-        for item in prange(n_items, num_threads=n_threads, schedule="dynamic"):
-            run_item(table, jobs, n_jobs, item)
+        for part in prange(n_threads, num_threads=n_threads, schedule="static"):
+            run_items(table, jobs, n_jobs, &parts, part)
+        note_parts(&parts)
+    free(lines)
 
 
 def run(requests, int n_threads):
