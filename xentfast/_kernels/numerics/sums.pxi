@@ -38,17 +38,17 @@ cdef struct Factor:
 
 
 cdef inline Factor factor_float(double f) noexcept nogil:
+    # In float32, whose lanes are twice as many. Where least·|f| is FLOAT_SCALED_MIN but for its rounding, so is the product: no
+    # subnormal number either. For f = 0, `least` ends as nan or +inf, which nothing reaches.
     cdef Factor factor
-    cdef float least
-    cdef double rounded = <double><float>f
-    cdef double size = -rounded if rounded < 0.0 else rounded
-    cdef bint tiny = size < FLOAT_TINY_FACTOR
-    cdef double bound = FLOAT_SCALED_MIN / size                             # +inf for f = 0
-    bound = FLT_MIN if bound < FLT_MIN else bound
-    least = <float>bound
-    least = xf_float(xf_bits32(least) + 1) if <double>least < bound else least
-    factor.first = FLOAT_UNIT if tiny else 1.0
-    factor.second = rounded if tiny else rounded * FLOAT_UNIT
+    cdef float rounded = <float>f
+    cdef float size = -rounded if rounded < 0 else rounded
+    cdef bint tiny = size < <float>FLOAT_TINY_FACTOR
+    cdef float least = <float>FLOAT_SCALED_MIN / size
+    least = FLT_MIN if least < FLT_MIN else least
+    least = xf_float(xf_bits32(least) + 1) if least * size < <float>FLOAT_SCALED_MIN else least
+    factor.first = <float>FLOAT_UNIT if tiny else <float>1.0
+    factor.second = rounded if tiny else rounded * <float>FLOAT_UNIT
     factor.least = least
     return factor
 

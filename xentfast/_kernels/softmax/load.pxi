@@ -21,11 +21,16 @@ cdef inline void row_offsets(const Problem* problem, const Operand* operand, Py_
                              Py_ssize_t* offsets) noexcept nogil:
     """offsets[0 : count]: the bytes from `operand.data` to rows first, first + 1, …"""
     cdef Py_ssize_t index[MAX_AXES]
-    cdef Py_ssize_t row = first, offset = 0
+    cdef Py_ssize_t row = first, offset = 0, stride
     cdef int axis
     if problem.n_axes == 1:
-        for row in range(count):
-            offsets[row] = (first + row) * operand.strides[0]
+        offset, stride = first * operand.strides[0], operand.strides[0]
+        if count == LANES:                          # a constant, which lanes take
+            for row in range(LANES):
+                offsets[row] = offset + row * stride
+        else:
+            for row in range(count):
+                offsets[row] = offset + row * stride
         return
     for axis in range(problem.n_axes - 1, -1, -1):
         index[axis] = row % problem.shape[axis]
@@ -238,6 +243,11 @@ cdef inline bint is_plain(const Problem* problem) noexcept nogil:
     """None of the options that settling a row knows of."""
     return (problem.z_loss == 0.0 and problem.unit == 1.0 and problem.cap == 0.0 and problem.where.data == NULL
             and problem.hess.data == NULL)
+
+
+cdef inline bint is_bare(const Problem* problem) noexcept nogil:
+    """Integer targets without masses beside them, and without weights."""
+    return problem.classes != NULL and not has_mass(problem) and problem.class_weight == NULL and problem.sample_weight == NULL
 
 
 cdef inline bint makes_exponentials(const Problem* problem) noexcept nogil:

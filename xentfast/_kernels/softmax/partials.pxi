@@ -124,7 +124,7 @@ cdef void combine_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last
     blank_rows(problem, &rows)
     while start < last:
         combine_group(problem, start, min(<Py_ssize_t>LANES, last - start), &rows, <double*>scratch, NULL, &settled, kind)
-        settled_values(problem, &rows, &settled, row_values + start - first, kind)
+        settled_values(problem, &rows, &settled, 0, row_values + start - first, kind)
         start += LANES
 
 

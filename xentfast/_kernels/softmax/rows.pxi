@@ -331,7 +331,7 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
         keep_fold(&fold, row, folds)
         rows.x_target[row] = shaped_target(problem, own[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[row], <real>0)
     settle_rows(problem, &rows, folds, &settled, <real>0)
-    settled_values(problem, &rows, &settled, row_values, <real>0)
+    settled_values(problem, &rows, &settled, 0, row_values, <real>0)
     if not writes_classes(problem):
         return
     for row in range(count):

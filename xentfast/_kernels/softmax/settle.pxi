@@ -15,20 +15,24 @@
 # Each class carries a mass m_j (soft targets, smoothing); an integer target's own mass is kept apart.
 
 
-cdef struct Settled:                # LANES rows
-    double top[LANES]               # c
-    double value[LANES]             # loss, or lse − c
-    double bad[LANES]               # 1: a nan or +inf logit, or no finite one
+cdef enum:
+    PAIR = 2 * LANES                # rows of two tiles that are settled together: more of them wait at a time
+
+
+cdef struct Settled:                # LANES rows, or PAIR
+    double top[PAIR]               # c
+    double value[PAIR]             # loss, or lse − c
+    double bad[PAIR]               # 1: a nan or +inf logit, or no finite one
     # where classes are written
-    double scale[LANES]             # gradient_j = scale·e^{s·x_j}/B − mass_scale·m_j
-    double mass_scale[LANES]
-    double target[LANES]            # the target's gradient
+    double scale[PAIR]             # gradient_j = scale·e^{s·x_j}/B − mass_scale·m_j
+    double mass_scale[PAIR]
+    double target[PAIR]            # the target's gradient
     # for the Hessian alone
-    double probability[LANES]       # p_j = probability·e^{s·x_j}/B
-    double curvature[LANES]         # Hessian_j = curvature·p_j·(1 − p_j)
-    double target_hess[LANES]       # the target's
-    double top_rest[LANES]          # 1 − p of the class at c, without the p of the classes between (rest_of_row adds it)
-    double rest[LANES]
+    double probability[PAIR]       # p_j = probability·e^{s·x_j}/B
+    double curvature[PAIR]         # Hessian_j = curvature·p_j·(1 − p_j)
+    double target_hess[PAIR]       # the target's
+    double top_rest[PAIR]          # 1 − p of the class at c, without the p of the classes between (rest_of_row adds it)
+    double rest[PAIR]
     int n_special                   # how many rows are skipped or bad
 
 
@@ -80,143 +84,162 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
 
 
 cdef inline void exp_rows(const double* t, const double* error, const double* exponent, const double* ahead, double* values,
-                          real kind) noexcept nogil:
-    """e^{t + error}·2^−exponent of LANES rows, one over that where `ahead`, times DOUBLE_SCALE: at most 2·DOUBLE_SCALE. Of
+                          Py_ssize_t n_rows, real kind) noexcept nogil:
+    """e^{t + error}·2^−exponent of n_rows rows, one over that where `ahead`, times DOUBLE_SCALE: at most 2·DOUBLE_SCALE. Of
     float32, `error` is not read."""
-    cdef double r[LANES]
-    cdef double lost[LANES]
-    cdef double power[LANES]
-    cdef double tail[LANES]
-    cdef double size, n, m, rest
+    cdef double r[PAIR]
+    cdef double lost[PAIR]
+    cdef double power[PAIR]
+    cdef double tail[PAIR]
+    cdef double size, n, m, sign
     cdef Py_ssize_t row
-    for row in range(LANES):
+    for row in range(n_rows):
         if real is float:
             size = -6000.0 if t[row] < -6000.0 else t[row]
             size = 6000.0 if size > 6000.0 else size
+            sign = -1.0 if ahead[row] != 0.0 else 1.0
             n = (size * DOUBLE_LOG2_E + DOUBLE_ROUND) - DOUBLE_ROUND
-            rest = size - n * DOUBLE_LN2
-            m = n - exponent[row]
-            m = -m if ahead[row] != 0.0 else m
+            m = (n - exponent[row]) * sign
             m = -DOUBLE_SCALED_BIAS if m < -DOUBLE_SCALED_BIAS else m
-            r[row] = -rest if ahead[row] != 0.0 else rest
+            r[row] = (size - n * DOUBLE_LN2) * sign
             power[row] = xf_double(xf_bits64(m + DOUBLE_ROUND_SCALED) << 52)
         else:
             reduce_signed(t[row], error[row], exponent[row], ahead[row] != 0.0, &r[row], &lost[row], &power[row])
-    for row in range(LANES):
+    for row in range(n_rows):
         if real is float:
             values[row] = (1.0 + (r[row] + r[row] * r[row] * exp_tail_settle(r[row]))) * power[row]
         else:
             tail[row] = exp_tail_double(r[row])
     if real is double:
-        for row in range(LANES):
+        for row in range(n_rows):
             values[row] = (1.0 + (r[row] + (r[row] * r[row] * tail[row] + lost[row]))) * power[row]
 
 
-cdef inline void log_rows(const double* first, const double* second, const double* y, const double* inverse, double* values,
-                          real kind) noexcept nogil:
-    """log(first + second) of LANES rows; y is the sum, which may have lost some of the second."""
-    cdef double k[LANES]
-    cdef double f[LANES]
-    cdef double s[LANES]
-    cdef double correction[LANES]
-    cdef double tail[LANES]
-    cdef double f_row
+cdef inline void log_rows(const double* first, const double* second, const double* y, double* inverse, double* values,
+                          Py_ssize_t n_rows, real kind) noexcept nogil:
+    """log(first + second) of n_rows rows; y is the sum, which may have lost some of the second. And 1/y."""
+    cdef double k[PAIR]
+    cdef double f[PAIR]
+    cdef double s[PAIR]
+    cdef double correction[PAIR]
+    cdef double tail[PAIR]
+    cdef double f_row, both
     cdef Py_ssize_t row
-    for row in range(LANES):
+    for row in range(n_rows):
         k[row] = log_exponent_double(y[row], &f_row)
         f[row] = f_row
-        s[row] = f_row / (2.0 + f_row)
-        correction[row] = (second[row] - (y[row] - first[row])) * inverse[row]
-    for row in range(LANES):
+        correction[row] = second[row] - (y[row] - first[row])
+        if real is float:           # one division for two; where 1/y is not 1, what was lost is not seen
+            both = 1.0 / (y[row] * (2.0 + f_row))
+            s[row] = f_row * (y[row] * both)
+            inverse[row] = (2.0 + f_row) * both
+        else:
+            s[row] = f_row / (2.0 + f_row)
+            inverse[row] = 1.0 / y[row]
+            correction[row] *= inverse[row]
+    for row in range(n_rows):
         if real is float:
             values[row] = k[row] * DOUBLE_LN2 + (s[row] * (2.0 + log_tail_settle(s[row] * s[row])) + correction[row])
         else:
             correction[row] += k[row] * DOUBLE_LN2_LOW
             tail[row] = log_tail(s[row] * s[row])
     if real is double:
-        for row in range(LANES):
+        for row in range(n_rows):
             values[row] = log_reduced(k[row], f[row], correction[row], s[row], tail[row])
 
 
-cdef inline void settle_group(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled, bint plain,
-                              real kind) noexcept nogil:
-    """folds[field·LANES + row] → settled. `plain`: float32 without scale, cap, z_loss, mask or Hessian: these cost nothing."""
-    cdef const double* top = folds + REFERENCE * LANES
-    cdef const double* sums = folds + TAIL * LANES
-    cdef const double* mass = folds + MASS * LANES
-    cdef const double* moment = folds + MOMENT * LANES
+cdef inline void settle_group(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
+                              Py_ssize_t n_rows, bint plain, bint bare, real kind) noexcept nogil:
+    """folds[field·n_rows + row] → settled, n_rows of them, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask or
+    Hessian: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'."""
+    cdef const double* top = folds + REFERENCE * n_rows
+    cdef const double* sums = folds + TAIL * n_rows
+    cdef const double* mass = folds + MASS * n_rows
+    cdef const double* moment = folds + MOMENT * n_rows
     cdef double unit = 1.0 if plain else problem.unit
     cdef double z_loss = 0.0 if plain else problem.z_loss
     cdef double gradient_scale = problem.gradient_scale
     cdef bint chosen = problem.classes == NULL          # t is the largest class, not a target
-    cdef double t[LANES]
-    cdef double origin[LANES]
-    cdef double error[LANES]
-    cdef double exponent[LANES]
-    cdef double d[LANES]
-    cdef double gap[LANES]                              # ln B − s·c, where it counts
-    cdef double ahead[LANES]                            # 1: d ≥ −½
-    cdef double scaled[LANES]                           # E·DOUBLE_SCALE
-    cdef double e[LANES]
-    cdef double first[LANES]                            # 1 + u, or tail + E
-    cdef double second[LANES]
-    cdef double y[LANES]
-    cdef double inverse[LANES]
-    cdef double log_sum[LANES]
-    cdef double z_slope[LANES]
+    cdef double t[PAIR]
+    cdef double origin[PAIR]
+    cdef double error[PAIR]
+    cdef double exponent[PAIR]
+    cdef double d[PAIR]
+    cdef double gap[PAIR]                              # ln B − s·c, where it counts
+    cdef double ahead[PAIR]                            # 1: d ≥ −½
+    cdef double scaled[PAIR]                           # E·DOUBLE_SCALE
+    cdef double e[PAIR]
+    cdef double first[PAIR]                            # 1 + u, or tail + E
+    cdef double second[PAIR]
+    cdef double y[PAIR]
+    cdef double inverse[PAIR]
+    cdef double log_sum[PAIR]
+    cdef double z_slope[PAIR]
     cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, share
     cdef real power, turns = <real>(DOUBLE_LOG2_E * unit)
     cdef Py_ssize_t row
     if not plain and is_shaped(problem):
-        for row in range(LANES):
+        for row in range(n_rows):
             origin[row] = top[row]
             exponent[row] = 0.0
     else:
-        for row in range(LANES):
+        for row in range(n_rows):
             origin[row] = reference_in(<real>top[row], turns, &power)
             exponent[row] = power
-    for row in range(LANES):
+    for row in range(n_rows):
         t[row] = (terms.x_target[row] - origin[row]) * unit
         if real is double:
             error[row] = gap_error(terms.x_target[row], origin[row], unit)
-    for row in range(LANES):
+    for row in range(n_rows):
         if real is float:
             d[row] = t[row] - exponent[row] * DOUBLE_LN2
         else:
             d[row] = (t[row] - exponent[row] * DOUBLE_LN2_HIGH) + (error[row] - exponent[row] * DOUBLE_LN2_LOW)
         ahead[row] = 1.0 if d[row] >= -0.5 else 0.0
-    exp_rows(t, error, exponent, ahead, scaled, kind)
-    for row in range(LANES):
+    exp_rows(t, error, exponent, ahead, scaled, n_rows, kind)
+    for row in range(n_rows):
         gap[row] = 0.0
     if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
-        for row in range(LANES):
+        for row in range(n_rows):
             gap[row] = exponent[row] * DOUBLE_LN2_HIGH - (top[row] - origin[row]) * unit
             gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW
                                    - (0.0 if real is float else gap_error(top[row], origin[row], unit)))
-    for row in range(LANES):
+    for row in range(n_rows):
         product = normal_part(sums[row] * scaled[row])
         e[row] = normal_part(scaled[row])
         first[row] = 1.0 if ahead[row] != 0.0 else sums[row]
         second[row] = product if ahead[row] != 0.0 else e[row]
         y[row] = first[row] + second[row]
-        inverse[row] = 1.0 / y[row]
-    log_rows(first, second, y, inverse, log_sum, kind)
-    for row in range(LANES):
+    log_rows(first, second, y, inverse, log_sum, n_rows, kind)
+    for row in range(n_rows):
         loss = log_sum[row] if ahead[row] != 0.0 else log_sum[row] - d[row]
+        if bare:
+            settled.value[row] = loss
+            bad = 1.0 if y[row] != y[row] else 0.0
+            settled.bad[row] = 1.0 if terms.x_target[row] == INFINITY else bad
+            continue
         nothing = 0.0 if loss == loss else loss
         loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
         others = log_sum[row] + ((terms.x_target[row] - top[row]) * unit if ahead[row] != 0.0 else gap[row])    # lse − c
         z_slope[row] = z_of((terms.x_target[row] if ahead[row] != 0.0 else top[row]) * unit
                             + (log_sum[row] if ahead[row] != 0.0 else log_sum[row] + gap[row]), z_loss, &z_value)
         others = 0.0 if mass[row] == 0.0 else mass[row] * others
-        settled.top[row] = top[row]
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
         bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
         bad = 1.0 if terms.x_target[row] == INFINITY else bad
         settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
+    for row in range(n_rows):
+        settled.top[row] = top[row]
     if problem.out.data == NULL:
         return
-    for row in range(LANES):
+    for row in range(n_rows):
+        if bare:
+            share = (e[row] if ahead[row] != 0.0 else 1.0) * inverse[row]
+            rest = second[row] * inverse[row] if ahead[row] != 0.0 else 1.0 - e[row] * inverse[row]
+            settled.mass_scale[row] = 0.0
+            settled.scale[row] = gradient_scale * share
+            settled.target[row] = -gradient_scale * rest
+            continue
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
         share = (e[row] if ahead[row] != 0.0 else 1.0) * inverse[row]
@@ -274,6 +297,13 @@ cdef inline void keep_fold(const Fold* fold, Py_ssize_t row, double* folds) noex
     folds[MOMENT * LANES + row] = fold.moment
 
 
+cdef inline void count_special(const RowGroup* rows, Settled* settled, Py_ssize_t lead) noexcept nogil:
+    cdef Py_ssize_t row
+    for row in range(rows.count):
+        settled.n_special += settled.bad[lead + row] != 0.0
+        settled.n_special += rows.skip[row]
+
+
 cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* folds, Settled* settled, real kind) noexcept nogil:
     """folds[field·LANES + row] → settled; what belongs to rows that a group is short of means nothing."""
     cdef RowTerms terms
@@ -293,22 +323,19 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
         terms.target_mass = target_mass
     if problem.result == SOFTMAX:
         settle_softmax(folds, settled)
-    elif real is float:
-        if is_plain(problem):
-            settle_group(problem, folds, &terms, settled, True, kind)
-        else:
-            settle_group(problem, folds, &terms, settled, False, kind)
+    elif not is_plain(problem):
+        settle_group(problem, folds, &terms, settled, LANES, False, False, kind)
+    elif is_bare(problem):
+        settle_group(problem, folds, &terms, settled, LANES, real is float, True, kind)
     else:
-        settle_group(problem, folds, &terms, settled, False, kind)
+        settle_group(problem, folds, &terms, settled, LANES, real is float, False, kind)
     if problem.classes != NULL and not is_plain(problem) and problem.out.data != NULL:
         for row in range(LANES):
             settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
     settled.n_special = 0
     for row in range(LANES):
         settled.rest[row] = 0.0
-    for row in range(rows.count):
-        settled.n_special += settled.bad[row] != 0.0
-        settled.n_special += rows.skip[row]
+    count_special(rows, settled, 0)
 
 
 cdef inline double bad_value(const Problem* problem, double top, const char* row, real kind) noexcept nogil:
@@ -323,17 +350,30 @@ cdef inline double bad_value(const Problem* problem, double top, const char* row
     return top
 
 
-cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, double* row_values,
-                                real kind) noexcept nogil:
+cdef inline void settle_pair(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target,
+                             Settled* settled, real kind) noexcept nogil:
+    """Of two groups, plain and bare: folds[field·PAIR + row]."""
+    cdef RowTerms terms
+    terms.x_target = x_target
+    terms.target_mass = terms.weight = NULL
+    settle_group(problem, folds, &terms, settled, PAIR, real is float, True, kind)
+    settled.n_special = 0
+    count_special(rows, settled, 0)
+    count_special(rows + 1, settled, LANES)
+
+
+cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, Py_ssize_t lead,
+                                double* row_values, real kind) noexcept nogil:
+    """Row 0 of the group is row `lead` of those that were settled."""
     cdef Py_ssize_t row
     for row in range(rows.count):
-        row_values[row] = settled.value[row]
+        row_values[row] = settled.value[lead + row]
         if problem.result == LOGSUMEXP:
-            row_values[row] += settled.top[row]
+            row_values[row] += settled.top[lead + row]
     if settled.n_special == 0:
         return
     for row in range(rows.count):
         if rows.skip[row]:
             row_values[row] = 0.0
-        elif settled.bad[row] != 0.0:
-            row_values[row] = bad_value(problem, settled.top[row], problem.logits.data + rows.logits[row], kind)
+        elif settled.bad[lead + row] != 0.0:
+            row_values[row] = bad_value(problem, settled.top[lead + row], problem.logits.data + rows.logits[row], kind)

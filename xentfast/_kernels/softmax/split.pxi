@@ -35,7 +35,7 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
     keep_fold(&fold, 0, folds)
     rows.x_target[0] = shaped_target(problem, stats[N_FIELDS * n_chunks], place.open, place.target, &rows.slope[0], kind)
     settle_rows(problem, &rows, folds, &settled, kind)
-    settled_values(problem, &rows, &settled, &value, kind)
+    settled_values(problem, &rows, &settled, 0, &value, kind)
     state[0] = state_of(&settled, 0, False)
     if needs_rest(problem, state):
         state.top_rest += state.probability * rest_of_row(

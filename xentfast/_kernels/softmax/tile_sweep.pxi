@@ -1,11 +1,86 @@
 # The first sweep of a tile, a chunk's classes at a time: its rows' references, sums and targets; what is kept for the second.
 
 
+cdef enum:
+    FEW_CLASSES = 16            # up to so many, a column is summed in registers, and targets are compared instead of placed
+
+
+# The tree over a column of n ≤ 16 classes, every one of which is a partial sum, as an expression: n is a constant.
+
+
+cdef inline double two_of(const real* column, Py_ssize_t cls, Py_ssize_t n) noexcept nogil:
+    if cls + 8 < n:
+        return <double>column[cls * LANES] + <double>column[(cls + 8) * LANES]
+    return column[cls * LANES]
+
+
+cdef inline double four_of(const real* column, Py_ssize_t cls, Py_ssize_t n) noexcept nogil:
+    if cls + 4 < n:
+        return two_of(column, cls, n) + two_of(column, cls + 4, n)
+    return two_of(column, cls, n)
+
+
+cdef inline double eight_of(const real* column, Py_ssize_t cls, Py_ssize_t n) noexcept nogil:
+    if cls + 2 < n:
+        return four_of(column, cls, n) + four_of(column, cls + 2, n)
+    return four_of(column, cls, n)
+
+
+cdef inline void sum_columns(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
+    cdef double columns[LANES]
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        columns[row] = eight_of(values + row, 0, n)
+        if n > 1:
+            columns[row] += eight_of(values + row, 1, n)
+    for row in range(LANES):
+        sums[row] = columns[row]
+
+
+cdef bint sum_few(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
+    """sum_tile of up to FEW_CLASSES; False for more."""
+    if n == 2:
+        sum_columns(values, 2, sums)
+    elif n == 3:
+        sum_columns(values, 3, sums)
+    elif n == 4:
+        sum_columns(values, 4, sums)
+    elif n == 5:
+        sum_columns(values, 5, sums)
+    elif n == 6:
+        sum_columns(values, 6, sums)
+    elif n == 7:
+        sum_columns(values, 7, sums)
+    elif n == 8:
+        sum_columns(values, 8, sums)
+    elif n == 9:
+        sum_columns(values, 9, sums)
+    elif n == 10:
+        sum_columns(values, 10, sums)
+    elif n == 11:
+        sum_columns(values, 11, sums)
+    elif n == 12:
+        sum_columns(values, 12, sums)
+    elif n == 13:
+        sum_columns(values, 13, sums)
+    elif n == 14:
+        sum_columns(values, 14, sums)
+    elif n == 15:
+        sum_columns(values, 15, sums)
+    elif n == 16:
+        sum_columns(values, 16, sums)
+    else:
+        return False
+    return True
+
+
 cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexcept nogil:
     """values[0 : n][LANES] → sums[LANES]: partial sums of every LANES-th class, in strips, then the tree."""
     cdef double lanes[LANES][LANES]             # [class mod LANES][row]
     cdef real strip[LANES]
     cdef Py_ssize_t used = min(n, <Py_ssize_t>LANES), residue, stop, cls, row, width = LANES // 2
+    if n <= FEW_CLASSES and sum_few(values, n, sums):
+        return
     if n <= LANES:              # every class is a partial sum, and the tree's first step reads them where they are
         while width >= n:
             width //= 2
@@ -122,13 +197,38 @@ cdef inline void largest_of_tile(const real* tile, Py_ssize_t n, real* largest, 
     cdef Py_ssize_t cls, row
     for row in range(LANES):
         largest[row] = -INFINITY
-        at[row] = -1
+        if placed:
+            at[row] = -1
     for cls in range(n):
         source = tile + cls * LANES
         for row in range(LANES):
             if placed:
                 at[row] = <real>cls if source[row] > largest[row] else at[row]
             largest[row] = source[row] if source[row] > largest[row] else largest[row]
+
+
+cdef inline real where_equal(real a, real b, real x) noexcept nogil:
+    """x where a = b, else 0: by a mask, since GCC makes branches of a choice between an old and a new number."""
+    if real is float:
+        return xf_float(xf_bits32(x) & (0 - <uint32_t>(a == b)))
+    else:
+        return xf_double(xf_bits64(x) & (0 - <uint64_t>(a == b)))
+
+
+cdef inline void take_few_targets(real* tile, Py_ssize_t n, const real* at, double* x_target) noexcept nogil:
+    """take_targets of few classes: each is compared with the targets, which are `at`. 0 where there is none."""
+    cdef real target[LANES]
+    cdef real x
+    cdef Py_ssize_t cls, row
+    for row in range(LANES):
+        target[row] = 0
+    for cls in range(n):
+        for row in range(LANES):
+            x = tile[cls * LANES + row]
+            target[row] += where_equal(at[row], <real>cls, x)
+            tile[cls * LANES + row] = -INFINITY if at[row] == <real>cls else x
+    for row in range(LANES):
+        x_target[row] = target[row]
 
 
 cdef inline void sum_tile_masses(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, const real* mass,
@@ -160,6 +260,22 @@ cdef inline void sum_tile_masses(const Problem* problem, const RowGroup* rows, P
         target = rows.target[row] - start if marked else -1
         keep_moment(stats + row, stride, evenness, <real>rows.spread[row], <double>(n - (1 if 0 <= target < n else 0)),
                     mass_sums[row], moments[row], factor)
+
+
+cdef inline void sweep_few(const Problem* problem, const real* at, real* tile, double* stats, Py_ssize_t stride,
+                           double* x_target, Ahead ahead) noexcept nogil:
+    """take_targets and sweep_tile of few classes."""
+    cdef real largest[LANES]
+    cdef double* reference = stats + REFERENCE * stride
+    cdef Py_ssize_t row
+    take_few_targets(tile, problem.n_classes, at, x_target)
+    largest_of_tile(tile, problem.n_classes, largest, NULL, False)
+    for row in range(LANES):
+        reference[row] = largest[row]
+    exp_tile(tile, problem.n_classes, reference, NULL, ahead, tile, NULL, NULL, False)
+    sum_tile(tile, problem.n_classes, stats + TAIL * stride)
+    for row in range(LANES):
+        stats[TAIL * stride + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
 
 
 cdef inline void sweep_tile(const Problem* problem, const RowGroup* rows, real* tile, Py_ssize_t start, Py_ssize_t n, real* mass,

@@ -21,9 +21,12 @@ cdef inline void settle_tile(const Problem* problem, RowGroup* rows, double* sta
     settle_rows(problem, rows, folds, settled, kind)
 
 
-cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, const double* share,
-                            const real* mass, real* tile, Py_ssize_t n, Ahead ahead, bint massed) noexcept nogil:
-    """Exponentials → gradients, in place, without the targets and the bad rows."""
+cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, Py_ssize_t lead, const double* share,
+                            const real* mass, real* tile, Py_ssize_t n, Ahead ahead, const real* at, bint massed,
+                            bint few) noexcept nogil:
+    """Exponentials → gradients, in place, without the targets and the bad rows; of few classes, with the targets, which are `at`.
+    Row 0 is row `lead` of those that were settled."""
+    cdef real targets[LANES]
     cdef real first[LANES]
     cdef real second[LANES]
     cdef real least[LANES]
@@ -32,11 +35,13 @@ cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, const 
     cdef Factor factor
     cdef Py_ssize_t cls, row
     for row in range(LANES):
-        factor = factor_of(<real>0, settled.scale[row] * share[row])
+        factor = factor_of(<real>0, settled.scale[lead + row] if few else settled.scale[row] * share[row])
         first[row] = <real>factor.first
         second[row] = <real>factor.second
         least[row] = <real>(INFINITY if rows.skip[row] else factor.least)
-        mass_scale[row] = <real>settled.mass_scale[row]
+        mass_scale[row] = <real>settled.mass_scale[lead + row]
+        if few:
+            targets[row] = rounded(<real>0, settled.target[lead + row])
     for cls in range(n):
         fetch_ahead(ahead, cls, <real>0)
         for row in range(LANES):
@@ -44,6 +49,8 @@ cdef inline void scale_tile(const RowGroup* rows, const Settled* settled, const 
             if massed:
                 q -= mass_scale[row] * mass[cls * LANES + row]
                 q = 0 if -smallest < q < smallest else q
+            if few:
+                q = targets[row] if at[row] == <real>cls else q
             tile[cls * LANES + row] = q
 
 
@@ -61,8 +68,8 @@ cdef inline void log_tile(const Settled* settled, real* tile, Py_ssize_t n) noex
             tile[cls * LANES + row] = 0 if -smallest < y < smallest else y
 
 
-cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssize_t start, Py_ssize_t n, bint marked,
-                           real* tile) noexcept nogil:
+cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssize_t lead, Py_ssize_t start, Py_ssize_t n,
+                           bint marked, real* tile) noexcept nogil:
     """What is not a product: the targets' gradients, and rows that are skipped or bad."""
     cdef Py_ssize_t row, cls
     cdef real value
@@ -76,7 +83,7 @@ cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssiz
     if settled.n_special == 0:
         return
     for row in range(rows.count):
-        if rows.skip[row] or settled.bad[row] != 0.0:
+        if rows.skip[row] or settled.bad[lead + row] != 0.0:
             value = 0 if rows.skip[row] else NAN
             for cls in range(n):
                 tile[cls * LANES + row] = value
@@ -117,7 +124,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, rows, <real>0)
     settle_tile(problem, rows, stats, n_chunks, &settled, <real>0)
-    settled_values(problem, rows, &settled, row_values, <real>0)
+    settled_values(problem, rows, &settled, 0, row_values, <real>0)
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
@@ -149,13 +156,53 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
             ahead = ahead_of(&problem.out, problem.type, problem.n_classes, rows.out, count, start, <real>0)
-            scale_tile(rows, &settled, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, ahead, massed)
+            scale_tile(rows, &settled, 0, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, ahead, NULL, massed, False)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
             log_tile(&settled, tile, n)
-        mend_rows(rows, &settled, start, n, marked, tile)
+        mend_rows(rows, &settled, 0, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
+
+
+cdef inline bint few_classes(const Problem* problem) noexcept nogil:
+    """Whether comparing targets with all classes is less work than to place them one by one, and settling waits for itself most
+    of the time."""
+    return problem.n_classes <= FEW_CLASSES and is_plain(problem) and is_bare(problem)
+
+
+cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, double* stats, real* tile,
+                          real* work, double* row_values) noexcept nogil:
+    """Two tiles of few classes, or what is left of them, from load to store."""
+    cdef Py_ssize_t n = problem.n_classes, halves = 2 if count > LANES else 1, half, row
+    cdef double x_target[PAIR]
+    cdef real at[2][LANES]
+    cdef Settled settled
+    cdef Ahead ahead
+    cdef RowGroup* rows
+    for half in range(halves):
+        rows = pair + half
+        place_rows(problem, first + half * LANES, min(<Py_ssize_t>LANES, count - half * LANES), rows)
+        for row in range(LANES):
+            at[half][row] = <real><int>rows.target[row]
+        load_logits(problem, rows, 0, n, tile + half * n * LANES, work)
+        ahead = ahead_of(&problem.logits, problem.type, n, rows.logits, rows.count, 0, <real>0)
+        sweep_few(problem, at[half], tile + half * n * LANES, stats + half * LANES, halves * LANES, x_target + half * LANES, ahead)
+    if halves == 2:
+        settle_pair(problem, pair, stats, x_target, &settled, <real>0)
+    else:
+        for row in range(LANES):
+            pair.x_target[row] = x_target[row]
+        settle_rows(problem, pair, stats, &settled, <real>0)
+    for half in range(halves):
+        rows = pair + half
+        settled_values(problem, rows, &settled, half * LANES, row_values + half * LANES, <real>0)
+        if problem.out.data == NULL:
+            continue
+        ahead = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
+        scale_tile(rows, &settled, half * LANES, NULL, NULL, tile + half * n * LANES, n, ahead, at[half], False, True)
+        mend_rows(rows, &settled, half * LANES, 0, n, False, tile + half * n * LANES)
+        store_tile(&problem.out, problem.type, rows.out, rows.count, 0, n, tile + half * n * LANES, work)
 
 
 cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
@@ -174,7 +221,16 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     cdef real* mass = tile + matrix
     cdef real* work = mass + matrix
     cdef RowGroup rows
+    cdef RowGroup pair[2]
     cdef Py_ssize_t index, start, count
+    if few_classes(problem):
+        blank_rows(problem, pair)
+        blank_rows(problem, pair + 1)
+        start = first
+        while start < last:
+            run_pair(problem, start, min(<Py_ssize_t>PAIR, last - start), pair, stats, tile, work, row_values + start - first)
+            start += PAIR
+        return
     blank_rows(problem, &rows)
     for index in range((last - first + LANES - 1) // LANES):
         start = first + index * LANES
