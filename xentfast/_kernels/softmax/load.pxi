@@ -246,8 +246,9 @@ cdef inline bint is_plain(const Problem* problem) noexcept nogil:
 
 
 cdef inline bint is_bare(const Problem* problem) noexcept nogil:
-    """Integer targets without masses beside them, and without weights."""
-    return problem.classes != NULL and not has_mass(problem) and problem.class_weight == NULL and problem.sample_weight == NULL
+    """One class a row apart, of mass 1, and no weights: integer targets, or logsumexp's largest."""
+    return ((problem.classes != NULL or problem.result == LOGSUMEXP) and not has_mass(problem)
+            and problem.class_weight == NULL and problem.sample_weight == NULL)
 
 
 cdef inline bint makes_exponentials(const Problem* problem) noexcept nogil:

@@ -83,28 +83,27 @@ cdef inline double z_of(double log_sum_exp, double z_loss, double* value) noexce
 # Of float32 rows what is needed is some 2⁻³³, a hundredth of an ulp: shorter polynomials, and nothing of what reductions lose.
 
 
-cdef inline void exp_rows(const double* t, const double* error, const double* exponent, const double* ahead, double* values,
+cdef inline void exp_rows(const double* t, const double* error, const double* exponent, const double* sign, double* values,
                           Py_ssize_t n_rows, real kind) noexcept nogil:
-    """e^{t + error}·2^−exponent of n_rows rows, one over that where `ahead`, times DOUBLE_SCALE: at most 2·DOUBLE_SCALE. Of
+    """e^{t + error}·2^−exponent of n_rows rows, one over that where `sign` is −1, times DOUBLE_SCALE: at most 2·DOUBLE_SCALE. Of
     float32, `error` is not read."""
     cdef double r[PAIR]
     cdef double lost[PAIR]
     cdef double power[PAIR]
     cdef double tail[PAIR]
-    cdef double size, n, m, sign
+    cdef double size, n, m
     cdef Py_ssize_t row
     for row in range(n_rows):
         if real is float:
             size = -6000.0 if t[row] < -6000.0 else t[row]
             size = 6000.0 if size > 6000.0 else size
-            sign = -1.0 if ahead[row] != 0.0 else 1.0
             n = (size * DOUBLE_LOG2_E + DOUBLE_ROUND) - DOUBLE_ROUND
-            m = (n - exponent[row]) * sign
+            m = (n - exponent[row]) * sign[row]
             m = -DOUBLE_SCALED_BIAS if m < -DOUBLE_SCALED_BIAS else m
-            r[row] = (size - n * DOUBLE_LN2) * sign
+            r[row] = (size - n * DOUBLE_LN2) * sign[row]
             power[row] = xf_double(xf_bits64(m + DOUBLE_ROUND_SCALED) << 52)
         else:
-            reduce_signed(t[row], error[row], exponent[row], ahead[row] != 0.0, &r[row], &lost[row], &power[row])
+            reduce_signed(t[row], error[row], exponent[row], sign[row] < 0.0, &r[row], &lost[row], &power[row])
     for row in range(n_rows):
         if real is float:
             values[row] = (1.0 + (r[row] + r[row] * r[row] * exp_tail_settle(r[row]))) * power[row]
@@ -166,7 +165,9 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     cdef double exponent[PAIR]
     cdef double d[PAIR]
     cdef double gap[PAIR]                              # ln B − s·c, where it counts
-    cdef double ahead[PAIR]                            # 1: d ≥ −½
+    cdef double sign[PAIR]                              # −1 where d ≥ −½, else 1
+    cdef double behind[PAIR]                            # d, but 0 where d ≥ −½
+    cdef double share[PAIR]                             # E where d ≥ −½, else 1
     cdef double scaled[PAIR]                           # E·DOUBLE_SCALE
     cdef double e[PAIR]
     cdef double first[PAIR]                            # 1 + u, or tail + E
@@ -175,7 +176,7 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     cdef double inverse[PAIR]
     cdef double log_sum[PAIR]
     cdef double z_slope[PAIR]
-    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, share
+    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, part
     cdef real power, turns = <real>(DOUBLE_LOG2_E * unit)
     cdef Py_ssize_t row
     if not plain and is_shaped(problem):
@@ -195,8 +196,9 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             d[row] = t[row] - exponent[row] * DOUBLE_LN2
         else:
             d[row] = (t[row] - exponent[row] * DOUBLE_LN2_HIGH) + (error[row] - exponent[row] * DOUBLE_LN2_LOW)
-        ahead[row] = 1.0 if d[row] >= -0.5 else 0.0
-    exp_rows(t, error, exponent, ahead, scaled, n_rows, kind)
+        sign[row] = -1.0 if d[row] >= -0.5 else 1.0
+        behind[row] = 0.0 if d[row] >= -0.5 else d[row]
+    exp_rows(t, error, exponent, sign, scaled, n_rows, kind)
     for row in range(n_rows):
         gap[row] = 0.0
     if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
@@ -207,12 +209,13 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     for row in range(n_rows):
         product = normal_part(sums[row] * scaled[row])
         e[row] = normal_part(scaled[row])
-        first[row] = 1.0 if ahead[row] != 0.0 else sums[row]
-        second[row] = product if ahead[row] != 0.0 else e[row]
+        first[row] = 1.0 if sign[row] < 0.0 else sums[row]
+        second[row] = product if sign[row] < 0.0 else e[row]
+        share[row] = e[row] if sign[row] < 0.0 else 1.0
         y[row] = first[row] + second[row]
     log_rows(first, second, y, inverse, log_sum, n_rows, kind)
     for row in range(n_rows):
-        loss = log_sum[row] if ahead[row] != 0.0 else log_sum[row] - d[row]
+        loss = log_sum[row] - behind[row]
         if bare:
             settled.value[row] = loss
             bad = 1.0 if y[row] != y[row] else 0.0
@@ -220,9 +223,9 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             continue
         nothing = 0.0 if loss == loss else loss
         loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
-        others = log_sum[row] + ((terms.x_target[row] - top[row]) * unit if ahead[row] != 0.0 else gap[row])    # lse − c
-        z_slope[row] = z_of((terms.x_target[row] if ahead[row] != 0.0 else top[row]) * unit
-                            + (log_sum[row] if ahead[row] != 0.0 else log_sum[row] + gap[row]), z_loss, &z_value)
+        others = log_sum[row] + ((terms.x_target[row] - top[row]) * unit if sign[row] < 0.0 else gap[row])      # lse − c
+        z_slope[row] = z_of((terms.x_target[row] if sign[row] < 0.0 else top[row]) * unit
+                            + (log_sum[row] if sign[row] < 0.0 else log_sum[row] + gap[row]), z_loss, &z_value)
         others = 0.0 if mass[row] == 0.0 else mass[row] * others
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
         bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
@@ -233,25 +236,24 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     if problem.out.data == NULL:
         return
     for row in range(n_rows):
+        part = share[row] * inverse[row]
+        # 1 − p_t: u/(1 + u), or 1 − E/y; the second term is the one or the other's dividend
+        rest = (0.5 + 0.5 * sign[row]) - sign[row] * (second[row] * inverse[row])
         if bare:
-            share = (e[row] if ahead[row] != 0.0 else 1.0) * inverse[row]
-            rest = second[row] * inverse[row] if ahead[row] != 0.0 else 1.0 - e[row] * inverse[row]
             settled.mass_scale[row] = 0.0
-            settled.scale[row] = gradient_scale * share
+            settled.scale[row] = gradient_scale * part
             settled.target[row] = -gradient_scale * rest
             continue
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
-        share = (e[row] if ahead[row] != 0.0 else 1.0) * inverse[row]
-        rest = second[row] * inverse[row] if ahead[row] != 0.0 else 1.0 - e[row] * inverse[row]     # 1 − p_t
         settled.mass_scale[row] = weight
-        settled.scale[row] = weight * (total + z_slope[row]) * share
+        settled.scale[row] = weight * (total + z_slope[row]) * part
         settled.target[row] = weight * mass[row] - weight * total * rest
         if not plain:
-            others = inverse[row] if ahead[row] != 0.0 else e[row] * inverse[row]                   # p_t
+            others = inverse[row] if sign[row] < 0.0 else e[row] * inverse[row]                     # p_t
             settled.target[row] = (settled.target[row] if z_loss == 0.0 else
                                    settled.target[row] + weight * z_slope[row] * others)
-            settled.probability[row] = share
+            settled.probability[row] = part
             settled.curvature[row] = weight * total
             settled.target_hess[row] = weight * total * rest * others
             settled.top_rest[row] = rest if chosen else others

@@ -127,22 +127,25 @@ cdef inline void sum_tile(const real* values, Py_ssize_t n, double* sums) noexce
         sums[row] = lanes[0][row]
 
 
-cdef inline void exp_tile(const real* tile, Py_ssize_t n, const double* largest, const Rate* rate, Ahead ahead, real* values,
-                          const real* at, real* others, bint scaled) noexcept nogil:
+cdef inline void gauge_tile(const real* largest, const Rate* rate, real* origin, real* least, real* magic,
+                            bint scaled) noexcept nogil:
+    """gauge_of each row."""
+    cdef Py_ssize_t row
+    for row in range(LANES):
+        gauge_of(largest[row], rate.turns if scaled else DOUBLE_LOG2_E, rate.period if scaled else DOUBLE_LN2,
+                 &origin[row], &least[row], &magic[row])
+
+
+cdef inline void exp_tile(const real* tile, Py_ssize_t n, const real* origin, const real* least, const real* magic,
+                          const Rate* rate, Ahead ahead, real* values, const real* at, real* others, bint scaled) noexcept nogil:
     """tile[0 : n][LANES] → exponentials, and to `others` the same, 0 for the class `at`. Either may be NULL, or `tile`."""
     cdef real value
-    cdef real origin[LANES]
-    cdef real least[LANES]
-    cdef real magic[LANES]
     cdef real r[STRIP][LANES]
     cdef real lost[STRIP][LANES]
     cdef real power[STRIP][LANES]
     cdef Py_ssize_t first = 0, last, cls, row
     cdef real far = 0
     cdef real* far_tile = others if values == NULL else values
-    for row in range(LANES):
-        gauge_of(<real>largest[row], rate.turns if scaled else DOUBLE_LOG2_E, rate.period if scaled else DOUBLE_LN2,
-                 &origin[row], &least[row], &magic[row])
     for row in range(LANES):
         far = 1 if origin[row] != 0 else far
     if far != 0:
@@ -176,7 +179,13 @@ cdef void tile_exponentials(const Problem* problem, const real* tile, Py_ssize_t
     cdef Rate rate
     cdef Cap cap
     cdef double c[LANES]
+    cdef real top[LANES]
+    cdef real origin[LANES]
+    cdef real least[LANES]
+    cdef real magic[LANES]
     cdef Py_ssize_t cls, row
+    for row in range(LANES):
+        top[row] = <real>largest[row]
     if is_shaped(problem):
         cap = cap_of(problem)
         for row in range(LANES):
@@ -186,9 +195,30 @@ cdef void tile_exponentials(const Problem* problem, const real* tile, Py_ssize_t
                        gaps + cls * LANES if gaps != NULL else NULL, slopes + cls * LANES if slopes != NULL else NULL)
     elif is_scaled(problem):
         rate = rate_of(problem.scale, <real>0)
-        exp_tile(tile, n, largest, &rate, ahead, values, at, others, True)
+        gauge_tile(top, &rate, origin, least, magic, True)
+        exp_tile(tile, n, origin, least, magic, &rate, ahead, values, at, others, True)
     else:
-        exp_tile(tile, n, largest, NULL, ahead, values, at, others, False)
+        gauge_tile(top, NULL, origin, least, magic, False)
+        exp_tile(tile, n, origin, least, magic, NULL, ahead, values, at, others, False)
+
+
+# Choices by masks: of one between an old number and a new one GCC makes a branch for every vector.
+
+
+cdef inline real where_equal(real a, real b, real x) noexcept nogil:
+    """x where a = b, else 0."""
+    if real is float:
+        return xf_float(xf_bits32(x) & (0 - <uint32_t>(a == b)))
+    else:
+        return xf_double(xf_bits64(x) & (0 - <uint64_t>(a == b)))
+
+
+cdef inline real where_above(real a, real b, real x, real y) noexcept nogil:
+    """x where a > b, else y."""
+    if real is float:
+        return xf_float(xf_bits32(y) ^ ((xf_bits32(x) ^ xf_bits32(y)) & (0 - <uint32_t>(a > b))))
+    else:
+        return xf_double(xf_bits64(y) ^ ((xf_bits64(x) ^ xf_bits64(y)) & (0 - <uint64_t>(a > b))))
 
 
 cdef inline void largest_of_tile(const real* tile, Py_ssize_t n, real* largest, real* at, bint placed) noexcept nogil:
@@ -203,16 +233,8 @@ cdef inline void largest_of_tile(const real* tile, Py_ssize_t n, real* largest, 
         source = tile + cls * LANES
         for row in range(LANES):
             if placed:
-                at[row] = <real>cls if source[row] > largest[row] else at[row]
+                at[row] = where_above(source[row], largest[row], <real>cls, at[row])
             largest[row] = source[row] if source[row] > largest[row] else largest[row]
-
-
-cdef inline real where_equal(real a, real b, real x) noexcept nogil:
-    """x where a = b, else 0: by a mask, since GCC makes branches of a choice between an old and a new number."""
-    if real is float:
-        return xf_float(xf_bits32(x) & (0 - <uint32_t>(a == b)))
-    else:
-        return xf_double(xf_bits64(x) & (0 - <uint64_t>(a == b)))
 
 
 cdef inline void take_few_targets(real* tile, Py_ssize_t n, const real* at, double* x_target) noexcept nogil:
@@ -262,20 +284,38 @@ cdef inline void sum_tile_masses(const Problem* problem, const RowGroup* rows, P
                     mass_sums[row], moments[row], factor)
 
 
-cdef inline void sweep_few(const Problem* problem, const real* at, real* tile, double* stats, Py_ssize_t stride,
-                           double* x_target, Ahead ahead) noexcept nogil:
-    """take_targets and sweep_tile of few classes."""
-    cdef real largest[LANES]
-    cdef double* reference = stats + REFERENCE * stride
-    cdef Py_ssize_t row
-    take_few_targets(tile, problem.n_classes, at, x_target)
-    largest_of_tile(tile, problem.n_classes, largest, NULL, False)
-    for row in range(LANES):
-        reference[row] = largest[row]
-    exp_tile(tile, problem.n_classes, reference, NULL, ahead, tile, NULL, NULL, False)
-    sum_tile(tile, problem.n_classes, stats + TAIL * stride)
-    for row in range(LANES):
-        stats[TAIL * stride + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
+cdef inline void sweep_few(const Problem* problem, real* at, real* tiles, Py_ssize_t n_tiles, const Ahead* ahead, double* stats,
+                           double* x_target, bint own) noexcept nogil:
+    """take_targets and sweep_tile of one or two tiles of few classes, a step of both after the other: what a step waits for is
+    mostly the one before. `at` are the targets, or gets each row's `own` largest, which is left out as they are."""
+    cdef real largest[PAIR]
+    cdef real origin[PAIR]
+    cdef real least[PAIR]
+    cdef real magic[PAIR]
+    cdef Py_ssize_t n = problem.n_classes, n_rows = n_tiles * LANES, tile, row
+    for tile in range(n_tiles):
+        if own:
+            largest_of_tile(tiles + tile * n * LANES, n, largest + tile * LANES, at + tile * LANES, True)
+        else:
+            take_few_targets(tiles + tile * n * LANES, n, at + tile * LANES, x_target + tile * LANES)
+            largest_of_tile(tiles + tile * n * LANES, n, largest + tile * LANES, NULL, False)
+    for tile in range(n_tiles):
+        gauge_tile(largest + tile * LANES, NULL, origin + tile * LANES, least + tile * LANES, magic + tile * LANES, False)
+    for row in range(n_rows):
+        stats[REFERENCE * n_rows + row] = largest[row]
+        if own:
+            x_target[row] = largest[row]
+    for tile in range(n_tiles):
+        if own:
+            exp_tile(tiles + tile * n * LANES, n, origin + tile * LANES, least + tile * LANES, magic + tile * LANES, NULL,
+                     ahead[tile], NULL, at + tile * LANES, tiles + tile * n * LANES, False)
+        else:
+            exp_tile(tiles + tile * n * LANES, n, origin + tile * LANES, least + tile * LANES, magic + tile * LANES, NULL,
+                     ahead[tile], tiles + tile * n * LANES, NULL, NULL, False)
+    for tile in range(n_tiles):
+        sum_tile(tiles + tile * n * LANES, n, stats + TAIL * n_rows + tile * LANES)
+    for row in range(n_rows):
+        stats[TAIL * n_rows + row] *= FLOAT_UNIT if real is float else DOUBLE_UNIT
 
 
 cdef inline void sweep_tile(const Problem* problem, const RowGroup* rows, real* tile, Py_ssize_t start, Py_ssize_t n, real* mass,

@@ -171,38 +171,41 @@ cdef inline bint few_classes(const Problem* problem) noexcept nogil:
     return problem.n_classes <= FEW_CLASSES and is_plain(problem) and is_bare(problem)
 
 
-cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, double* stats, real* tile,
-                          real* work, double* row_values) noexcept nogil:
+cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, double* stats, real* tiles,
+                          real* work, double* row_values, bint own) noexcept nogil:
     """Two tiles of few classes, or what is left of them, from load to store."""
-    cdef Py_ssize_t n = problem.n_classes, halves = 2 if count > LANES else 1, half, row
+    cdef Py_ssize_t n = problem.n_classes, n_tiles = 2 if count > LANES else 1, tile, row
     cdef double x_target[PAIR]
-    cdef real at[2][LANES]
+    cdef real at[PAIR]
+    cdef Ahead ahead[2]
     cdef Settled settled
-    cdef Ahead ahead
     cdef RowGroup* rows
-    for half in range(halves):
-        rows = pair + half
-        place_rows(problem, first + half * LANES, min(<Py_ssize_t>LANES, count - half * LANES), rows)
+    cdef real* matrix
+    for tile in range(n_tiles):
+        rows = pair + tile
+        place_rows(problem, first + tile * LANES, min(<Py_ssize_t>LANES, count - tile * LANES), rows)
         for row in range(LANES):
-            at[half][row] = <real><int>rows.target[row]
-        load_logits(problem, rows, 0, n, tile + half * n * LANES, work)
-        ahead = ahead_of(&problem.logits, problem.type, n, rows.logits, rows.count, 0, <real>0)
-        sweep_few(problem, at[half], tile + half * n * LANES, stats + half * LANES, halves * LANES, x_target + half * LANES, ahead)
-    if halves == 2:
+            at[tile * LANES + row] = <real><int>rows.target[row]
+        load_logits(problem, rows, 0, n, tiles + tile * n * LANES, work)
+        ahead[tile] = ahead_of(&problem.logits, problem.type, n, rows.logits, rows.count, 0, <real>0)
+    if n_tiles == 2:
+        sweep_few(problem, at, tiles, 2, ahead, stats, x_target, own)
         settle_pair(problem, pair, stats, x_target, &settled, <real>0)
     else:
+        sweep_few(problem, at, tiles, 1, ahead, stats, x_target, own)
         for row in range(LANES):
             pair.x_target[row] = x_target[row]
         settle_rows(problem, pair, stats, &settled, <real>0)
-    for half in range(halves):
-        rows = pair + half
-        settled_values(problem, rows, &settled, half * LANES, row_values + half * LANES, <real>0)
+    for tile in range(n_tiles):
+        rows = pair + tile
+        matrix = tiles + tile * n * LANES
+        settled_values(problem, rows, &settled, tile * LANES, row_values + tile * LANES, <real>0)
         if problem.out.data == NULL:
             continue
-        ahead = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
-        scale_tile(rows, &settled, half * LANES, NULL, NULL, tile + half * n * LANES, n, ahead, at[half], False, True)
-        mend_rows(rows, &settled, half * LANES, 0, n, False, tile + half * n * LANES)
-        store_tile(&problem.out, problem.type, rows.out, rows.count, 0, n, tile + half * n * LANES, work)
+        ahead[tile] = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
+        scale_tile(rows, &settled, tile * LANES, NULL, NULL, matrix, n, ahead[tile], at + tile * LANES, False, True)
+        mend_rows(rows, &settled, tile * LANES, 0, n, False, matrix)
+        store_tile(&problem.out, problem.type, rows.out, rows.count, 0, n, matrix, work)
 
 
 cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
@@ -228,7 +231,11 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
         blank_rows(problem, pair + 1)
         start = first
         while start < last:
-            run_pair(problem, start, min(<Py_ssize_t>PAIR, last - start), pair, stats, tile, work, row_values + start - first)
+            count = min(<Py_ssize_t>PAIR, last - start)
+            if problem.classes != NULL:
+                run_pair(problem, start, count, pair, stats, tile, work, row_values + start - first, False)
+            else:
+                run_pair(problem, start, count, pair, stats, tile, work, row_values + start - first, True)
             start += PAIR
         return
     blank_rows(problem, &rows)
