@@ -64,6 +64,34 @@ def test_layouts(level, n_classes, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_classes", [*range(1, 19), 32])
+def test_few_classes(level, n_classes, dtype):
+    """However many rows are settled together, whatever stands in the others, and by which of the ways to leave a target out."""
+    largest = float(np.finfo(dtype).max)
+    logits, targets = problem(130, n_classes, dtype)
+    rng = np.random.default_rng(n_classes)
+    odd = rng.choice([np.nan, np.inf, -np.inf, largest, -largest, 0.0, -0.0, 1e-40, 300.0], logits.shape).astype(dtype)
+    logits = np.where(rng.random(logits.shape) < 0.2, odd, logits)
+    logits[7] = -np.inf
+    targets[::9] = -100
+
+    def results(x, t, **given):
+        loss, grad = xf.softmax_cross_entropy_value_and_grad(x, t, ignore_index=-100, reduction="none", **given)
+        assert np.array_equal(xf.softmax_cross_entropy(x, t, ignore_index=-100, reduction="none", **given), loss, equal_nan=True)
+        return np.concatenate([loss[:, None], grad], 1)
+
+    want, sums = results(logits, targets), xf.logsumexp(logits)
+    for rows in (1, 5, 31, 32, 33, 63, 64, 65, 97):
+        for first in (0, 2):
+            part = slice(first, first + rows)
+            assert results(logits[part], targets[part]).tobytes() == want[part].tobytes()
+            assert xf.logsumexp(logits[part]).tobytes() == sums[part].tobytes()
+    for given in ({"where": np.ones(n_classes, bool)}, {"sample_weight": np.ones(130)}, {"weight": np.ones(n_classes)}):
+        assert results(logits, targets, **given).tobytes() == want.tobytes()
+    assert results(np.asfortranarray(logits), targets).tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["plain", "smoothed"])
 @pytest.mark.parametrize("n_classes", [10, 97, 1000, 5000])
 def test_references_near_and_far(use_level, n_classes, name, dtype):
