@@ -134,65 +134,6 @@ static inline void xf_stream_lines(void *target, const void *source)
 #endif
 }
 
-/* Four rows of n classes ↔ four columns of a tile, whose classes are `lanes` numbers apart; n ≥ 4. The last four classes
- * overlap the four before where n is no multiple of four. */
-#if XF_X86_64
-static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
-                                         float *tile, ptrdiff_t lanes)
-{
-    ptrdiff_t j = 0;
-    for (;;) {
-        __m128 p = _mm_loadu_ps(a + j), q = _mm_loadu_ps(b + j), r = _mm_loadu_ps(c + j), s = _mm_loadu_ps(d + j);
-        _MM_TRANSPOSE4_PS(p, q, r, s);
-        _mm_storeu_ps(tile + j * lanes, p);
-        _mm_storeu_ps(tile + (j + 1) * lanes, q);
-        _mm_storeu_ps(tile + (j + 2) * lanes, r);
-        _mm_storeu_ps(tile + (j + 3) * lanes, s);
-        if (j + 4 >= n)
-            return;
-        j = j + 8 <= n ? j + 4 : n - 4;
-    }
-}
-static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptrdiff_t n, float *a, float *b, float *c, float *d)
-{
-    ptrdiff_t j = 0;
-    for (;;) {
-        __m128 p = _mm_loadu_ps(tile + j * lanes), q = _mm_loadu_ps(tile + (j + 1) * lanes);
-        __m128 r = _mm_loadu_ps(tile + (j + 2) * lanes), s = _mm_loadu_ps(tile + (j + 3) * lanes);
-        _MM_TRANSPOSE4_PS(p, q, r, s);
-        _mm_storeu_ps(a + j, p);
-        _mm_storeu_ps(b + j, q);
-        _mm_storeu_ps(c + j, r);
-        _mm_storeu_ps(d + j, s);
-        if (j + 4 >= n)
-            return;
-        j = j + 8 <= n ? j + 4 : n - 4;
-    }
-}
-#else
-static inline void xf_rows_to_tile_float(const float *a, const float *b, const float *c, const float *d, ptrdiff_t n,
-                                         float *tile, ptrdiff_t lanes)
-{
-    ptrdiff_t j;
-    for (j = 0; j < n; j++, tile += lanes) {
-        tile[0] = a[j];
-        tile[1] = b[j];
-        tile[2] = c[j];
-        tile[3] = d[j];
-    }
-}
-static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptrdiff_t n, float *a, float *b, float *c, float *d)
-{
-    ptrdiff_t j;
-    for (j = 0; j < n; j++, tile += lanes) {
-        a[j] = tile[0];
-        b[j] = tile[1];
-        c[j] = tile[2];
-        d[j] = tile[3];
-    }
-}
-#endif
-
 /* float16 ↔ float32, as many as whole registers take; returns how many. The caller does the rest, to the same bits. */
 static inline ptrdiff_t xf_from_float16(const uint16_t *source, ptrdiff_t n, float *target)
 {

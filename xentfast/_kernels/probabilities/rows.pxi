@@ -6,7 +6,10 @@ cdef enum:
     FEW_TERMS = 64              # up to so many classes, rows go side by side
 
 
-cdef extern from "numerics/machine.h":
+cdef extern from "numerics/transpose.h":
+    enum:
+        SIDE "XF_SIDE"
+    void xf_side_to_tile_float(const char* rows, Py_ssize_t step, Py_ssize_t n, float* tile, Py_ssize_t lanes) noexcept nogil
     void xf_rows_to_tile_float(const float* a, const float* b, const float* c, const float* d, Py_ssize_t n, float* tile,
                                Py_ssize_t lanes) noexcept nogil
 
@@ -79,6 +82,9 @@ cdef inline const float* load_singles(const Comparison* problem, const Operand* 
         return numbers
     next_row = operand.strides[problem.n_axes - 1]
     if together and n >= 4 and rows >= 4:
+        while done + SIDE <= rows:
+            xf_side_to_tile_float(place + done * next_row, next_row, n, numbers + done, rows)
+            done += SIDE
         while done < rows:
             done = min(done, rows - 4)
             xf_rows_to_tile_float(<const float*>(place + done * next_row), <const float*>(place + (done + 1) * next_row),

@@ -1,7 +1,11 @@
 # The load stage: rows and chunks as the arithmetic wants them, plain and contiguous, whatever the array's strides.
 from libc.string cimport memcpy, memset
 
-cdef extern from "numerics/machine.h":
+cdef extern from "numerics/transpose.h":
+    enum:
+        SIDE "XF_SIDE"
+    void xf_side_to_tile_float(const char* rows, Py_ssize_t step, Py_ssize_t n, float* tile, Py_ssize_t lanes) noexcept nogil
+    void xf_tile_to_side_float(const float* tile, Py_ssize_t lanes, Py_ssize_t n, char* rows, Py_ssize_t step) noexcept nogil
     void xf_rows_to_tile_float(const float* a, const float* b, const float* c, const float* d, Py_ssize_t n, float* tile,
                                Py_ssize_t lanes) noexcept nogil
     void xf_tile_to_rows_float(const float* tile, Py_ssize_t lanes, Py_ssize_t n, float* a, float* b, float* c,
