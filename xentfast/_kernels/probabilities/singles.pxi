@@ -31,8 +31,11 @@ cdef inline Clipping clipping_of(double least, double largest) noexcept nogil:
     clipping.least = float_above(least)
     clipping.largest = float_above(largest)
     clipping.largest = xf_float(xf_bits32(clipping.largest) + 1) if clipping.largest <= largest else clipping.largest
-    clipping.log_least = <float>log_probability(least)
-    clipping.log_largest = <float>log_probability(largest)
+    clipping.log_least = -INFINITY
+    clipping.log_largest = 0.0
+    if least != 0.0:
+        clipping.log_least = <float>log_probability(least)
+        clipping.log_largest = <float>log_probability(largest)
     return clipping
 
 
@@ -182,7 +185,8 @@ cdef inline void sum_strips(const float* p, const float* q, Py_ssize_t n_classes
         else:
             make_strip(p + start, q + start, count // LANES, values, &clipping, measure, True)
         if rows > 1:
-            memcpy(terms + start, values, count * sizeof(double))
+            for lane in range(count):
+                terms[start + lane] = values[lane]
         else:
             for block in range(count // LANES):
                 for lane in range(LANES):
