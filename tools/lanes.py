@@ -7,7 +7,7 @@
     python tools/lanes.py tanh_double
     python tools/lanes.py log_float
     python tools/lanes.py log_double
-    python tools/lanes.py log_ratio_float       # in 2⁻²³ of the logarithm, which stays a double
+    python tools/lanes.py log_ratio_float       # in 2⁻²³ of the logarithm, which is in double
     python tools/lanes.py log_ratio_double
     python tools/lanes.py log1p_float          # every float32 from 2**-30 to 1
     python tools/lanes.py normal_float         # whole variates, ten million each

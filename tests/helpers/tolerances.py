@@ -69,13 +69,16 @@ BOOSTED = {"xgboost": 1e-5, "lightgbm": 1e-6}
 TRAINED = 1e-3
 
 LOG_FLOAT, LOG_DOUBLE = 0.91, 0.90          # from numerics/lanes.pxi and probabilities/terms.pxi
-LOG_RATIO = {np.float32: 0.72, np.float64: 1.60}            # the first in 2⁻²³ of the logarithm
+LOG_RATIO = {np.float32: 0.29, np.float64: 1.60}            # the first in 2⁻²³ of the logarithm
 
 # Entropy and cross-entropy, whose terms have one sign: in float64 within 4 ulp (1.5 seen: logarithm, product, and what is left
 # of a tree's roundings); in float32 the logarithm's 0.7·2⁻²³, up to 1.4 ulp, and one rounding (1.8 seen, of one class).
 ENTROPY = {np.dtype(np.float32): 2.0, np.dtype(np.float64): 4.0}
-# The divergence has terms of either sign: the same, in ulp of the sum of their sizes.
+# The divergence has terms of either sign: the same, in ulp of the sum of their sizes (float32: 1.0 seen).
 DIVERGENCE = ENTROPY
+# In float32 also, where p and q are close, in ulp of the result or of Σ (p − q)²/2q, the larger: a quotient, its square and a
+# polynomial round; 2.5 seen, of two classes a tenth apart.
+NEARLY_EQUAL = 4.0
 # H(p, q) − H(p) − KL(p‖q), in ulp of H(p, q) + H(p): three such values and two additions.
 IDENTITY = 4.0 + 4.0 + 4.0 + 2.0
 # A mean of log losses in float64 against scikit-learn's, which computes in the dtype of the probabilities: relative.

@@ -24,12 +24,14 @@ class Kernels:
 @disjoint_base
 class ThreadPolicy:
     grain: int
+    piece: int
     crowd: int
     quota: int
     cpus: int
     openmp: int
     affinity: int
     forked: bool
+    wary: bool
 
 policy: ThreadPolicy
 

@@ -31,11 +31,11 @@ cdef void lanes_log_double(const double* x, double* y, Py_ssize_t n) noexcept no
         y[i] = log_probability(x[i])
 
 cdef void lanes_log_ratio_float(const float* p, const float* q, double* y, Py_ssize_t n) noexcept nogil:
-    cdef float f, k
+    cdef float f, d, k
     cdef Py_ssize_t i
     for i in range(n):
-        k = ratio_parts(p[i], q[i], &f, True)
-        y[i] = log_ratio_of(k, f, log_tail_float(f, 1.0))
+        k = ratio_parts(p[i], q[i], &f, &d, True)
+        y[i] = divergence_of(p[i], k, f, d, log_tail_float(f, 1.0), True) / p[i]
 
 cdef void lanes_log_ratio_double(const double* p, const double* q, double* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
