@@ -57,8 +57,8 @@ def as_bytes(loss, grad):
 def test_slices_at_chunks_have_the_bits_of_the_whole(use_level, soft, name, dtype):
     n_rows, n_classes = 9, 2 * CHUNK + 77
     logits, targets = problem(n_rows, n_classes, dtype, soft)
-    for more, cuts in [({}, [0, CHUNK, n_classes]), ({"weight": True, "sample_weight": True, "label_smoothing": 0.2},
-                                                     [0, CHUNK, 2 * CHUNK, n_classes])]:
+    for more, cuts in [({}, [0, CHUNK, n_classes]), ({"label_smoothing": 0.2}, [0, CHUNK, n_classes]),
+                       ({"weight": True, "sample_weight": True, "label_smoothing": 0.2}, [0, CHUNK, 2 * CHUNK, n_classes])]:
         given = options(name, n_rows, n_classes, more) if name != "none" else options("where", n_rows, n_classes, more)
         if name == "none":
             del given["where"]

@@ -24,6 +24,7 @@ cdef class Kernels:
 
 
 cdef int64_t piece_numbers() noexcept nogil
+cdef int likely_threads(int n_threads, int64_t n_numbers) noexcept nogil
 cpdef int threads_at_hand(int n_threads, int64_t n_numbers) noexcept nogil
 cpdef void note_helpers(int asked, int came, int64_t n_numbers) noexcept nogil
 cpdef int count_threads(int n_threads, int64_t n_numbers) noexcept nogil

@@ -17,6 +17,7 @@ cdef extern from "_base/platform.h":
     int xf_openmp() nogil
     int xf_x86_64_level() nogil
     int xf_affinity() nogil
+    int xf_load(const int* value) nogil
     int omp_get_max_threads() nogil
 
 
@@ -211,14 +212,22 @@ cdef int calls_left = 0                 # that stay on so few
 cdef int patience = 0
 
 
+cdef int likely_threads(int n_threads, int64_t n_numbers) noexcept nogil:
+    """Of so many threads, those that are likely to come in time."""
+    cdef int came = xf_load(&came_last)             # once: another thread may change it
+    if not own_policy.wary or came <= 0 or n_threads <= came or n_numbers > 4 * numbers_last or calls_left <= 0:
+        return n_threads
+    return came
+
+
 cpdef int threads_at_hand(int n_threads, int64_t n_numbers) noexcept nogil:
-    """Of so many threads, those that are likely to come in time. All are tried again after 1, 3, 7 … 63 calls, or for longer
+    """The same for a call, after which its threads are noted. All are tried again after 1, 3, 7 … 63 calls, or for longer
     work."""
     global calls_left
-    if not own_policy.wary or came_last == 0 or n_threads <= came_last or n_numbers > 4 * numbers_last or calls_left <= 0:
-        return n_threads
-    calls_left -= 1
-    return came_last
+    cdef int likely = likely_threads(n_threads, n_numbers)
+    if likely < n_threads:
+        calls_left -= 1
+    return likely
 
 
 cpdef void note_helpers(int asked, int came, int64_t n_numbers) noexcept nogil:

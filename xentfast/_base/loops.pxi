@@ -15,6 +15,8 @@ include "../_kernels/numerics/bits.pxi"
 include "../_kernels/numerics/totals.pxi"
 include "parts.pxi"
 
+from xentfast._base.level cimport count_threads
+
 cdef extern from "numpy/arrayobject.h":
     object PyArray_Scalar(void* data, cnp.dtype type, object base)
 

@@ -1,7 +1,7 @@
 # Work to threads: a contiguous part for each, cut into pieces. A thread takes the pieces of its own part, in order, and then
 # those of others: a thread that the system does not run keeps nobody waiting but for the piece that it has in hand. On a quiet
 # machine each thread has its own part, as always: what it touched first stays near it.
-from xentfast._base.level cimport count_threads, note_helpers, piece_numbers, threads_at_hand
+from xentfast._base.level cimport note_helpers, piece_numbers, threads_at_hand
 
 cdef extern from "_base/platform.h":
     Py_ssize_t xf_take(Py_ssize_t* next) noexcept nogil
@@ -30,12 +30,14 @@ cdef Py_ssize_t* ticket(const Parts* parts, int part) noexcept nogil:
 
 
 cdef void set_parts(Parts* parts, Py_ssize_t n_units, Py_ssize_t numbers, int n, char* lines) noexcept nogil:
-    """`lines` has room for TICKET_LINE bytes a part, and is aligned to them."""
+    """`lines` has room for TICKET_LINE bytes a part, of which the first 16 are used. A part is two pieces at least: one may be
+    taken by whoever is early."""
     cdef int part
     parts.n_units, parts.numbers, parts.n, parts.lines = n_units, numbers, n, lines
     parts.piece = n_units
     if n > 1:
-        parts.piece = max(<Py_ssize_t>(n_units * <double>piece_numbers() / max(numbers, <Py_ssize_t>1)), <Py_ssize_t>1)
+        parts.piece = <Py_ssize_t>(n_units * <double>piece_numbers() / max(numbers, <Py_ssize_t>1))
+        parts.piece = max(min(parts.piece, n_units // (2 * n)), <Py_ssize_t>1)
     for part in range(n):
         ticket(parts, part)[0] = ticket(parts, part)[1] = 0
 
@@ -64,9 +66,13 @@ cdef bint take(const Parts* parts, Turn* turn) noexcept nogil:
     return False
 
 
-cdef void note_parts(const Parts* parts) noexcept nogil:
+cdef int came_to(const Parts* parts) noexcept nogil:
     """When all is done: how many threads had a part in it."""
     cdef int part, came = 0
     for part in range(parts.n):
         came += <int>ticket(parts, part)[1]
-    note_helpers(parts.n, came, parts.numbers)
+    return came
+
+
+cdef void note_parts(const Parts* parts) noexcept nogil:
+    note_helpers(parts.n, came_to(parts), parts.numbers)

@@ -27,6 +27,9 @@ static inline ptrdiff_t xf_take(ptrdiff_t *next)
 #endif
 }
 
+/* *value, read once. */
+static inline int xf_load(const int *value) { return *(const volatile int *)value; }
+
 /* CPUs that the calling thread may run on; 0 where the system does not say. */
 #if defined(__linux__)
 #include <errno.h>

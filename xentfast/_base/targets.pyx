@@ -5,7 +5,7 @@ cimport numpy as cnp
 
 from xentfast._base import dispatch
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport Kernels, likely_threads
 
 cnp.import_array()
 
@@ -84,7 +84,7 @@ cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int
             scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
                       ignored, scans + span)
     else:
-        for span in prange(n_spans, num_threads=threads_at_hand(n_threads, n_rows), schedule="dynamic"):
+        for span in prange(n_spans, num_threads=likely_threads(n_threads, n_rows), schedule="dynamic"):
             scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
                       ignored, scans + span)
     saved = xf_enter_ieee()

@@ -52,7 +52,7 @@ cdef const ProbabilityKernels* table() except NULL:
 
 
 def chunk_length():
-    """Classes of a chunk, whose terms are added in one tree."""
+    """Classes of a chunk, whose terms are added before they join those of others."""
     return table().chunk
 
 

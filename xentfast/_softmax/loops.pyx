@@ -129,36 +129,35 @@ cdef void run_split_part(const SoftmaxKernels* table, const Problem* problem, co
             run_chunks(table, problem, split, turn.first, turn.last, scratch, stage == SCALE)
 
 
-cdef void run_stage(const SoftmaxKernels* table, const Problem* problem, const Split* split, Stage stage, int n_threads,
-                    char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
-    """One stage of a batch, its chunks or its rows cut over the threads."""
+cdef int run_stage(const SoftmaxKernels* table, const Problem* problem, const Split* split, Stage stage, int n_threads,
+                   char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
+    """One stage of a batch, its chunks or its rows cut over the threads. How many of them came."""
     cdef Parts parts
     cdef Py_ssize_t n = split.n_rows if stage == SETTLE else split.n_rows * split.n_chunks
-    cdef Py_ssize_t numbers = n if stage == SETTLE else n * (problem.n_classes // split.n_chunks)
-    cdef int part, n_parts = threads_at_hand(<int>min(<Py_ssize_t>n_threads, n), numbers)
-    set_parts(&parts, n, numbers, n_parts, scratch + n_threads * scratch_bytes)
+    cdef int part, n_parts = <int>min(<Py_ssize_t>n_threads, n)
+    set_parts(&parts, n, n * (problem.n_classes // split.n_chunks), n_parts, scratch + n_threads * scratch_bytes)
     if n_parts == 1:
         run_split_part(table, problem, split, stage, &parts, 0, scratch)
-        return
-    if stage == SETTLE:
-        parts.piece = 1
+        return 1
     for part in prange(n_parts, num_threads=n_parts, schedule="static"):
         run_split_part(table, problem, split, stage, &parts, part, scratch + part * scratch_bytes)
-    if stage != SETTLE:
-        note_parts(&parts)
+    return came_to(&parts)
 
 
 cdef void run_split_rows(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows, Split* split, Py_ssize_t batch,
                          int n_threads, char* scratch, Py_ssize_t scratch_bytes) noexcept nogil:
     """A batch of rows after the other."""
+    cdef int came = 0
     split.first = 0
     while split.first < n_rows:
         split.n_rows = min(batch, n_rows - split.first)
-        run_stage(table, problem, split, SWEEP, n_threads, scratch, scratch_bytes)
+        came = max(came, run_stage(table, problem, split, SWEEP, n_threads, scratch, scratch_bytes))
         run_stage(table, problem, split, SETTLE, n_threads, scratch, scratch_bytes)
         if problem.out.data != NULL:
             run_stage(table, problem, split, SCALE, n_threads, scratch, scratch_bytes)
         split.first += batch
+    if n_threads > 1:
+        note_helpers(n_threads, came, n_rows * problem.n_classes)
 
 
 cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_ssize_t n_rows,
@@ -172,6 +171,7 @@ cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_
     cdef char* scratch
     cdef Values values
     cdef Split split
+    n_threads = threads_at_hand(n_threads, n_rows * problem.n_classes)
     split.n_chunks = n_chunks
     split.stats_length = 8 * n_chunks + 64
     stats_bytes = batch * split.stats_length * 8

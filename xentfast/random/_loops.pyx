@@ -20,7 +20,7 @@ from libc.string cimport memcpy
 
 from xentfast._base import dispatch
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport Kernels, count_threads
 from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
 from xentfast._kernels.random cimport (FILL_CHUNK, GROUP, LINES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels,
                                        StreamKernel)

@@ -68,8 +68,8 @@ static inline void xf_tile_to_rows_float(const float *tile, ptrdiff_t lanes, ptr
 #if defined(__AVX512F__)
 #define XF_SIDE 16
 #define XF_ROWS __m512
-#define XF_LOW_PAIRS _mm512_unpacklo_ps
-#define XF_HIGH_PAIRS _mm512_unpackhi_ps
+#define XF_UNPACK_LOW _mm512_unpacklo_ps
+#define XF_UNPACK_HIGH _mm512_unpackhi_ps
 #define XF_FIRST_PAIRS(x, y) _mm512_shuffle_ps(x, y, 0x44)
 #define XF_LAST_PAIRS(x, y) _mm512_shuffle_ps(x, y, 0xee)
 #define XF_LOAD_ROWS _mm512_loadu_ps
@@ -91,8 +91,8 @@ static inline void xf_store_side(char *row, ptrdiff_t step, __m512 x)
 #elif defined(__AVX__)
 #define XF_SIDE 8
 #define XF_ROWS __m256
-#define XF_LOW_PAIRS _mm256_unpacklo_ps
-#define XF_HIGH_PAIRS _mm256_unpackhi_ps
+#define XF_UNPACK_LOW _mm256_unpacklo_ps
+#define XF_UNPACK_HIGH _mm256_unpackhi_ps
 #define XF_FIRST_PAIRS(x, y) _mm256_shuffle_ps(x, y, 0x44)
 #define XF_LAST_PAIRS(x, y) _mm256_shuffle_ps(x, y, 0xee)
 #define XF_LOAD_ROWS _mm256_loadu_ps
@@ -118,7 +118,7 @@ static inline void xf_side_to_tile_float(const char *rows, ptrdiff_t step, ptrdi
         const char *row = rows + 4 * j;
         XF_ROWS p = xf_load_side(row, step), q = xf_load_side(row + step, step);
         XF_ROWS r = xf_load_side(row + 2 * step, step), s = xf_load_side(row + 3 * step, step);
-        XF_ROWS low = XF_LOW_PAIRS(p, q), high = XF_HIGH_PAIRS(p, q), other_low = XF_LOW_PAIRS(r, s), other_high = XF_HIGH_PAIRS(r, s);
+        XF_ROWS low = XF_UNPACK_LOW(p, q), high = XF_UNPACK_HIGH(p, q), other_low = XF_UNPACK_LOW(r, s), other_high = XF_UNPACK_HIGH(r, s);
         XF_STORE_ROWS(tile + j * lanes, XF_FIRST_PAIRS(low, other_low));
         XF_STORE_ROWS(tile + (j + 1) * lanes, XF_LAST_PAIRS(low, other_low));
         XF_STORE_ROWS(tile + (j + 2) * lanes, XF_FIRST_PAIRS(high, other_high));
@@ -140,7 +140,7 @@ static inline void xf_tile_to_side_float(const float *tile, ptrdiff_t lanes, ptr
         char *row = rows + 4 * j;
         XF_ROWS p = XF_LOAD_ROWS(tile + j * lanes), q = XF_LOAD_ROWS(tile + (j + 1) * lanes);
         XF_ROWS r = XF_LOAD_ROWS(tile + (j + 2) * lanes), s = XF_LOAD_ROWS(tile + (j + 3) * lanes);
-        XF_ROWS low = XF_LOW_PAIRS(p, q), high = XF_HIGH_PAIRS(p, q), other_low = XF_LOW_PAIRS(r, s), other_high = XF_HIGH_PAIRS(r, s);
+        XF_ROWS low = XF_UNPACK_LOW(p, q), high = XF_UNPACK_HIGH(p, q), other_low = XF_UNPACK_LOW(r, s), other_high = XF_UNPACK_HIGH(r, s);
         xf_store_side(row, step, XF_FIRST_PAIRS(low, other_low));
         xf_store_side(row + step, step, XF_LAST_PAIRS(low, other_low));
         xf_store_side(row + 2 * step, step, XF_FIRST_PAIRS(high, other_high));

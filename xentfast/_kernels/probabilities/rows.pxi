@@ -1,4 +1,4 @@
-# Rows of probabilities to values: chunks are loaded, their terms are added in one tree, and the chunks in order.
+# Rows of probabilities to values: chunks are loaded, their terms are added, and the chunks in order.
 
 cdef enum:
     HELD_TERMS = 16384          # classes · rows that are held at a time, at most …

@@ -141,7 +141,7 @@ cdef inline void make_strip(const float* p, const float* q, Py_ssize_t n_blocks,
             terms[i] = careful_term(p[i], x[i], term, measure) if careful else term
 
 
-cdef inline bint is_plain(const float* p, const float* q, Py_ssize_t n_blocks, Measure measure) noexcept nogil:
+cdef inline bint needs_no_care(const float* p, const float* q, Py_ssize_t n_blocks, Measure measure) noexcept nogil:
     """Whether p is from 0 to 1, and what a logarithm is taken of is not small. Bits of floats from 0 on are in their order, and
     those of all others are above."""
     cdef uint32_t p_worst[LANES]
@@ -175,24 +175,27 @@ cdef inline void sum_strips(const float* p, const float* q, Py_ssize_t n_classes
     cdef float q_end[STRIP_TERMS]
     cdef double values[STRIP_TERMS]
     cdef double lanes[LANES]
+    cdef const float* p_strip
+    cdef const float* q_strip
     cdef Py_ssize_t start = 0, n = n_classes * rows, count, block, lane
     for lane in range(LANES):
         lanes[lane] = 0.0
     while start < n:
         count = min(<Py_ssize_t>STRIP_TERMS, n - start)
+        p_strip, q_strip = p + start, q + start
         if count % LANES != 0:
             for lane in range(count):                                       # faster than memcpy's rep movs
-                p_end[lane] = p[start + lane]
-                q_end[lane] = q[start + lane]
-            p, q = p_end - start, q_end - start
+                p_end[lane] = p_strip[lane]
+                q_end[lane] = q_strip[lane]
+            p_strip, q_strip = p_end, q_end
             while count % LANES != 0:                                       # plain numbers whose term is 0, clipped or not
                 p_end[count] = 0.0 if measure == CROSS_ENTROPY else 1.0
                 q_end[count] = 1.0
                 count += 1
-        if unclipped and is_plain(p + start, q + start, count // LANES, measure):
-            make_strip(p + start, q + start, count // LANES, values, &clipping, measure, False)
+        if unclipped and needs_no_care(p_strip, q_strip, count // LANES, measure):
+            make_strip(p_strip, q_strip, count // LANES, values, &clipping, measure, False)
         else:
-            make_strip(p + start, q + start, count // LANES, values, &clipping, measure, True)
+            make_strip(p_strip, q_strip, count // LANES, values, &clipping, measure, True)
         if rows > 1:
             for lane in range(count):
                 terms[start + lane] = values[lane]

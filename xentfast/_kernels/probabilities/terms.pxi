@@ -1,11 +1,12 @@
 # Probabilities: cross-entropy, entropy and divergence over the classes of a row, and the gradient.
 #
-# A term is a function of one p and one q. The terms of a chunk of TERMS classes are added in one tree, whose shape depends on
-# their places alone (a sum of 1 024 passes ten roundings, and none where all terms are equal and their number a power of two),
-# and the chunks in order, with the rounding errors summed beside (numerics/totals.pxi).
+# A term is a function of one p and one q. The terms of a chunk of TERMS classes are added in an order that depends on their
+# places alone: here, in float64, in one tree (a sum of 1 024 passes ten roundings, and none where all terms are equal and their
+# number a power of two); in singles.pxi by lanes. Chunks are added in order, with the rounding errors summed beside
+# (numerics/totals.pxi).
 #
-# Neighbouring rows may go side by side: the term of class c of row r then stands at [c·rows + r], and the same tree runs over
-# all of them. That serves few classes, and a class axis that is not the last.
+# Neighbouring rows may go side by side: the term of class c of row r then stands at [c·rows + r], and all of them are added in
+# the same order. That serves few classes, and a class axis that is not the last.
 #
 # A number that is no probability makes its term nan, which nothing else does, and its row's value too.
 

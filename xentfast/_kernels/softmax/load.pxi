@@ -250,8 +250,9 @@ cdef inline bint is_plain(const Problem* problem) noexcept nogil:
 
 
 cdef inline bint is_bare(const Problem* problem) noexcept nogil:
-    """One class a row apart, of mass 1, and no weights: integer targets, or logsumexp's largest."""
-    return ((problem.classes != NULL or problem.result == LOGSUMEXP) and not has_mass(problem)
+    """One class a row apart, of mass 1, and no weights: integer targets, or logsumexp's largest. Partial results may bring masses
+    that are not seen here."""
+    return ((problem.classes != NULL or problem.result == LOGSUMEXP) and not has_mass(problem) and problem.records == NULL
             and problem.class_weight == NULL and problem.sample_weight == NULL)
 
 

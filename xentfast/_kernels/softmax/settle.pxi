@@ -128,7 +128,7 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
         k[row] = log_exponent_double(y[row], &f_row)
         f[row] = f_row
         correction[row] = second[row] - (y[row] - first[row])
-        if real is float:           # one division for two; where 1/y is not 1, what was lost is not seen
+        if real is float:           # one division for two; the correction is not over y, which is y·2⁻⁵³ at most: not seen
             both = 1.0 / (y[row] * (2.0 + f_row))
             s[row] = f_row * (y[row] * both)
             inverse[row] = (2.0 + f_row) * both
@@ -201,7 +201,9 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     exp_rows(t, error, exponent, sign, scaled, n_rows, kind)
     for row in range(n_rows):
         gap[row] = 0.0
-    if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
+    if bare:
+        pass
+    elif z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
         for row in range(n_rows):
             gap[row] = exponent[row] * DOUBLE_LN2_HIGH - (top[row] - origin[row]) * unit
             gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW

@@ -100,7 +100,8 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
             dense_to_tile(x, 3, tile)
         return
     if real is float:
-        if n >= 4 and plain_classes(operand, type, <real>0) and adjacent(offsets, count, offsets[1] - offsets[0]):
+        if (n >= 4 and count == LANES and plain_classes(operand, type, <real>0)
+                and adjacent(offsets, count, offsets[1] - offsets[0])):
             for row in range(0, LANES // SIDE):
                 xf_side_to_tile_float(source + offsets[row * SIDE], offsets[1] - offsets[0], n, tile + row * SIDE, LANES)
             return
@@ -167,7 +168,7 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
             tile_to_dense(tile, 3, y)
         return
     if real is float:
-        if n >= 4 and direct and adjacent(offsets, count, offsets[1] - offsets[0]):
+        if n >= 4 and direct and count == LANES and adjacent(offsets, count, offsets[1] - offsets[0]):
             for row in range(0, LANES // SIDE):
                 xf_tile_to_side_float(tile + row * SIDE, LANES, n, target + offsets[row * SIDE], offsets[1] - offsets[0])
             return

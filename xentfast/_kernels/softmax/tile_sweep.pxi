@@ -30,9 +30,7 @@ cdef inline void sum_columns(const real* values, Py_ssize_t n, double* sums) noe
     cdef double columns[LANES]
     cdef Py_ssize_t row
     for row in range(LANES):
-        columns[row] = eight_of(values + row, 0, n)
-        if n > 1:
-            columns[row] += eight_of(values + row, 1, n)
+        columns[row] = eight_of(values + row, 0, n) + eight_of(values + row, 1, n)
     for row in range(LANES):
         sums[row] = columns[row]
 
