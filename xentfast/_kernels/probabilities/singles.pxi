@@ -141,28 +141,36 @@ cdef inline void make_strip(const float* p, const float* q, Py_ssize_t n_blocks,
             terms[i] = careful_term(p[i], x[i], term, measure) if careful else term
 
 
-cdef inline bint needs_no_care(const float* p, const float* q, Py_ssize_t n_blocks, Measure measure) noexcept nogil:
-    """Whether p is from 0 to 1, and what a logarithm is taken of is not small. Bits of floats from 0 on are in their order, and
-    those of all others are above."""
-    cdef uint32_t p_worst[LANES]
-    cdef uint32_t q_worst[LANES]
-    cdef uint32_t bits, p_all = 0, q_all = 0
-    cdef uint32_t least = xf_bits32(<float>2.0 * FLT_MIN), span = xf_bits32(1.0) - least
-    cdef uint32_t p_least = 0 if measure == CROSS_ENTROPY else least
+cdef inline uint32_t largest_bits(const float* x, Py_ssize_t n, uint32_t least) noexcept nogil:
+    """The largest of bits − least. Bits of floats from 0 on are in their order, and those of all others are above, as are
+    differences below 0."""
+    cdef uint32_t largest[LANES]
+    cdef uint32_t bits, found = 0
     cdef Py_ssize_t block, lane
     for lane in range(LANES):
-        p_worst[lane] = q_worst[lane] = 0
-    for block in range(n_blocks):
+        largest[lane] = 0
+    for block in range(n // LANES):
         for lane in range(LANES):
-            bits = xf_bits32(p[block * LANES + lane]) - p_least
-            p_worst[lane] = bits if bits > p_worst[lane] else p_worst[lane]
-            if measure != ENTROPY:
-                bits = xf_bits32(q[block * LANES + lane]) - least
-                q_worst[lane] = bits if bits > q_worst[lane] else q_worst[lane]
+            bits = xf_bits32(x[block * LANES + lane]) - least
+            largest[lane] = bits if bits > largest[lane] else largest[lane]
     for lane in range(LANES):
-        p_all = p_worst[lane] if p_worst[lane] > p_all else p_all
-        q_all = q_worst[lane] if q_worst[lane] > q_all else q_all
-    return p_all <= span + (least - p_least) and q_all <= span
+        found = largest[lane] if largest[lane] > found else found
+    for lane in range(n // LANES * LANES, n):
+        found = max(found, xf_bits32(x[lane]) - least)
+    return found
+
+
+cdef inline bint all_between(const float* x, Py_ssize_t n, float least) noexcept nogil:
+    """Whether all are from `least` to 1; −0 is not."""
+    return largest_bits(x, n, xf_bits32(least)) <= xf_bits32(1.0) - xf_bits32(least)
+
+
+cdef inline bint needs_no_care(const float* p, const float* q, Py_ssize_t n, Measure measure) noexcept nogil:
+    """Whether all are probabilities, and what a logarithm is taken of is not small."""
+    cdef float least = <float>2.0 * FLT_MIN
+    if measure == ENTROPY:
+        return all_between(p, n, least)
+    return all_between(p, n, 0.0 if measure == CROSS_ENTROPY else least) and all_between(q, n, least)
 
 
 cdef inline void sum_strips(const float* p, const float* q, Py_ssize_t n_classes, Py_ssize_t rows, double* terms,
@@ -192,7 +200,7 @@ cdef inline void sum_strips(const float* p, const float* q, Py_ssize_t n_classes
                 p_end[count] = 0.0 if measure == CROSS_ENTROPY else 1.0
                 q_end[count] = 1.0
                 count += 1
-        if unclipped and needs_no_care(p_strip, q_strip, count // LANES, measure):
+        if unclipped and needs_no_care(p_strip, q_strip, count, measure):
             make_strip(p_strip, q_strip, count // LANES, values, &clipping, measure, False)
         else:
             make_strip(p_strip, q_strip, count // LANES, values, &clipping, measure, True)

@@ -33,31 +33,10 @@ cdef inline double look_at(const real* p, const real* q, Py_ssize_t n) noexcept 
     return fold_lanes(flags)
 
 
-cdef inline bint looks_fine(const float* p, const float* q, Py_ssize_t n) noexcept nogil:
-    """Whether all are from 0 to 1, by their bits; −0 is another matter."""
-    cdef uint32_t worst[LANES]
-    cdef uint32_t bits, one = xf_bits32(1.0)
-    cdef Py_ssize_t start, lane
-    for lane in range(LANES):
-        worst[lane] = 0
-    for start in range(n // LANES):
-        for lane in range(LANES):
-            bits = xf_bits32(p[start * LANES + lane])
-            worst[lane] = bits if bits > worst[lane] else worst[lane]
-            bits = xf_bits32(q[start * LANES + lane])
-            worst[lane] = bits if bits > worst[lane] else worst[lane]
-    bits = 0
-    for lane in range(LANES):
-        bits = worst[lane] if worst[lane] > bits else bits
-    for lane in range(n // LANES * LANES, n):
-        bits = max(bits, max(xf_bits32(p[lane]), xf_bits32(q[lane])))
-    return bits <= one
-
-
 cdef inline void judge_numbers(const real* p, const real* q, Py_ssize_t n, int* bad) noexcept nogil:
     cdef double found
     if real is float:
-        if looks_fine(p, q, n):
+        if all_between(p, n, 0.0) and all_between(q, n, 0.0):
             return
     found = look_at(p, q, n)
     if found != found:

@@ -201,9 +201,7 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     exp_rows(t, error, exponent, sign, scaled, n_rows, kind)
     for row in range(n_rows):
         gap[row] = 0.0
-    if bare:
-        pass
-    elif z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
+    if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
         for row in range(n_rows):
             gap[row] = exponent[row] * DOUBLE_LN2_HIGH - (top[row] - origin[row]) * unit
             gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW
@@ -218,10 +216,11 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     log_rows(first, second, y, inverse, log_sum, n_rows, kind)
     for row in range(n_rows):
         loss = log_sum[row] - behind[row]
+        bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
+        bad = 1.0 if terms.x_target[row] == INFINITY else bad
+        settled.bad[row] = bad
         if bare:
             settled.value[row] = loss
-            bad = 1.0 if y[row] != y[row] else 0.0
-            settled.bad[row] = 1.0 if terms.x_target[row] == INFINITY else bad
             continue
         nothing = 0.0 if loss == loss else loss
         loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
@@ -230,8 +229,6 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
                             + (log_sum[row] if sign[row] < 0.0 else log_sum[row] + gap[row]), z_loss, &z_value)
         others = 0.0 if mass[row] == 0.0 else mass[row] * others
         settled.value[row] = terms.weight[row] * (loss + (others + moment[row]) + z_value)
-        bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
-        bad = 1.0 if terms.x_target[row] == INFINITY else bad
         settled.bad[row] = 1.0 if moment[row] != moment[row] else bad
     for row in range(n_rows):
         settled.top[row] = top[row]
