@@ -269,8 +269,21 @@ cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_row
 # ---- arrays
 
 
-cdef void* data_or_null(array) except? NULL:
-    return NULL if array is None else cnp.PyArray_DATA(array)
+# The checks have seen every shape. Another thread, or Python code that a conversion calls, may set an array's `shape` or `dtype`
+# since then: what the loops walk over is looked at once more where it becomes a pointer.
+
+
+cdef int refuse_changed() except -1:
+    raise ValueError("an array has another shape or dtype than when the call began; expected arrays that nobody changes meanwhile")
+
+
+cdef void* data_of(array, Py_ssize_t size, Py_ssize_t itemsize) except? NULL:
+    """The data of a contiguous array of so many elements; NULL for None."""
+    if array is None:
+        return NULL
+    if cnp.PyArray_NBYTES(array) != size * itemsize:
+        refuse_changed()
+    return cnp.PyArray_DATA(array)
 
 
 cdef int value_type(cnp.ndarray array) except -1:
@@ -291,15 +304,21 @@ cdef int value_type(cnp.ndarray array) except -1:
     raise TypeError(f"no kernel reads {array.dtype}")
 
 
-cdef void set_operand(Operand* operand, cnp.ndarray array, int axis) noexcept:
-    """Byte strides of every axis but the class axis."""
+cdef int set_operand(Operand* operand, cnp.ndarray array, int axis, int n_axes, const Py_ssize_t* shape,
+                     Py_ssize_t n_classes) except -1:
+    """Byte strides of every axis but the class axis; `shape` is that of these, as yet unmerged."""
     cdef int i, n = 0
+    if cnp.PyArray_NDIM(array) != n_axes + 1 or cnp.PyArray_DIM(array, axis) != n_classes:
+        refuse_changed()
     operand.data = <char*>cnp.PyArray_DATA(array)
     operand.step = cnp.PyArray_STRIDE(array, axis)
-    for i in range(cnp.PyArray_NDIM(array)):
+    for i in range(n_axes + 1):
         if i != axis:
             operand.strides[n] = cnp.PyArray_STRIDE(array, i)
+            if cnp.PyArray_DIM(array, i) != shape[n]:
+                refuse_changed()
             n += 1
+    return 0
 
 
 cdef bint mergeable(const Operand* operand, int outer, int inner, Py_ssize_t length) noexcept nogil:

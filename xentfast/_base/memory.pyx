@@ -20,6 +20,21 @@ cpdef bint is_plain_classes(array):
             and cnp.PyArray_ISCARRAY_RO(array))
 
 
+# What NumPy's ascontiguousarray makes is contiguous, but may begin at an odd address: from memory that was cast from bytes.
+cdef enum:
+    AS_LOOPS_READ = cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST | cnp.NPY_ARRAY_ENSUREARRAY
+
+
+def contiguous_int64(array):
+    """The array, or a copy, of its shape: int64 in the machine's byte order, contiguous and aligned."""
+    return cnp.PyArray_FROM_OTF(array, cnp.NPY_INT64, AS_LOOPS_READ)
+
+
+def contiguous_float64(array):
+    """The same of float64."""
+    return cnp.PyArray_FROM_OTF(array, cnp.NPY_FLOAT64, AS_LOOPS_READ)
+
+
 cdef bint fits(out, cnp.ndarray like):
     """A contiguous, writeable array of the shape and type of `like`."""
     return (type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == cnp.PyArray_TYPE(like)

@@ -36,11 +36,14 @@ def nothing_to_divide_by(double weight_sum, *results):
     return True
 
 
-def reduced(call, compute, tuple results, empty):
+def mean_of_nothing(empty):
+    """The argument `empty` as a float, for `reduced`. To be called before arrays are looked at: a conversion may change them."""
+    return empty if type(empty) is float else numbers.real_number(empty, "empty")
+
+
+def reduced(call, compute, tuple results, double empty):
     """The loss, by `call.reduction`; `empty` is the mean of nothing."""
     cdef object reduction = call.reduction, divisor = 1.0, values = None
-    if type(empty) is not float:
-        empty = numbers.real_number(empty, "empty")
     if reduction == "mean":
         divisor = call.weight_sum
         if nothing_to_divide_by(divisor, *results):

@@ -104,9 +104,9 @@ cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int
 
 def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_t n_classes, int64_t ignored, int n_threads):
     """(first row with a bad class or −1, first row with a bad weight or −1, Σ of the row weights)"""
-    cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
-    cdef const double* sample_data = <const double*>data_or_null(sample_weight)
-    cdef const double* weight_data = <const double*>data_or_null(class_weight)
+    cdef const int64_t* class_data = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
+    cdef const double* sample_data = <const double*>data_of(sample_weight, n_rows, sizeof(double))
+    cdef const double* weight_data = <const double*>data_of(class_weight, n_classes, sizeof(double))
     cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(False)
     cdef RowsLook look
     cdef bint done
@@ -157,6 +157,6 @@ def smoothing_masses(double smoothing, Py_ssize_t n_classes, class_weight, Py_ss
     cdef Py_ssize_t lanes = (<Kernels?>dispatch.kernels).lanes
     cdef Py_ssize_t length = (width + lanes - 1) // lanes * lanes
     cdef cnp.ndarray masses = np.empty(length, np.float64 if as_double else np.float32)
-    set_masses(smoothing, n_classes, <const double*>data_or_null(class_weight), width, length, cnp.PyArray_DATA(masses),
-               as_double)
+    set_masses(smoothing, n_classes, <const double*>data_of(class_weight, width, sizeof(double)), width, length,
+               cnp.PyArray_DATA(masses), as_double)
     return masses

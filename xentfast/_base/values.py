@@ -4,6 +4,7 @@
 import numpy as np
 
 from xentfast._base.arrays import is_float, plain_array
+from xentfast._base.memory import contiguous_float64
 
 # Elements that are looked through at a time for the one to name in an error.
 LOOK = 65536
@@ -13,7 +14,7 @@ def weight_array(value, shape, name, meaning):
     """A contiguous float64 array of finite weights of the given shape."""
     array = value if type(value) is np.ndarray else plain_array(value, name)
     check_weights(array, shape, name, meaning)
-    return np.ascontiguousarray(array, np.float64).reshape(shape)
+    return contiguous_float64(array)
 
 
 def check_weights(array, shape, name, meaning):

@@ -1,6 +1,6 @@
 # The kernels of elementwise calls, of both dtypes, at one level.
 from cpython.pycapsule cimport PyCapsule_New
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
 from xentfast._kernels.arrays cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, MAX_AXES, UINT8, UINT16, UINT32, Strided, ValueType)

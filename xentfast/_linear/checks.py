@@ -6,8 +6,9 @@ import numpy as np
 
 from xentfast._base.arrays import is_float, plain_array
 from xentfast._base.level import count_threads
-from xentfast._base.numbers import integer, real_number
+from xentfast._base.numbers import integer
 from xentfast._base.outputs import checked_output, overlap
+from xentfast._base.reduction import mean_of_nothing
 from xentfast._linear.products import LinearLayer, Rows
 from xentfast._partials.checks import FIELDS, chunk_length
 from xentfast._partials.functions import combine_records, write_records
@@ -24,6 +25,8 @@ class LinearCall:
 
     def __init__(self, hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, z_loss,
                  logit_scale, softcap, where, reduction, empty, memory_limit, n_threads):
+        self.empty = mean_of_nothing(empty)
+        self.memory_limit = integer(memory_limit, "memory_limit")
         self.hidden = number_array(hidden, "hidden")
         self.linear_weight = number_array(linear_weight, "linear_weight")
         self.bias = None if bias is None else number_array(bias, "bias")
@@ -40,8 +43,6 @@ class LinearCall:
             reduction=reduction, n_threads=n_threads)
         if n_threads is None and count_threads(0, logits.size) == SPINNING:
             self.loss.n_threads = 1
-        self.empty = real_number(empty, "empty")
-        self.memory_limit = integer(memory_limit, "memory_limit")
         self._set_rows()
 
     def _check_shapes(self):

@@ -5,6 +5,7 @@ import numpy as np
 
 from xentfast._base import dispatch
 from xentfast._base.arrays import class_axis, float_array, is_float, plain_array, result_type
+from xentfast._base.memory import contiguous_float64, contiguous_int64
 from xentfast._base.numbers import integer, smoothing
 from xentfast._base.outputs import output_array, overlap
 from xentfast._base.reduction import check_reduction, total
@@ -72,7 +73,7 @@ class SliceCall(CrossEntropyCall):
                 raise TypeError(f"where_count has dtype {counts.dtype}; expected integers")
             if counts.shape != self.rows:
                 raise ValueError(f"where_count has shape {counts.shape}; expected {self.rows}, {self.meaning_of_rows}")
-            self.open_classes = np.ascontiguousarray(counts, np.int64)
+            self.open_classes = contiguous_int64(counts)
             if where is None and self.logits is not None:
                 return np.True_                         # this slice is whole, others may not be
         else:
@@ -167,7 +168,7 @@ def records_array(records):
     array = plain_array(records, "partials")
     if array.dtype != np.float64 or array.ndim < 2 or array.shape[-1] != FIELDS or array.shape[-2] == 0:
         raise ValueError(f"partials have dtype {array.dtype} and shape {array.shape}; {EXPECTED}")
-    return np.ascontiguousarray(array, np.float64)
+    return contiguous_float64(array)
 
 
 def records_layout(records):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast._base.outputs import checked_output
-from xentfast._base.reduction import nothing_to_divide_by, reduced
+from xentfast._base.reduction import mean_of_nothing, nothing_to_divide_by, reduced
 from xentfast._partials.checks import FIELDS, SliceCall
 from xentfast._partials.loops import combine_records, combine_slices, write_records
 from xentfast._partials.loops import soft_weights as soft_weights  # for whoever has the records alone
@@ -189,6 +189,7 @@ def softmax_cross_entropy_combine(
     >>> xf.softmax_cross_entropy_combine(part, [2, 0], n_classes=4, reduction="sum")
     np.float64(2.772588722239781)
     """
+    empty = mean_of_nothing(empty)
     call = SliceCall(
         None, partials, targets, n_classes=n_classes, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where_count=where_count,

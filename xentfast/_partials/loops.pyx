@@ -12,7 +12,7 @@ cimport numpy as cnp
 from xentfast._base.level cimport Kernels
 from xentfast._kernels.softmax cimport GRADIENT, LOSS, TARGET_SOFT, Problem, Record
 from xentfast._softmax.call cimport CrossEntropyCall
-from xentfast._softmax.loops cimport clear_problem, merge_problem, set_options, set_rows, set_targets
+from xentfast._softmax.loops cimport clear_problem, merge_problem, rows_of, set_classes, set_options, set_rows, set_targets
 
 cnp.import_array()
 
@@ -33,25 +33,17 @@ cdef enum Finding:              # what check_records may find in a row
 IS_UNEVEN, HAS_NO_TARGET, HAS_TWO_TARGETS, IS_SOFT, IS_NOT_SOFT = UNEVEN, NO_TARGET, TWO_TARGETS, SOFT, NOT_SOFT
 
 
-cdef void set_slice(Problem* problem, CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_classes,
-                    Py_ssize_t first_class, open_classes) except *:
+cdef void set_slice(Problem* problem, CrossEntropyCall call, cnp.ndarray records, Py_ssize_t first_class,
+                    open_classes) except *:
     """What a problem has besides its rows where these are slices; to be called before the axes are merged."""
+    cdef Py_ssize_t n_rows = rows_of(problem)
     set_options(problem, call)
-    problem.records = <Record*>data_or_null(records)
     problem.n_records = records_of_row(records)
-    problem.other_classes = n_classes - problem.n_classes
+    problem.records = <Record*>data_of(records, n_rows * problem.n_records, sizeof(Record))
     problem.first_class = first_class
-    problem.open_classes = <const int64_t*>data_or_null(open_classes)
+    problem.open_classes = <const int64_t*>data_of(open_classes, n_rows, sizeof(int64_t))
     if problem.class_weight != NULL:
         problem.class_weight += first_class
-
-
-cdef Py_ssize_t rows_of(const Problem* problem) noexcept nogil:
-    cdef Py_ssize_t n_rows = 1
-    cdef int axis
-    for axis in range(problem.n_axes):
-        n_rows *= problem.shape[axis]
-    return n_rows
 
 
 cdef Py_ssize_t records_of_row(cnp.ndarray records) noexcept:
@@ -78,9 +70,9 @@ cdef void run_slices(Problem* problem, RangeKernel kernel, Py_ssize_t n_chunks, 
 def write_records(CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_classes, Py_ssize_t first_class, open_classes):
     """The slice of the classes that `call` has, from `first_class` on of `n_classes`, → `records`, contiguous."""
     cdef Problem problem
-    set_rows(&problem, call)
+    set_rows(&problem, call, n_classes - cnp.PyArray_DIM(call.logits, call.axis))
     problem.result = LOSS
-    set_slice(&problem, call, records, n_classes, first_class, open_classes)
+    set_slice(&problem, call, records, first_class, open_classes)
     run_slices(&problem, kernels_for(problem.type == FLOAT64).slices, problem.n_records, call)
 
 
@@ -89,18 +81,23 @@ def combine_records(CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_cla
     """The rows' losses into `row_values`, or their sum over `divisor`. `call` has targets, weights and options alone."""
     cdef Problem problem
     cdef const SoftmaxKernels* own = kernels_for(as_double)
+    cdef ValueType type = FLOAT64
+    cdef void* values = NULL
     cdef double value
     clear_problem(&problem)
     problem.n_axes = 1
     problem.shape[0] = rows_in(records)
     problem.n_classes = 1                                                   # of logits, which are not here
+    problem.other_classes = n_classes - 1
     problem.type = FLOAT64 if as_double else FLOAT32
     problem.result = LOSS
     set_targets(&problem, call)
-    set_slice(&problem, call, records, n_classes, 0, open_classes)
+    set_slice(&problem, call, records, 0, open_classes)
+    if row_values is not None:
+        type = <ValueType>value_type(row_values)
+        values = data_of(row_values, problem.shape[0], cnp.PyArray_ITEMSIZE(row_values))
     value = run_ranges(own.combine, &problem, problem.shape[0], 1, cnp.PyArray_SIZE(records), call.n_threads,
-                       own.slice_scratch_bytes(&problem), data_or_null(row_values),
-                       FLOAT64 if row_values is None else <ValueType>value_type(row_values))
+                       own.slice_scratch_bytes(&problem), values, type)
     if row_values is not None:
         return row_values
     return scalar(value, divisor, NULL, as_double)
@@ -112,15 +109,15 @@ def combine_slices(CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_clas
     cdef Problem problem
     cdef const SoftmaxKernels* own
     cdef Py_ssize_t chunk
-    set_rows(&problem, call)
+    set_rows(&problem, call, n_classes - cnp.PyArray_DIM(call.logits, call.axis))
     own = kernels_for(problem.type == FLOAT64)
     chunk = own.chunk_bytes // (8 if problem.type == FLOAT64 else 4)
     problem.result = GRADIENT
     problem.again = True
     problem.gradient_scale = inverse_of(divisor)
-    set_slice(&problem, call, records, n_classes, first_class, open_classes)
+    set_slice(&problem, call, records, first_class, open_classes)
     problem.first_record = first_record
-    set_operand(&problem.out, out, call.axis)
+    set_classes(&problem, &problem.out, out, call.axis)
     run_slices(&problem, own.combine_slices, (problem.n_classes + chunk - 1) // chunk, call)
 
 
@@ -131,9 +128,10 @@ def check_records(cnp.ndarray records, classes, sample_weight):
     """
     cdef const Record* first = <const Record*>cnp.PyArray_DATA(records)
     cdef const Record* record = first
-    cdef const int64_t* class_data = <const int64_t*>data_or_null(classes)
-    cdef const double* weights = <const double*>data_or_null(sample_weight)
-    cdef Py_ssize_t n_rows = rows_in(records), n_records = records_of_row(records), row = 0, k, targets, soft
+    cdef Py_ssize_t n_rows = rows_in(records)
+    cdef const int64_t* class_data = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
+    cdef const double* weights = <const double*>data_of(sample_weight, n_rows, sizeof(double))
+    cdef Py_ssize_t n_records = records_of_row(records), row = 0, k, targets, soft
     cdef bint uneven
     cdef int found = FINE
     with nogil:
@@ -165,7 +163,7 @@ def soft_weights(cnp.ndarray records, sample_weight):
     cdef cnp.ndarray result = np.empty(n_rows)
     cdef double* values = <double*>cnp.PyArray_DATA(result)
     cdef const Record* record = <const Record*>cnp.PyArray_DATA(records)
-    cdef const double* weights = <const double*>data_or_null(sample_weight)
+    cdef const double* weights = <const double*>data_of(sample_weight, n_rows, sizeof(double))
     cdef xf_mode saved = xf_enter_ieee()
     for row in range(n_rows):
         values[row] = 0.0

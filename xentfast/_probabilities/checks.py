@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from xentfast._base.arrays import name_of, plain_array
-from xentfast._base.memory import is_plain_float
+from xentfast._base.memory import contiguous_int64, is_plain_float
 from xentfast._base.numbers import real_number
 from xentfast._base.outputs import checked_output, overlap, same_elements
 from xentfast._base.targets import scan_targets
@@ -214,7 +214,7 @@ def _by_table(y, declared):
 def _from_zero(y, low):
     """y − low as contiguous int64; y itself where it is that already."""
     if low == 0:
-        return np.ascontiguousarray(y, np.int64)
+        return contiguous_int64(y)
     if y.dtype.kind == "u" and y.dtype.itemsize == 8:               # beyond int64 the differences are not
         return (y - np.uint64(low)).astype(np.int64)
     return np.subtract(y, low, dtype=np.int64, order="C")
@@ -227,14 +227,14 @@ def _by_search(y, declared):
             found, index = np.unique(y, return_inverse=True)
         except TypeError:
             raise TypeError(f"y_true has labels that cannot be sorted, of dtype {y.dtype}") from None
-        return found, np.ascontiguousarray(index, np.int64).reshape(-1)
+        return found, contiguous_int64(index).reshape(-1)
     try:
         index = np.minimum(np.searchsorted(declared, y), len(declared) - 1)
         fine = declared[index] == y
     except TypeError:
         raise TypeError(f"y_true has dtype {y.dtype}, which cannot be compared with labels of {declared.dtype}") from None
     _check_declared(np.broadcast_to(np.asarray(fine, bool), y.shape), y, declared)
-    return declared, np.ascontiguousarray(index, np.int64)
+    return declared, contiguous_int64(index)
 
 
 def _check_declared(fine, y, declared):

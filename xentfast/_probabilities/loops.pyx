@@ -34,13 +34,13 @@ cdef Py_ssize_t set_comparison(Comparison* problem, cnp.ndarray p, q, out, int a
             n += 1
     problem.n_classes = cnp.PyArray_DIM(p, axis)
     problem.least, problem.largest = least, largest
-    set_operand(&problem.p, p, axis)
+    set_operand(&problem.p, p, axis, n, problem.shape, problem.n_classes)
     problem.p_type = <ValueType>value_type(p)
     if q is not None:
-        set_operand(&problem.q, q, axis)
+        set_operand(&problem.q, q, axis, n, problem.shape, problem.n_classes)
         problem.q_type = <ValueType>value_type(q)
     if out is not None:
-        set_operand(&problem.out, out, axis)
+        set_operand(&problem.out, out, axis, n, problem.shape, problem.n_classes)
         problem.out_type = <ValueType>value_type(out)
     operands[0], operands[1], operands[2] = &problem.p, &problem.q, &problem.out
     problem.n_axes = merge_axes(n, problem.shape, operands, 3)
@@ -64,20 +64,21 @@ def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, c
     cdef Py_ssize_t n_rows = set_comparison(&problem, p, q, None, axis, least, largest)
     cdef Py_ssize_t n_chunks = (problem.n_classes + own.chunk - 1) // own.chunk
     cdef ValueType type = <ValueType>value_type(row_values)
+    cdef void* values = data_of(row_values, n_rows, cnp.PyArray_ITEMSIZE(row_values))
     cdef int bad = 0
     n_threads = count_threads(n_threads, cnp.PyArray_SIZE(p))
     problem.measure = measure
     problem.bad = &bad
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads:
         chunk_sums = np.empty(n_rows * n_chunks)
-        problem.chunk_sums = <const double*>data_or_null(chunk_sums)
+        problem.chunk_sums = <const double*>cnp.PyArray_DATA(chunk_sums)
         run_ranges(own.chunks, &problem, n_rows * n_chunks, 1, cnp.PyArray_SIZE(p), n_threads, own.scratch_bytes,
-                   data_or_null(chunk_sums), FLOAT64)
-        run_ranges(own.add_chunks, &problem, n_rows, 1, n_rows * n_chunks, 1, 0, data_or_null(row_values), type)
+                   <void*>problem.chunk_sums, FLOAT64)
+        run_ranges(own.add_chunks, &problem, n_rows, 1, n_rows * n_chunks, 1, 0, values, type)
     else:
         problem.rows_at_once = own.rows_at_once(&problem)
         run_ranges(own.rows, &problem, n_rows, problem.rows_at_once, cnp.PyArray_SIZE(p), n_threads, own.scratch_bytes,
-                   data_or_null(row_values), type)
+                   values, type)
     return bad == 0
 
 
@@ -120,19 +121,20 @@ def label_losses(cnp.ndarray q, classes, indicators, sample_weight, double least
     """
     cdef const ProbabilityKernels* own = table()
     cdef LogLoss problem
+    cdef Py_ssize_t n_rows = cnp.PyArray_DIM(q, 0)
     cdef double total
     cdef int bad = 0, uneven = 0
     memset(&problem, 0, sizeof(LogLoss))
     problem.n_classes = cnp.PyArray_DIM(q, 1)
-    set_operand(&problem.q, q, 1)
+    set_operand(&problem.q, q, 1, 1, &n_rows, problem.n_classes)
     problem.q_type = <ValueType>value_type(q)
     if indicators is not None:
-        set_operand(&problem.indicators, indicators, 1)
+        set_operand(&problem.indicators, indicators, 1, 1, &n_rows, problem.n_classes)
         problem.indicator_type = <ValueType>value_type(indicators)
-    problem.classes = <const int64_t*>data_or_null(classes)
-    problem.sample_weight = <const double*>data_or_null(sample_weight)
+    problem.classes = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
+    problem.sample_weight = <const double*>data_of(sample_weight, n_rows, sizeof(double))
     problem.least, problem.largest, problem.slack = least, largest, slack
     problem.bad, problem.uneven = &bad, &uneven
-    total = run_ranges(own.log_loss, &problem, cnp.PyArray_DIM(q, 0), 1, cnp.PyArray_SIZE(q), n_threads, own.scratch_bytes,
-                       data_or_null(row_values), FLOAT64)
+    total = run_ranges(own.log_loss, &problem, n_rows, 1, cnp.PyArray_SIZE(q), n_threads, own.scratch_bytes,
+                       data_of(row_values, n_rows, sizeof(double)), FLOAT64)
     return total, bad == 0, uneven == 0

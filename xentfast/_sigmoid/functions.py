@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xentfast._base.reduction import of_the_sum, reduced
+from xentfast._base.reduction import mean_of_nothing, of_the_sum, reduced
 from xentfast._sigmoid import loops
 from xentfast._sigmoid.checks import SigmoidCall
 from xentfast._sigmoid.loops import BLOCK_LENGTH as BLOCK_LENGTH  # for whoever has but some of the blocks
@@ -97,6 +97,7 @@ def sigmoid_cross_entropy(
     array([[1.2692800e-01, 3.1326169e-01],
            [6.9314718e-01, 1.8048513e-35]], dtype=float32)
     """
+    empty = mean_of_nothing(empty)
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
     return reduced(call, compute, (None, None), empty)
 
@@ -200,6 +201,7 @@ def sigmoid_cross_entropy_value_and_grad(
     >>> grad
     array([ 0.5, -0.5, -0.5,  0. ])
     """
+    empty = mean_of_nothing(empty)
     call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
     out = call.output(out)
     loss = reduced(call, compute, (out, None), empty)

@@ -22,17 +22,23 @@ include "../_base/loops.pxi"
 BLOCK_LENGTH = ELEMENT_BLOCK
 
 
-cdef void set_array(Strided* operand, array, cnp.ndarray like) except *:
-    """`array`, broadcast to the shape of `like`; None leaves the operand empty."""
+cdef void set_array(Strided* operand, array, cnp.ndarray like, bint written=False) except *:
+    """`array`, broadcast to the shape of `like`, unless it is `written` to; None leaves the operand empty."""
     cdef cnp.ndarray own
     cdef int axis, last = -1, lead
     cdef Py_ssize_t length, stride
     if array is None:
         return
     own = array
-    operand.data = <char*>data_or_null(own)
+    operand.data = <char*>cnp.PyArray_DATA(own)
     operand.type = <ValueType>value_type(own)
     lead = cnp.PyArray_NDIM(like) - cnp.PyArray_NDIM(own)
+    if lead < 0:
+        refuse_changed()
+    for axis in range(cnp.PyArray_NDIM(own)):
+        length = cnp.PyArray_DIM(own, axis)
+        if length != cnp.PyArray_DIM(like, lead + axis) and (written or length != 1):
+            refuse_changed()
     for axis in range(cnp.PyArray_NDIM(like)):
         length = cnp.PyArray_DIM(like, axis)
         if length == 1:
@@ -55,7 +61,7 @@ cdef double run_elements(const SigmoidKernels* table, RangeKernel kernel, Elemen
                          block_sums) except? -1.0:
     cdef Py_ssize_t n_blocks = (problem.size + ELEMENT_BLOCK - 1) // ELEMENT_BLOCK
     return run_ranges(kernel, problem, n_blocks, 1, problem.size, n_threads, table.scratch_bytes,
-                      data_or_null(block_sums), FLOAT64)
+                      data_of(block_sums, n_blocks, sizeof(double)), FLOAT64)
 
 
 def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoothing, double gamma,
@@ -81,9 +87,9 @@ def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoot
     set_array(&problem.targets, targets, logits)
     set_array(&problem.pos_weight, pos_weight, logits)
     set_array(&problem.sample_weight, sample_weight, logits)
-    set_array(&problem.losses, losses, logits)
-    set_array(&problem.gradient, gradient, logits)
-    set_array(&problem.hessian, hessian, logits)
+    set_array(&problem.losses, losses, logits, True)
+    set_array(&problem.gradient, gradient, logits, True)
+    set_array(&problem.hessian, hessian, logits, True)
     if gamma != 0.0:
         kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from xentfast._base.arrays import class_axis, float_array, is_float, plain_array
-from xentfast._base.memory import is_plain_classes, is_plain_float
+from xentfast._base.memory import contiguous_int64, is_plain_classes, is_plain_float
 from xentfast._base.numbers import SMALLEST, finite_number, integer, smoothing
 from xentfast._base.reduction import check_reduction
 from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
@@ -83,7 +83,7 @@ def set_targets(call, targets, n_classes, ignore_index, shape):
         # Numbers that int64 cannot hold become the largest that it can: no class either.
         classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64).reshape(array.shape)
     else:
-        classes = np.ascontiguousarray(array, np.int64).reshape(array.shape)
+        classes = contiguous_int64(array)
     set_classes(call, array, classes, n_classes, ignore_index)
 
 

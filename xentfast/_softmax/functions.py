@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xentfast._base.reduction import of_the_sum, reduced
+from xentfast._base.reduction import mean_of_nothing, of_the_sum, reduced
 from xentfast._softmax.call import cross_entropy_call
 from xentfast._softmax.loops import compute, soft_weight_sum
 
@@ -124,6 +124,7 @@ def softmax_cross_entropy(
     >>> xf.softmax_cross_entropy(logits, [0, 1], softcap=30.0, z_loss=1e-4, where=[True, True, False])
     np.float32(0.12620708)
     """
+    empty = mean_of_nothing(empty)
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
@@ -255,6 +256,7 @@ def softmax_cross_entropy_value_and_grad(
     array([[ 0.25,  0.25, -0.75,  0.25],
            [-0.75,  0.25,  0.25,  0.25]])
     """
+    empty = mean_of_nothing(empty)
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
@@ -366,6 +368,7 @@ def perplexity(
     >>> xf.perplexity(np.zeros((3, 50), np.float32), [1, 2, -100])
     np.float32(50.0)
     """
+    empty = mean_of_nothing(empty)
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
         logit_scale=logit_scale, softcap=softcap, where=where, reduction="mean", n_threads=n_threads)

@@ -1,12 +1,16 @@
 """What runs over calls: for the partial results, whose slices are Problems too, and for the C functions, which begin below the
 arrays."""
-from xentfast._kernels.arrays cimport RangeKernel, ValueType
+cimport numpy as cnp
+
+from xentfast._kernels.arrays cimport Operand, RangeKernel, ValueType
 from xentfast._kernels.softmax cimport Problem, SoftmaxKernels
 from xentfast._softmax.call cimport CrossEntropyCall
 
 cdef void clear_problem(Problem* problem) noexcept nogil
 cdef void merge_problem(Problem* problem) noexcept nogil
-cdef void set_rows(Problem* problem, CrossEntropyCall call) except *
+cdef Py_ssize_t rows_of(const Problem* problem) noexcept nogil
+cdef int set_classes(Problem* problem, Operand* operand, cnp.ndarray array, int axis) except -1
+cdef void set_rows(Problem* problem, CrossEntropyCall call, Py_ssize_t other_classes) except *
 cdef void set_targets(Problem* problem, CrossEntropyCall call) except *
 cdef void set_options(Problem* problem, CrossEntropyCall call) except *
 cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil

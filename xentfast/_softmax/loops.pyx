@@ -194,10 +194,7 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
     """Every row of the problem. The row values go to `values` in their type, or are added up into `total`. False where there is
     no memory: nothing has been done then."""
     cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
-    cdef Py_ssize_t n_rows = 1, n_chunks, scratch_bytes, unit = 1
-    cdef int axis
-    for axis in range(problem.n_axes):
-        n_rows *= problem.shape[axis]
+    cdef Py_ssize_t n_rows = rows_of(problem), n_chunks, scratch_bytes, unit = 1
     problem.again = problem.out.data != NULL and (narrow(problem) or sloped_masses(problem))
     merge_problem(problem)
     n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
@@ -224,10 +221,13 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
 cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
     """compute_problem for arrays; the sum is returned. `weighing`: of the rows' weights, from soft targets and class weights."""
     cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(problem.type == FLOAT64)
-    cdef void* values = data_or_null(row_values)
-    cdef ValueType type = FLOAT64 if row_values is None else <ValueType>value_type(row_values)
+    cdef void* values = NULL
+    cdef ValueType type = FLOAT64
     cdef double total
     cdef bint done
+    if row_values is not None:
+        type = <ValueType>value_type(row_values)
+        values = data_of(row_values, rows_of(problem), cnp.PyArray_ITEMSIZE(row_values))
     with nogil:
         done = compute_problem(table, problem, table.weigh if weighing else NULL, n_threads, values, type, &total)
     if not done:
@@ -250,23 +250,40 @@ cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
             n += 1
     problem.n_classes = cnp.PyArray_DIM(logits, axis)
     problem.type = <ValueType>value_type(logits)
-    set_operand(&problem.logits, logits, axis)
+    set_classes(problem, &problem.logits, logits, axis)
 
 
-cdef void set_rows(Problem* problem, CrossEntropyCall call) except *:
-    """Logits, targets and weights."""
+cdef int set_classes(Problem* problem, Operand* operand, cnp.ndarray array, int axis) except -1:
+    """An operand of the logits' shape."""
+    return set_operand(operand, array, axis, problem.n_axes, problem.shape, problem.n_classes)
+
+
+cdef Py_ssize_t rows_of(const Problem* problem) noexcept nogil:
+    cdef Py_ssize_t n_rows = 1
+    cdef int axis
+    for axis in range(problem.n_axes):
+        n_rows *= problem.shape[axis]
+    return n_rows
+
+
+cdef void set_rows(Problem* problem, CrossEntropyCall call, Py_ssize_t other_classes) except *:
+    """Logits, targets and weights; `other_classes` than the logits' are there where these are a slice."""
     set_problem(problem, call.logits, call.axis)
+    problem.other_classes = other_classes
     set_targets(problem, call)
 
 
 cdef void set_targets(Problem* problem, CrossEntropyCall call) except *:
-    problem.classes = <const int64_t*>data_or_null(call.classes)
-    problem.sample_weight = <const double*>data_or_null(call.sample_weight)
-    problem.class_weight = <const double*>data_or_null(call.class_weight)
-    problem.smoothing_mass = data_or_null(call.smoothing_mass)
+    """Of a problem that has its shape."""
+    cdef Py_ssize_t n_rows = rows_of(problem)
+    problem.classes = <const int64_t*>data_of(call.classes, n_rows, sizeof(int64_t))
+    problem.sample_weight = <const double*>data_of(call.sample_weight, n_rows, sizeof(double))
+    problem.class_weight = <const double*>data_of(call.class_weight, problem.n_classes + problem.other_classes,
+                                                   sizeof(double))
+    problem.smoothing_mass = NULL if call.smoothing_mass is None else cnp.PyArray_DATA(call.smoothing_mass)     # our own
     problem.smoothing = call.smoothing
     if call.soft is not None:
-        set_operand(&problem.soft, call.soft, call.axis)
+        set_classes(problem, &problem.soft, call.soft, call.axis)
         problem.soft_type = <ValueType>value_type(call.soft)
 
 
@@ -290,7 +307,7 @@ cdef void set_options(Problem* problem, CrossEntropyCall call) except *:
     """After the gradient's scale."""
     set_shape(problem, call.logit_scale, call.softcap, call.z_loss)
     if call.where is not None:
-        set_operand(&problem.where, call.where, call.axis)
+        set_classes(problem, &problem.where, call.where, call.axis)
 
 
 def compute(CrossEntropyCall call, double divisor, row_values, out, hess):
@@ -298,15 +315,15 @@ def compute(CrossEntropyCall call, double divisor, row_values, out, hess):
     over `divisor` as well, and with `hess` the diagonal of the Hessian, which is for calls without a scale, a cap and z_loss."""
     cdef Problem problem
     cdef double value
-    set_rows(&problem, call)
+    set_rows(&problem, call, 0)
     problem.result = LOSS if out is None else GRADIENT
     problem.gradient_scale = inverse_of(divisor)
     set_options(&problem, call)
     if out is not None:
-        set_operand(&problem.out, out, call.axis)
+        set_classes(&problem, &problem.out, out, call.axis)
         problem.stream = passes_cache(out, call.logits, call.axis)
     if hess is not None:
-        set_operand(&problem.hess, hess, call.axis)
+        set_classes(&problem, &problem.hess, hess, call.axis)
     value = run_problem(&problem, False, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), row_values)
     if row_values is not None:
         return row_values
@@ -321,7 +338,7 @@ cdef const SoftmaxKernels* exponential_of(CrossEntropyCall call) except? NULL:
 def soft_weight_sum(CrossEntropyCall call):
     """Σ over rows of sample_weight·Σ_c weight_c·t_c"""
     cdef Problem problem
-    set_rows(&problem, call)
+    set_rows(&problem, call, 0)
     return run_problem(&problem, True, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), None)
 
 
@@ -331,6 +348,6 @@ def normalise(result, cnp.ndarray x, int axis, out, row_values, int n_threads):
     set_problem(&problem, x, axis)
     problem.result = result
     if out is not None:
-        set_operand(&problem.out, out, axis)
+        set_classes(&problem, &problem.out, out, axis)
         problem.stream = result == SOFTMAX and passes_cache(out, x, axis)
     run_problem(&problem, False, count_threads(n_threads, cnp.PyArray_SIZE(x)), row_values)

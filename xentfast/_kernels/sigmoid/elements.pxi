@@ -118,7 +118,7 @@ cdef inline Py_ssize_t stream_numbers(real* buffer, Py_ssize_t n, real* target) 
     while done + step <= n:
         xf_stream_lines(target + done, buffer + done)
         done += step
-    memcpy(buffer, buffer + done, (n - done) * sizeof(real))        # less than one step: no overlap
+    memmove(buffer, buffer + done, (n - done) * sizeof(real))       # which may be more than went before it
     return n - done
 
 

@@ -43,6 +43,8 @@ cdef inline void blank_rows(const Problem* problem, RowGroup* rows) noexcept nog
 
 cdef void place_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows) noexcept nogil:
     """Rows first, first + 1, …: where they are, their targets, sample weights and spreads."""
+    cdef uint64_t n_classes = problem.n_classes + problem.other_classes
+    cdef int64_t cls
     cdef Py_ssize_t row
     rows.count = count
     row_offsets(problem, &problem.logits, first, count, rows.logits)
@@ -57,13 +59,17 @@ cdef void place_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t count,
     for row in range(LANES):
         rows.skip[row] = row >= count
     if problem.classes != NULL:
+        # Read once. What is no class by now, though it was one when the caller looked, is skipped as an ignored row is: whoever
+        # writes to targets during a call gets wrong numbers, but no index leads out of an array.
         for row in range(count):
-            rows.target[row] = problem.classes[first + row] - problem.first_class
-            rows.skip[row] |= problem.classes[first + row] < 0
+            cls = problem.classes[first + row]
+            rows.target[row] = cls - problem.first_class
+            rows.skip[row] |= <uint64_t>cls >= n_classes
     if problem.sample_weight != NULL:
         for row in range(count):
             rows.weight[row] = problem.sample_weight[first + row]
             rows.skip[row] |= rows.weight[row] == 0.0
+    if problem.sample_weight != NULL or problem.where.data != NULL:
         for row in range(count):
             rows.target[row] = -1 if rows.skip[row] else rows.target[row]
     if problem.open_classes != NULL:

@@ -218,13 +218,6 @@ cdef inline double sample_weight_of(const Problem* problem, Py_ssize_t row) noex
     return 1.0 if problem.sample_weight == NULL else problem.sample_weight[row]
 
 
-cdef inline bint skipped(const Problem* problem, Py_ssize_t row) noexcept nogil:
-    """Ignored rows and rows of no weight are not read."""
-    if problem.classes != NULL and problem.classes[row] < 0:
-        return True
-    return problem.sample_weight != NULL and problem.sample_weight[row] == 0.0
-
-
 cdef inline bint has_mass(const Problem* problem) noexcept nogil:
     return problem.soft.data != NULL or problem.smoothing_mass != NULL
 

@@ -13,7 +13,7 @@ cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
     """Chunks [first, last) of one row; other threads have the others."""
     cdef RowGroup rows
     cdef RowPlace place = place_one(problem, row, &rows)
-    if not skipped(problem, row):
+    if not rows.skip[0]:
         sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
 
@@ -27,7 +27,7 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
     cdef Settled settled
     cdef Fold fold
     cdef double value
-    if skipped(problem, row):
+    if rows.skip[0]:
         state.state = SKIPPED
         return 0.0
     memset(folds, 0, sizeof(folds))

@@ -21,10 +21,11 @@ cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t
                             real kind) noexcept nogil:
     """Soft targets and class weights → each row's weight, sample_weight·Σ_c weight_c·t_c."""
     cdef Py_ssize_t row, offset, start, n
-    cdef double weight
+    cdef double weight, own
     for row in range(first, last):
         row_values[row - first] = 0.0
-        if skipped(problem, row):
+        own = sample_weight_of(problem, row)
+        if own == 0.0:                          # not read
             continue
         row_offsets(problem, &problem.soft, row, 1, &offset)
         weight = 0.0
@@ -33,4 +34,4 @@ cdef inline void weigh_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t
             n = min(chunk_length(kind), problem.n_classes - start)
             weight += weight_of_chunk(problem, problem.soft.data + offset, start, n)
             start += chunk_length(kind)
-        row_values[row - first] = sample_weight_of(problem, row) * weight
+        row_values[row - first] = own * weight
