@@ -45,6 +45,7 @@ FUNCTIONS = {
     "boosting.SigmoidObjective": SIGMOID,
     "boosting.SigmoidMetric": SIGMOID,
 }
+EXEMPT = {"boosting.base_margin": "once before training, in NumPy"}
 
 
 def make_call(function, *, shape, library, n_threads, arrays, option):

@@ -40,7 +40,7 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-dask, init, softmax, torch, suite = map(load, ("dask", "init", "softmax", "torch", "suite"))
+boosting, dask, init, softmax, torch, suite = map(load, ("boosting", "dask", "init", "softmax", "torch", "suite"))
 
 
 def there(functions):
@@ -50,7 +50,7 @@ def there(functions):
 FUNCTIONS = there({function: about for topic in suite.TOPICS for function, about in topic.FUNCTIONS.items()})
 ALIASES = there(init.ALIASES | dask.ALIASES)
 NO_MEMORY = there(init.NO_MEMORY | dask.NO_MEMORY)
-EXEMPT = softmax.EXEMPT | ALIASES | there(torch.EXEMPT)
+EXEMPT = softmax.EXEMPT | ALIASES | there(boosting.EXEMPT | torch.EXEMPT)
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
 HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None

@@ -92,12 +92,13 @@ def c_functions() -> None:
 
 def boosting() -> None:
     """The forms that the libraries want; tests/boosting has these themselves."""
-    from xentfast.boosting import SigmoidMetric, SigmoidObjective
+    from xentfast.boosting import SigmoidMetric, SigmoidObjective, base_margin
 
     labels, margins = np.ones(2), np.zeros(2)
     assert_type(SigmoidObjective()(labels, margins), tuple[NDArray[Any], NDArray[Any]])
     assert_type(SigmoidMetric("lightgbm")(labels, margins), tuple[str, float, bool])
     assert_type(SigmoidMetric("xgboost")(labels, margins), float)
+    assert_type(base_margin([0, 2], 3), NDArray[np.float64])
 
 
 def torch() -> None:

@@ -33,10 +33,15 @@ def float_array(value, name):
         return value
     array = value if type(value) is np.ndarray else plain_array(value, name)
     if is_float(array.dtype):
-        return np.require(array, array.dtype.newbyteorder("="), "A")
+        return native_array(array)
     if array.dtype.kind not in "iub":
         raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16 (of ml_dtypes), float32 or float64")
     return np.require(array, np.float64, "A")
+
+
+def native_array(array):
+    """The array aligned and in the machine's byte order, as kernels read it. A copy only where it must be."""
+    return np.require(array, array.dtype.newbyteorder("="), "A")
 
 
 def is_float(dtype):

@@ -90,6 +90,9 @@ class SoftmaxObjective(_Objective):
     `softmax_cross_entropy_grad_hess` with ``reduction="sum"``, times the convention's factor. The weights of the rows count
     as with the built-in objectives: neither library applies them to what a custom objective returns.
 
+    Built-in objectives start from the frequencies of the classes, a custom one from equal scores: with `base_margin` it starts
+    from the frequencies as well.
+
     Gradient and Hessian are written over the arrays of the last call once nobody else refers to these. An object can be pickled,
     copied, and used by several threads.
 
@@ -169,7 +172,7 @@ class SigmoidObjective(_Objective):
 
     Training starts from a margin of 0 in LightGBM, or from ``init_score``; in XGBoost from ``base_score``, 0.5 by default, which
     is a probability where the parameter ``objective`` names the built-in ``binary:logistic`` beside ``obj`` (as XGBClassifier
-    does), and else a margin.
+    does), and else a margin. The built-in objectives start from the log-odds of the labels, which `base_margin` gives.
 
     References
     ----------
