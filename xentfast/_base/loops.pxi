@@ -289,6 +289,8 @@ cdef void* data_of(array, Py_ssize_t size, Py_ssize_t itemsize) except? NULL:
 cdef int value_type(cnp.ndarray array) except -1:
     """The code of its dtype, which the checks have let through. ml_dtypes' bfloat16 is known by its name."""
     cdef int type = cnp.PyArray_TYPE(array)
+    if cnp.PyArray_ISBYTESWAPPED(array):
+        raise TypeError(f"no kernel reads {array.dtype}")
     if type == cnp.NPY_FLOAT32:
         return FLOAT32
     if type == cnp.NPY_FLOAT64:

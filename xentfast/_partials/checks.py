@@ -166,7 +166,7 @@ def digits_of(logits):
 
 def records_array(records):
     array = plain_array(records, "partials")
-    if array.dtype != np.float64 or array.ndim < 2 or array.shape[-1] != FIELDS or array.shape[-2] == 0:
+    if array.dtype.newbyteorder("=") != np.float64 or array.ndim < 2 or array.shape[-1] != FIELDS or array.shape[-2] == 0:
         raise ValueError(f"partials have dtype {array.dtype} and shape {array.shape}; {EXPECTED}")
     return contiguous_float64(array)
 

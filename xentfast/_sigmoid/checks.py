@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from xentfast._base import outputs
-from xentfast._base.arrays import float_array, is_float, plain_array, result_type
+from xentfast._base.arrays import float_array, is_float, native_array, plain_array, result_type
 from xentfast._base.memory import apart, is_plain_float
 from xentfast._base.numbers import real_number, smoothing
 from xentfast._base.outputs import output_array, output_pair
@@ -84,7 +84,7 @@ def broadcast_array(value, shape, name):
         return value                                    # the common case
     array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
     check_broadcast(array, shape, name)
-    return np.require(array, array.dtype.newbyteorder("="), "A")
+    return native_array(array)
 
 
 def check_broadcast(array, shape, name):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from xentfast._base.arrays import class_axis, float_array, is_float, plain_array
+from xentfast._base.arrays import class_axis, float_array, is_float, native_array, plain_array
 from xentfast._base.memory import contiguous_int64, is_plain_classes, is_plain_float
 from xentfast._base.numbers import SMALLEST, finite_number, integer, smoothing
 from xentfast._base.reduction import check_reduction
@@ -122,7 +122,7 @@ def set_classes(call, targets, classes, n_classes, ignore_index):
 
 def set_soft(call, targets, n_classes):
     if not is_plain_float(targets):
-        targets = np.require(targets, targets.dtype.newbyteorder("="), "A")
+        targets = native_array(targets)
     call.soft = targets
     set_weight_sum(call, n_classes)
 

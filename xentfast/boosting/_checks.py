@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from xentfast._base.arrays import float_array, is_float, plain_array
+from xentfast._base.arrays import float_array, is_float, native_array, plain_array
 from xentfast._base.threads import requested
 from xentfast._base.values import name_outside
 from xentfast._sigmoid.checks import SigmoidCall, total_within
@@ -28,6 +28,7 @@ def arguments_of(y_true, y_pred, sample_weight):
     labels = plain_array(y_true, "labels", "")
     if labels.dtype.kind not in "iub" and not is_float(labels.dtype):
         raise TypeError(f"labels have dtype {labels.dtype}; expected numbers")
+    labels = native_array(labels)
     shape = np.shape(y_pred)
     if len(shape) == 2 and labels.shape == (shape[0] * shape[1],) and shape[1] > 1:
         labels = labels.reshape(shape)                              # several to a row, as XGBoost 2.1 hands them out
