@@ -97,7 +97,7 @@ cdef int truncation(ValueType type, double lower, double upper, xentfast_truncat
         return XENTFAST_BAD_OPTION
     try:
         variates = _fills.truncated_variates(0.0, 1.0, lower, upper, np.dtype(np.float64 if type == FLOAT64 else np.float32))
-        constants = (*variates.truncation, variates.least, variates.largest)
+        constants = tuple(variates.truncation) + (variates.least, variates.largest)
         for i in range(11):
             bounds.constants[i] = constants[i]
         bounds.dtype = type

@@ -1,7 +1,12 @@
 """The engine is Philox4x32-10, and a proper NumPy bit generator whose uniforms are those of the fills."""
 
+import copy
 import hashlib
+import os
 import pickle
+import pickletools
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -147,36 +152,125 @@ def test_spawn():
 def test_state_and_pickle(make, used):
     generator = make()
     generator.random_raw(used)
-    copy, other = pickle.loads(pickle.dumps(generator)), Philox4x32(9)
+    other = Philox4x32(9)
     other.state = generator.state
+    others = [other, copy.copy(generator), copy.deepcopy(generator),
+              *(pickle.loads(pickle.dumps(generator, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1))]
     expected = generator.random_raw(9)
-    assert np.array_equal(copy.random_raw(9), expected)
-    assert np.array_equal(other.random_raw(9), expected)
+    for one in others:
+        assert type(one) is Philox4x32 and np.array_equal(one.random_raw(9), expected)
     whole = pickle.loads(pickle.dumps(np.random.Generator(generator)))
     assert np.array_equal(whole.bit_generator.random_raw(9), generator.random_raw(9))
 
 
-def test_pickled_generator_spawns_as_the_original():
-    copy = pickle.loads(pickle.dumps(Philox4x32(7)))
-    assert np.array_equal(copy.spawn(1)[0].random_raw(4), Philox4x32(7).spawn(1)[0].random_raw(4))
+def test_copies_spawn_as_the_original():
+    for other in (pickle.loads(pickle.dumps(Philox4x32(7))), copy.copy(Philox4x32(7)), copy.deepcopy(Philox4x32(7))):
+        assert np.array_equal(other.spawn(1)[0].random_raw(4), Philox4x32(7).spawn(1)[0].random_raw(4))
+        (child,), (expected,) = (pickle.loads(pickle.dumps(one.spawn(1))) for one in (other, Philox4x32(7).spawn(1)[0]))
+        assert type(child) is type(expected) is Philox4x32
 
 
-def test_bad_state_leaves_the_generator_as_it_was():
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_name_the_public_place(protocol):
+    read = pickletools.genops(pickle.dumps(Philox4x32(7), protocol))
+    named = {argument for _, argument, _ in read if isinstance(argument, str)}
+    assert not [name for name in named if "xentfast.random._" in name]
+    assert [name for name in named if name.split()[0] == "xentfast.random"]
+    assert repr(Philox4x32) == "<class 'xentfast.random.Philox4x32'>" and Philox4x32.__module__ == "xentfast.random"
+
+
+def test_pickles_from_before_are_read():
+    """They name the module that the class is compiled in."""
+    before = pickle.dumps(Philox4x32(7), 0).replace(b"cxentfast.random\n", b"cxentfast.random._philox\n")
+    assert b"_philox" in before and np.array_equal(pickle.loads(before).random_raw(4), Philox4x32(7).random_raw(4))
+
+
+GOOD = Philox4x32(7).state
+
+
+@pytest.mark.parametrize(("bad", "error", "message"), [
+    (3, TypeError, "state is of type int; expected a dict"),
+    ({}, ValueError, "state is of a None; expected that of a Philox4x32"),
+    (GOOD | {"bit_generator": "Philox"}, ValueError, "state is of a Philox; expected that of a Philox4x32"),
+    (GOOD | {"bit_generator": np.zeros(2)}, ValueError, "expected that of a Philox4x32"),
+    *[({name: part for name, part in GOOD.items() if name != missing}, ValueError,
+       f"state has no '{missing}'; expected 'bit_generator', 'state', 'buffer' and 'buffer_pos'")
+      for missing in ("state", "buffer", "buffer_pos")],
+    (GOOD | {"state": [0] * 6}, TypeError, r"state\['state'\] is of type list; expected a dict"),
+    (GOOD | {"state": {"key": [1, 2]}}, ValueError, r"state\['state'\] has no 'counter'; expected 'key' and 'counter'"),
+    (GOOD | {"state": {"counter": [0] * 4}}, ValueError, r"state\['state'\] has no 'key'"),
+    (GOOD | {"state": {"key": [1], "counter": [0] * 4}}, ValueError, r"state\['state'\]\['key'\] is \[1\]; expected 2 words"),
+    (GOOD | {"state": {"key": [1, 2], "counter": [0, 0, 0, -1]}}, ValueError, "counter.* is .*; expected 4 words, each from 0"),
+    (GOOD | {"state": {"key": [1, 2], "counter": None}}, TypeError, r"\['counter'\] is None; expected an integer or 4 words"),
+    (GOOD | {"state": {"key": [1, [2]], "counter": 0}}, TypeError, r"\['key'\] is \[1, \[2\]\]; expected an integer or 2 words"),
+    (GOOD | {"state": {"key": np.ones((2, 1), np.uint32), "counter": 0}}, TypeError, r"\['key'\] is array"),
+    (GOOD | {"buffer": [0, 0, 0, 2**32]}, ValueError, r"state\['buffer'\] is"),
+    (GOOD | {"buffer": np.zeros(4)}, TypeError, r"state\['buffer'\] is array.*; expected an integer or 4 words"),
+    (GOOD | {"buffer_pos": 5}, ValueError, r"state\['buffer_pos'\] is 5; expected 0 to 4"),
+    (GOOD | {"buffer_pos": -1}, ValueError, r"state\['buffer_pos'\] is -1; expected 0 to 4"),
+    (GOOD | {"buffer_pos": 2**70}, ValueError, r"state\['buffer_pos'\] is 1180591620717411303424; expected 0 to 4"),
+    (GOOD | {"buffer_pos": 1.0}, TypeError, r"state\['buffer_pos'\] is 1.0; expected an integer"),
+])
+def test_bad_state_leaves_the_generator_as_it_was(bad, error, message):
     generator = Philox4x32(7)
-    good, expected = generator.state, Philox4x32(7).random_raw(1)
-    for bad, error in [(3, TypeError), (good | {"bit_generator": "Philox"}, ValueError), (good | {"buffer_pos": 5}, ValueError),
-                       (good | {"state": {"key": [1], "counter": [0] * 4}}, ValueError),
-                       (good | {"buffer": [0, 0, 0, 2**32]}, ValueError)]:
-        with pytest.raises(error):
-            generator.state = bad
-    assert np.array_equal(generator.random_raw(1), expected)
+    with pytest.raises(error, match=message):
+        generator.state = bad
+    assert np.array_equal(generator.random_raw(1), Philox4x32(7).random_raw(1))
+
+
+@pytest.mark.parametrize("n", [2**70, -2**70, 2**128 + 3])
+def test_blocks_are_counted_modulo_2_to_the_128th(n):
+    assert np.array_equal(Philox4x32(7).advance(n).random_raw(4), Philox4x32(7, counter=n % 2**128).random_raw(4))
+    assert np.array_equal(Philox4x32(7).jumped(n).random_raw(4), Philox4x32(7, counter=(n << 64) % 2**128).random_raw(4))
+
+
+def test_carries_go_from_word_to_word():
+    generator = Philox4x32(7, counter=2**96 - 1)
+    assert np.array_equal(generator.advance(1).random_raw(4), Philox4x32(7, counter=2**96).random_raw(4))
+    assert np.array_equal(generator.advance(-2).random_raw(4), Philox4x32(7, counter=2**96 - 1).random_raw(4))
+
+
+OUT_OF_MEMORY = """
+import _testcapi
+from xentfast.random import Philox4x32
+
+# Words that are objects of their own; Python keeps those of small numbers.
+generator, expected = (Philox4x32(key=[2**31, 2**30], counter=[2**29, 2**28, 2**27, 2**26]) for _ in range(2))
+expected = expected.random_raw(1)
+state = generator.state
+
+def each(call):
+    for n in range(1000):                   # the n-th allocation fails
+        _testcapi.set_nomemory(n, n + 1)
+        try:
+            call()
+            return n
+        except (MemoryError, RuntimeError): # the latter of a lock
+            pass
+        finally:
+            _testcapi.remove_mem_hooks()
+
+for call in (lambda: generator.state, lambda: setattr(generator, "state", state), lambda: generator.advance(0)):
+    assert each(call) > 3, "no allocation failed"
+assert generator.jumped().random_raw(1) and generator.random_raw(1) == expected
+assert each(generator.jumped) > 10
+"""
+
+
+def test_no_memory():
+    """Is an error, not a crash. Python's own allocator keeps its lists in freed memory: what is written there shows."""
+    pytest.importorskip("_testcapi")
+    done = subprocess.run([sys.executable, "-P", "-X", "faulthandler", "-c", OUT_OF_MEMORY], timeout=120, capture_output=True,
+                          text=True, env=os.environ | {"PYTHONMALLOC": "pymalloc"})
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("given", "error", "message"), [
     ({"seed": 1, "key": 2}, ValueError, "both"), ({"key": -1}, ValueError, "key"), ({"key": 2**64}, ValueError, "key"),
     ({"key": [1, 2, 3]}, ValueError, "key"), ({"key": 1.5}, TypeError, "key"), ({"key": True}, TypeError, "key"),
     ({"counter": 2**128}, ValueError, "counter"), ({"counter": "0"}, TypeError, "counter"),
-    ({"seed": -1}, ValueError, "non-neg")])
+    ({"seed": -1}, ValueError, "seed is -1; expected None, a non-negative integer"), ({"seed": 1.5}, TypeError, "seed is 1.5"),
+    ({"key": [[1], 2]}, TypeError, "key"), ({"counter": [0, 0, 0, -1]}, ValueError, "counter")])
 def test_bad_arguments(given, error, message):
     with pytest.raises(error, match=message):
         Philox4x32(**given)

@@ -90,6 +90,13 @@ def test_imports(path):
         assert not [f"rule {number}: {path} imports {one}" for one in found if not re.fullmatch(may, one)]
 
 
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.endswith((".pyx", ".pxi"))])
+def test_no_lists_are_built_in_cython(path):
+    """By comprehensions, or stars in tuples and lists: where there is no memory for one more, Cython frees an element twice."""
+    code = re.sub(r"#.*", "", (PACKAGE / path).read_text())
+    assert not re.search(r"\[[^\[\]\n]*\bfor\b[^\[\]\n]*\bin\b|[(\[] *\*\w[^()\n]*,", code)
+
+
 def test_every_folder_is_in_the_picture():
     assert not [folder for folder in FOLDERS if f"{folder.name}/" not in PICTURE]
 

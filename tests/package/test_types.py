@@ -35,8 +35,10 @@ def definitions(found):
     # Classes may name the package that users import them from.
     module = getattr(vars(found).get("__init__"), "__module__", found.__module__)
     source = PACKAGE.parent.joinpath(*module.split("."))
-    path = source.with_suffix(".pyi") if source.with_suffix(".pyi").exists() else source.with_suffix(".py")
-    own = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", None) == found.__name__]
+    paths = [source.with_suffix(".pyi")] if source.with_suffix(".pyi").exists() else [source.with_suffix(".py")]
+    if source.is_dir():
+        paths = sorted(source.glob("*.pyi"))            # of a compiled class
+    own = [node for path in paths for node in ast.parse(path.read_text()).body if getattr(node, "name", None) == found.__name__]
     for node in own:
         yield from (method for method in node.body if isinstance(method, ast.FunctionDef)) if isinstance(found, type) else [node]
 

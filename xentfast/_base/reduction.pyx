@@ -81,7 +81,7 @@ def totals(cnp.ndarray values, dtype):
     """Contiguous float64 (…, n) → the sums over the last axis, in order, as float32 or float64."""
     cdef int n_axes = cnp.PyArray_NDIM(values)
     cdef Py_ssize_t n = cnp.PyArray_DIM(values, n_axes - 1), row
-    cdef cnp.ndarray sums = np.empty([cnp.PyArray_DIM(values, i) for i in range(n_axes - 1)])
+    cdef cnp.ndarray sums = np.empty((<object>values).shape[:n_axes - 1])
     cdef cnp.ndarray result = np.empty_like(sums, dtype)
     cdef const double* data = <const double*>cnp.PyArray_DATA(values)
     cdef Total sum

@@ -4,7 +4,7 @@ A value is a function of a key (from `rng`), a stream (from `name`) and the elem
 turns the three into random words (_kernels/random/philox.h), the kernels turn words into variates (fills.pxi there).
 
 _fills → _places, _loops (compiled)      requests, their variates, where these belong, and the call that writes them
-_keys, _philox (compiled)                keys and streams; the engine as a NumPy bit generator
+_keys, _philox (compiled) → _words       keys and streams; the engine as a NumPy bit generator
 _normal_tails                            constants of the normal distribution, to 60 digits
 """
 

@@ -6,8 +6,6 @@ from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-def words_of(value: object, n: int, name: str) -> list[int]: ...
-
 @disjoint_base
 class Philox4x32(np.random.BitGenerator):
     def __init__(

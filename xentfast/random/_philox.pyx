@@ -1,18 +1,22 @@
 """Philox4x32-10 as a NumPy bit generator: the words of the fills, one after the other."""
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
-
-import operator
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
+from xentfast._base.numbers import integer
+from xentfast.random._words import state_of, words_of
+
 cimport numpy as cnp
+from cpython.object cimport PyTypeObject
 from numpy.random cimport BitGenerator
 
 cnp.import_array()
 
 cdef extern from "random/philox.h":
     void xf_philox_block(const uint32_t* key, const uint32_t* counter, uint32_t* words) noexcept nogil
+
+SEEDS = "expected None, a non-negative integer, a sequence of them or a SeedSequence"
 
 cdef struct State:
     uint32_t key[2]
@@ -51,6 +55,12 @@ cdef double next_double(void* state) noexcept nogil:
 
 cdef uint64_t next_raw(void* state) noexcept nogil:
     return next_word(<State*>state)
+
+
+cdef cnp.ndarray array_of(const uint32_t* words, int n):
+    cdef cnp.ndarray array = np.empty(n, np.uint32)
+    memcpy(cnp.PyArray_DATA(array), words, n * sizeof(uint32_t))
+    return array
 
 
 cdef class Philox4x32(BitGenerator):
@@ -107,7 +117,12 @@ cdef class Philox4x32(BitGenerator):
             BitGenerator.__init__(self, 0)
             self._seed_seq = None                   # spawn() says that there is none
         else:
-            BitGenerator.__init__(self, seed)
+            try:
+                BitGenerator.__init__(self, seed)
+            except TypeError:
+                raise TypeError(f"seed is {seed!r}; {SEEDS}") from None
+            except ValueError:
+                raise ValueError(f"seed is {seed!r}; {SEEDS}") from None
             words = self._seed_seq.generate_state(2, np.uint32)
         memset(&self.philox, 0, sizeof(State))
         self.set_words(words, words_of(counter, 4, "counter"), (0, 0, 0, 0), 4)
@@ -118,6 +133,7 @@ cdef class Philox4x32(BitGenerator):
         self._bitgen.next_raw = next_raw
 
     cdef set_words(self, key, counter, words, int position):
+        """All of them; they are known to fit."""
         cdef int i
         for i in range(2):
             self.philox.key[i] = key[i]
@@ -126,31 +142,19 @@ cdef class Philox4x32(BitGenerator):
             self.philox.words[i] = words[i]
         self.philox.position = position
 
-    cdef object number(self):
-        return sum(<object>self.philox.counter[i] << 32 * i for i in range(4))
-
     @property
     def state(self):
         """dict : key, counter of the next block, the block being handed out and the place in it."""
         return {
             "bit_generator": type(self).__name__,
-            "state": {"counter": np.array([self.philox.counter[i] for i in range(4)], np.uint32),
-                      "key": np.array([self.philox.key[i] for i in range(2)], np.uint32)},
-            "buffer": np.array([self.philox.words[i] for i in range(4)], np.uint32),
+            "state": {"counter": array_of(self.philox.counter, 4), "key": array_of(self.philox.key, 2)},
+            "buffer": array_of(self.philox.words, 4),
             "buffer_pos": self.philox.position,
         }
 
     @state.setter
     def state(self, value):
-        if not isinstance(value, dict):
-            raise TypeError(f"state is of type {type(value).__name__}; expected a dict")
-        if value.get("bit_generator") != type(self).__name__:
-            raise ValueError(f"state is of a {value.get('bit_generator')}; expected that of a {type(self).__name__}")
-        position = operator.index(value["buffer_pos"])
-        if not 0 <= position <= 4:
-            raise ValueError(f"state['buffer_pos'] is {position}; expected 0 to 4")
-        key, counter = words_of(value["state"]["key"], 2, "key"), words_of(value["state"]["counter"], 4, "counter")
-        words = words_of(value["buffer"], 4, "buffer")
+        key, counter, words, position = state_of(value, type(self).__name__)
         with self.lock:
             self.set_words(key, counter, words, position)
 
@@ -170,9 +174,18 @@ cdef class Philox4x32(BitGenerator):
         Philox4x32
             This generator.
         """
+        cdef uint32_t skipped[4]
+        cdef uint64_t sum = 0
+        cdef int i
+        words = words_of(integer(delta, "delta") % 2**128, 4, "delta")
+        for i in range(4):
+            skipped[i] = words[i]
         with self.lock:
-            counter = words_of((self.number() + operator.index(delta)) % 2**128, 4, "counter")
-            self.set_words([self.philox.key[i] for i in range(2)], counter, (0, 0, 0, 0), 4)
+            for i in range(4):
+                sum = (sum >> 32) + self.philox.counter[i] + skipped[i]
+                self.philox.counter[i] = <uint32_t>sum
+            memset(self.philox.words, 0, sizeof(self.philox.words))
+            self.philox.position = 4
         return self
 
     def jumped(self, jumps=1):
@@ -193,23 +206,8 @@ cdef class Philox4x32(BitGenerator):
         """
         new = type(self)()
         new.state = self.state
-        return new.advance(operator.index(jumps) << 64)
+        return new.advance(integer(jumps, "jumps") << 64)
 
 
-def words_of(value, n, name):
-    """An int, or n words, as n uint32, the lowest first."""
-    several = isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1
-    try:
-        if any(isinstance(word, bool) for word in (value if several else [value])):
-            raise TypeError
-        words = [operator.index(word) for word in (value if several else [value])]
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer or {n} words") from None
-    if several:
-        if len(words) != n or not all(0 <= word < 2**32 for word in words):
-            raise ValueError(f"{name} is {value!r}; expected {n} words, each from 0 to 2**32 - 1")
-        return words
-    number = words[0]
-    if not 0 <= number < 2 ** (32 * n):
-        raise ValueError(f"{name} is {number}; expected an integer from 0 to 2**{32 * n} - 1")
-    return [number >> 32 * i & 0xffffffff for i in range(n)]
+# Pickles, and what is shown of it, name the place that users know.
+(<PyTypeObject*>Philox4x32).tp_name = "xentfast.random.Philox4x32"
