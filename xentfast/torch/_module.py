@@ -7,10 +7,12 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from xentfast import init
-from xentfast.torch._tensors import FLOATS, LAYOUT, array_of, check_tensor, note_written
+from xentfast.torch._layers import parts_of
+from xentfast.torch._tensors import FLOATS, array_of, check_tensor, note_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["init_module"]
 
-EMBEDDINGS = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-# Their weights are [in, out, *kernel].
-TRANSPOSED = (torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d)
+# Those whose values are about a matrix as a whole.
+OF_MATRICES = (init.orthogonal, init.identity, init.dirac, init.sparse)
+# In place of an initialiser: the magnitude of a weight norm is that of its direction.
+MAGNITUDE = object()
 
 
 def init_module(
@@ -71,14 +74,25 @@ def init_module(
     Notes
     -----
     The rules, of which the first one that fits counts: of embeddings standard normal values; for a name whose last part begins
-    or ends with "bias" zeros; of layers whose class has "Norm" in its name ones; for anything else of two axes and more
-    `weight`. Other parameters (a PReLU's slope, a scale of one's own, the parts of a parametrised weight) need a rule of yours.
+    or ends with "bias" zeros; of PyTorch's norms, and of other classes with "norm" in their name what has one axis, ones; for
+    anything else of two axes and more `weight`. Other parameters (a PReLU's slope, a scale of one's own, those behind another
+    parametrisation than a weight norm) need a rule of yours.
 
     Initialisers get PyTorch's layout, ``in_axis=1, out_axis=0`` for [out, in, *kernel], and the other way round for transposed
-    convolutions, unless their options say something else. A parameter's values depend on seed and name alone: they equal
-    those of ``xentfast.init.he_normal(shape, rng=rng, name=name, in_axis=1, out_axis=0)``. So call it before anything that
-    changes the names (DistributedDataParallel, torch.compile). A parameter with several names (tied weights) is filled once,
-    by the first. The row of an embedding's `padding_idx` is zero whatever fills it. Buffers stay as they are.
+    convolutions, unless their options say something else. So a `Bilinear` has in1·in2 inputs. Where several matrices lie in one
+    tensor, the fans are those of one: of a group of a convolution, a gate of an LSTM or a GRU (Keras counts all gates as one
+    matrix), the query, key or value of `MultiheadAttention`. `orthogonal`, `identity`, `dirac` and `sparse`, which are about a
+    matrix as a whole, fill each one as an array of its own, of the name "<name>[0]", "<name>[1]" and so on.
+
+    Of a weight norm, by a hook or as a parametrisation, the direction v is filled as the weight would be, and the magnitude g is
+    ‖v‖, so that the weight is v.
+
+    A parameter's values depend on seed and name alone: they equal those of
+    ``xentfast.init.he_normal(shape, rng=rng, name=name, in_axis=1, out_axis=0)``, with the `fan_in` and `fan_out` of one matrix
+    where there are several. So call it before anything that changes the names (DistributedDataParallel, torch.compile). A
+    parameter with several names (tied weights) is filled once, by the first. What `rules` has for any of its names counts (a
+    callable: its first answer other than "default"); else the rule of an embedding, if one of its modules is one. The row of an
+    embedding's `padding_idx` is zero whatever fills it. Buffers stay as they are.
 
     Examples
     --------
@@ -92,44 +106,52 @@ def init_module(
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"model is of type {type(model).__name__}; expected a torch.nn.Module")
-    owners = _owners(model)
-    chosen = {}
-    for name, initialiser in _choices(owners, weight, rules):
-        module, parameter = owners[name]
-        chosen[name] = _with_layout(name, initialiser, module), array_of(parameter)
+    chosen, magnitudes, written = [], [], []
+    for parameter, parts, part, initialiser in _choices(parts_of(model), weight, rules):
+        written.append((parameter, parts))
+        if initialiser is MAGNITUDE:
+            magnitudes.append((parameter, part))
+        else:
+            chosen.extend(_entries(parts[0].name, part, initialiser, array_of(parameter)))
     init.fill(chosen, rng=rng, n_threads=n_threads)
-    for name in chosen:
-        module, parameter = owners[name]
-        if getattr(module, "padding_idx", None) is not None and isinstance(module, EMBEDDINGS):
-            array_of(parameter)[module.padding_idx] = 0
+    for parameter, part in magnitudes:
+        part.settle(parameter)
+    for parameter, parts in written:
+        for part in parts:
+            if part.has_padding(parameter.shape):
+                array_of(parameter)[part.layer.padding_idx] = 0
         note_written(parameter)
+    for part in (part for _, parts in written for part in parts if part.renew):
+        part.renew()
     return model
 
 
-def _owners(model):
-    """name → (the module that owns the parameter, the parameter), each parameter once."""
-    modules = dict(model.named_modules())
-    return {name: (modules[name.rpartition(".")[0]], parameter) for name, parameter in model.named_parameters()}
-
-
-def _choices(owners, weight, rules):
-    """(name, initialiser) for the parameters that are to be filled."""
-    rule = _rule_of(rules, owners)
-    for name, (module, parameter) in owners.items():
-        initialiser = rule(name, parameter, module)
+def _choices(found, weight, rules):
+    """(parameter, its parts, the one that counts, initialiser) for the parameters that are to be filled."""
+    rule = _rule_of(rules, [part.name for _, parts in found for part in parts])
+    for parameter, parts in found:
+        initialiser, part = rule(parameter, parts)
         if initialiser is None:
             continue
-        _check(name, parameter)
+        _check(parts[0].name, parameter)
         if isinstance(initialiser, str) and initialiser == "default":
-            initialiser = _default(name, parameter, module, weight)
-        yield name, initialiser
+            part = next((part for part in parts if part.is_embedding), parts[0])
+            initialiser = _default(part, parameter, weight)
+        yield parameter, parts, part, initialiser
 
 
 def _rule_of(rules, names):
+    """A function of a parameter and its parts, which returns an initialiser, None or "default", and the part that it is for."""
     if rules is None:
-        return lambda name, parameter, module: "default"
+        return lambda parameter, parts: ("default", parts[0])
     if callable(rules):
-        return rules
+        def first_answer(parameter, parts):
+            for part in parts:
+                answer = rules(part.name, parameter, part.owner)
+                if not (isinstance(answer, str) and answer == "default"):
+                    return answer, part
+            return "default", parts[0]
+        return first_answer
     if not isinstance(rules, Mapping):
         raise TypeError(f"rules is of type {type(rules).__name__}; expected a mapping or a callable")
     for pattern in rules:
@@ -138,23 +160,26 @@ def _rule_of(rules, names):
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"rules has the pattern {pattern!r}, which fits no parameter; there are {', '.join(names)}")
 
-    def first_that_fits(name, parameter, module):
-        return next((initialiser for pattern, initialiser in rules.items() if fnmatch.fnmatchcase(name, pattern)), "default")
+    def first_that_fits(parameter, parts):
+        return next(((initialiser, part) for pattern, initialiser in rules.items() for part in parts
+                     if fnmatch.fnmatchcase(part.name, pattern)), ("default", parts[0]))
     return first_that_fits
 
 
-def _default(name, parameter, module, weight):
-    last = name.rpartition(".")[2]
-    if isinstance(module, EMBEDDINGS):
-        return init.normal
-    if last.startswith("bias") or last.endswith("bias"):
-        return init.zeros
-    if "norm" in type(module).__name__.lower():
-        return init.ones
-    if parameter.ndim < 2 or "parametrizations" in name.split("."):
-        raise ValueError(f"parameter {name!r} of {type(module).__name__}, of shape {tuple(parameter.shape)}, is no weight of a "
-                         "layer, bias or norm; say by rules= what it gets, or None")
-    return weight
+def _default(part, parameter, weight):
+    if part.kind == "magnitude":
+        return MAGNITUDE
+    if part.kind != "parametrised":
+        if part.is_embedding:
+            return init.normal
+        if part.is_bias:
+            return init.zeros
+        if part.is_norm(parameter.shape):
+            return init.ones
+        if parameter.ndim >= 2:
+            return weight
+    raise ValueError(f"parameter {part.name!r} of {type(part.owner).__name__}, of shape {tuple(parameter.shape)}, is no weight "
+                     "of a layer, bias or norm; say by rules= what it gets, or None")
 
 
 def _check(name, parameter):
@@ -168,8 +193,9 @@ def _check(name, parameter):
         raise TypeError(f"{what} has dtype {parameter.dtype}; expected float16, bfloat16, float32 or float64, or None in rules")
 
 
-def _with_layout(name, initialiser, module):
-    """A function of xf.init with PyTorch's axes, where it has axes and its options do not say them."""
+def _entries(name, part, initialiser, array):
+    """What `fill` is to do: a function of xf.init with PyTorch's axes and the fans of one matrix, where it has such options and
+    is not told others; or each matrix alone."""
     function, arguments, options = initialiser, (), {}
     if isinstance(initialiser, functools.partial):
         function, arguments, options = initialiser.func, initialiser.args, initialiser.keywords
@@ -177,7 +203,15 @@ def _with_layout(name, initialiser, module):
     if not hasattr(function, "plan_of"):
         raise TypeError(f"parameter {name!r} is to have the initialiser {initialiser!r}; expected a function of xentfast.init or "
                         "of xentfast.torch.init, or a functools.partial of one")
-    if "in_axis" in function.plan_of.__kwdefaults__:
-        layout = {"in_axis": 0, "out_axis": 1} if isinstance(module, TRANSPOSED) else LAYOUT
-        options = layout | options
-    return functools.partial(function, *arguments, **options)
+    known = function.plan_of.__kwdefaults__
+    said = {"in_axis", "out_axis", "fan_in", "fan_out", "groups"} & options.keys()
+    n = 1 if said or array.ndim < 2 else part.n_matrices(array.shape[0])
+    if "in_axis" in known:
+        options = part.layout | options
+    if n > 1 and "fan_in" in known:
+        fans = init.fans((array.shape[0] // n, *array.shape[1:]), **part.layout)
+        options |= {key: fan for key, fan in zip(("fan_in", "fan_out"), fans, strict=True) if fan}
+    filler = functools.partial(function, *arguments, **options)
+    if n > 1 and function in OF_MATRICES:
+        return [(f"{name}[{i}]", (filler, matrix)) for i, matrix in enumerate(np.split(array, n))]
+    return [(name, (filler, array))]
