@@ -119,7 +119,7 @@ CALLS = [
     (init.constant, ((3, 4), [1, 2]), {}, ValueError, "value has shape (2,), which does not broadcast to (3, 4)"),
     (init.constant, ((3, 4), 1e39), {}, ValueError, "expected numbers within the range of float32"),
     (init.zeros, ((3, 4),), {"dtype": int}, TypeError, "dtype is int64"),
-    (init.fans, ((3,),), {}, ValueError, "shape (3,) has 1 axis"),
+    (init.fans, ((3,),), {}, ValueError, "how many inputs and outputs there are; expected at least two axes"),
     (init.fans, ((3, 4), 0, -2), {}, ValueError, "the same axis"),
     (init.gain, ("Relu",), {}, ValueError, "nonlinearity is 'Relu'"),
     (init.gain, ("leaky_relu", np.inf), {}, ValueError, "param is inf; expected a finite slope"),

@@ -168,7 +168,9 @@ def test_dirac_passes_channels_on(shape, groups):
 
 
 @pytest.mark.parametrize(("rows", "sparsity", "zeros"), [
-    (10, 0.25, 3), (10, 0.0, 0), (10, 1.0, 10), (1000, 0.9, 900), (7, 0.5, 4), (0, 0.5, 0)])
+    (10, 0.25, 3), (10, 0.0, 0), (10, 1.0, 10), (1000, 0.9, 900), (7, 0.5, 4), (0, 0.5, 0), (10, 1e-9, 1), (10, 0.9 + 1e-9, 10),
+    # 0.07·100 and 0.57·100 are above 7 and 57, 0.29·100 is below 29, and float32's 0.07 is above that of float64.
+    (100, 0.07, 7), (100, 0.57, 57), (100, 0.29, 29), (100, np.float32(0.07), 7), (100, 1 - 0.93, 7), (3, 1 / 3, 1)])
 def test_sparse_zeros_in_each_column(rows, sparsity, zeros):
     values = xf.init.sparse((rows, 200), sparsity=sparsity, **KEYS)
     assert np.all(np.count_nonzero(values == 0, axis=0) == zeros)

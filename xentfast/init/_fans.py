@@ -48,8 +48,7 @@ def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, in
     """
     lengths = shape_of(shape)
     if len(lengths) < 2:
-        raise ValueError(f"shape {lengths} has {len(lengths)} {'axis' if len(lengths) == 1 else 'axes'}, which does not say how "
-                         "many inputs and outputs there are; pass fan_in= or fan_out= or both, as the initialiser needs")
+        raise ValueError(f"shape {few_axes(lengths)}; expected at least two axes")
     if len(lengths) == 2 and in_axis == -2 and out_axis == -1:
         return lengths                              # the common case
     in_axes, out_axes = in_and_out_axes(lengths, in_axis, out_axis)
@@ -57,6 +56,11 @@ def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, in
     n_out = math.prod([lengths[axis] for axis in out_axes])
     kernel = math.prod([length for axis, length in enumerate(lengths) if axis not in in_axes and axis not in out_axes])
     return n_in * kernel, n_out * kernel
+
+
+def few_axes(shape):
+    return (f"{shape} has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, which does not say how many inputs and outputs "
+            "there are")
 
 
 def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:

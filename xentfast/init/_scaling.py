@@ -8,7 +8,7 @@ import numpy as np
 
 from xentfast._base.numbers import one_of, real_number
 from xentfast.init._checks import scale_number
-from xentfast.init._fans import fans
+from xentfast.init._fans import fans, few_axes
 from xentfast.init._fans import gain as gain_of  # `gain` is an argument here
 from xentfast.init._plan import initialiser, random_plan
 from xentfast.random import _fills
@@ -352,7 +352,9 @@ def _fan(shape, mode, in_axis, out_axis, fan_in, fan_out):
     fan_in, fan_out = _given_fan(fan_in, "fan_in"), _given_fan(fan_out, "fan_out")
     needed = (fan_in,) if mode == "fan_in" else (fan_out,) if mode == "fan_out" else (fan_in, fan_out)
     shape = shape_of(shape)
-    if len(shape) >= 2 or None in needed:
+    if len(shape) < 2 and None in needed:
+        raise ValueError(f"shape {few_axes(shape)}; pass fan_in= or fan_out= or both, as the initialiser needs")
+    if len(shape) >= 2:
         found_in, found_out = fans(shape, in_axis, out_axis)
         fan_in = found_in if fan_in is None else fan_in
         fan_out = found_out if fan_out is None else fan_out

@@ -17,6 +17,8 @@ from xentfast.random._places import TYPE_CODES, destination
 
 # Random numbers that `sparse` ranks at a time, whole columns of them: 1 MiB with their copy.
 RANKED = 2**16
+# Of a product of two floats, relative, of which one was rounded before: a few ulp.
+ROUNDED = 2.0**-50
 
 
 @initialiser
@@ -257,7 +259,8 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     shape : sequence of two ints
         Of the global array.
     sparsity : float
-        The fraction of a column that is zero, from 0 to 1; rounded up to whole elements.
+        The fraction of a column that is zero, from 0 to 1; rounded up to whole elements, but for the rounding of floats: 0.07
+        of 100 rows are 7, though ``0.07*100`` is 7.000000000000001.
     std : float, default 0.01
         Standard deviation of the others.
     rng, name, dtype, out, index, n_threads
@@ -279,7 +282,8 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     Every element gets a random number besides its value; the smallest ones of each column are zero. A part of a column
     therefore takes the random numbers of the whole column, two doubles a row.
 
-    PyTorch: ``torch.nn.init.sparse_(w, sparsity, std)``, whose columns are inputs. Keras and JAX have none.
+    PyTorch: ``torch.nn.init.sparse_(w, sparsity, std)``, whose columns are inputs, and of which 8 are zero in that example. Keras
+    and JAX have none.
 
     References
     ----------
@@ -297,18 +301,26 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     to = destination(shape, dtype, out, index)
     if len(to.shape) != 2:
         raise ValueError(f"shape is {to.shape}; expected two axes")
+    if isinstance(sparsity, (np.float16, np.float32)):
+        sparsity = float(str(sparsity))             # the number that it stands for
     sparsity = real_number(sparsity, "sparsity")
     if not 0.0 <= sparsity <= 1.0:
         raise ValueError(f"sparsity is {sparsity}; expected a number from 0 to 1")
     std = scale_number(std, "std", to.out.dtype, positive=True)
     plan = random_plan(to, _fills.normal_variates(0.0, std), rng, name, n_threads)
-    n_zeros = math.ceil(sparsity * to.shape[0])
+    n_zeros = _rounded_up(sparsity * to.shape[0])
 
     def finish(n_threads):
         _zero_smallest(to, n_zeros, plan.request)
     if n_zeros and to.out.size:
         plan.finish = finish
     return plan
+
+
+def _rounded_up(product):
+    """The smallest integer that a product of floats reaches; or that it would, if it were not rounded."""
+    nearest = round(product)
+    return nearest if abs(product - nearest) <= ROUNDED * product else math.ceil(product)
 
 
 def _zero_smallest(to, n_zeros, request):

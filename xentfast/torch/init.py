@@ -72,7 +72,8 @@ def _in_place(initialiser: Callable[..., object]) -> Callable[..., torch.Tensor]
     signature = inspect.Signature(parameters)
     fill.__name__ = fill.__qualname__ = f"{name}_"
     fill.__signature__ = signature
-    fill.__doc__ = _documentation(initialiser, parameters, layout)
+    if initialiser.__doc__:                         # python -OO leaves none
+        fill.__doc__ = _documentation(initialiser, parameters, layout)
     fill.initialiser = initialiser                  # by which init_module knows it
     return fill
 
