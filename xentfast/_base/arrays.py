@@ -7,7 +7,7 @@ import numpy as np
 
 from xentfast._base.exchange import exchanged_array
 from xentfast._base.memory import is_plain_float
-from xentfast._base.numbers import integer
+from xentfast._base.numbers import integer, is_true
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # The largest finite number of each dtype.
@@ -25,6 +25,8 @@ def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for 
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from None
+    except (TypeError, OverflowError) as error:
+        raise TypeError(f"{name} is not an array: {error}") from None
 
 
 def float_array(value, name):
@@ -115,8 +117,8 @@ def one_axis_of(x, axes):
 
 def reduced_shape(shape, axes, keepdims):
     """`shape` without the axes, or with length one for them."""
-    if len(axes) == 1 and not keepdims:
+    if len(axes) == 1 and keepdims is False:
         return shape[:axes[0]] + shape[axes[0] + 1:]    # the common case
-    if keepdims:
+    if is_true(keepdims, "keepdims"):
         return tuple(1 if i in axes else length for i, length in enumerate(shape))
     return tuple(length for i, length in enumerate(shape) if i not in axes)

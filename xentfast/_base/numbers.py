@@ -7,15 +7,29 @@ import operator
 SMALLEST = 2.2250738585072014e-308
 
 
-def integer(value, name):
-    if type(value) is int:
-        return value
-    if isinstance(value, bool):
-        raise TypeError(f"{name} is a bool; expected an integer")
+# Integers beyond it mean nothing anywhere; Python may refuse to write longer ones out.
+LARGEST_INTEGER = 2**2000
+
+
+def shown(value):
+    """What an error shows of an argument: all of it, if Python can."""
     try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer") from None
+        return repr(value)
+    except Exception:
+        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"of type {type(value).__name__}"
+
+
+def integer(value, name):
+    if type(value) is not int:
+        if isinstance(value, bool):
+            raise TypeError(f"{name} is a bool; expected an integer")
+        try:
+            value = operator.index(value)
+        except Exception:
+            raise TypeError(f"{name} is {shown(value)}; expected an integer") from None
+    if not -LARGEST_INTEGER < value < LARGEST_INTEGER:
+        raise ValueError(f"{name} is a number of {value.bit_length()} bits; expected an integer of at most 2000")
+    return value
 
 
 def real_number(value, name):
@@ -23,10 +37,10 @@ def real_number(value, name):
         raise TypeError(f"{name} is {value!r}; expected a number")
     try:
         return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; expected a number") from None
     except OverflowError:
-        raise ValueError(f"{name} is {value!r}; expected a number within the range of float64") from None
+        raise ValueError(f"{name} is {shown(value)}; expected a number within the range of float64") from None
+    except Exception:
+        raise TypeError(f"{name} is {shown(value)}; expected a number") from None
 
 
 def finite_number(value, name):
@@ -43,13 +57,21 @@ def smoothing(label_smoothing):
     return number
 
 
+def is_true(value, name):
+    """Of what may be true or false, as NumPy takes it."""
+    try:
+        return bool(value)
+    except Exception:
+        raise TypeError(f"{name} is {shown(value)}; expected True or False") from None
+
+
 def one_of(value, choices, name):
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, choices))}")
     return value
 
 
 def choice(value, names, argument):
-    if value not in names:
-        raise ValueError(f"{argument} is {value!r}; expected {', '.join(map(repr, names[:-1]))} or {names[-1]!r}")
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{argument} is {shown(value)}; expected {', '.join(map(repr, names[:-1]))} or {names[-1]!r}")
     return value

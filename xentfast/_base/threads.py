@@ -9,6 +9,7 @@ import operator
 import os
 
 from xentfast._base.level import policy
+from xentfast._base.numbers import LARGEST_INTEGER, shown
 
 # asv: SoftmaxCrossEntropyValueAndGrad.time_grain.
 policy.grain = 16384
@@ -71,8 +72,8 @@ def requested(n_threads):
     if n_threads is None:
         return 0
     count = n_threads if type(n_threads) is int else _integer(n_threads)
-    if count < 1:
-        raise ValueError(f"n_threads is {count}; expected None or an integer of at least 1")
+    if not 1 <= count < LARGEST_INTEGER:
+        raise ValueError(f"n_threads is {shown(count)}; expected None or an integer of at least 1")
     return min(count, 2**31 - 1)
 
 
@@ -81,5 +82,5 @@ def _integer(n_threads):
         raise TypeError("n_threads is a bool; expected None or an integer of at least 1")
     try:
         return operator.index(n_threads)
-    except TypeError:
-        raise TypeError(f"n_threads is {n_threads!r}; expected None or an integer of at least 1") from None
+    except Exception:
+        raise TypeError(f"n_threads is {shown(n_threads)}; expected None or an integer of at least 1") from None

@@ -47,11 +47,11 @@ def position(flat, shape):
 
 
 def name_outside(array, lowest, highest):
-    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`."""
+    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`; None where there is none."""
     def allowed(values):
         values = values.astype(np.float64)
         return (values >= lowest) & (values <= highest) & np.isfinite(values)
 
     with np.errstate(invalid="ignore"):                     # signalling nans
         flat = first_outside(array, allowed)
-    return position(flat, array.shape), array[np.unravel_index(flat, array.shape)]
+    return None if flat < 0 else (position(flat, array.shape), array[np.unravel_index(flat, array.shape)])

@@ -33,6 +33,8 @@ class SliceCall(CrossEntropyCall):
         self.reduction = check_reduction(reduction)
         self.smoothing = smoothing(label_smoothing)
         self.n_classes = integer(n_classes, "n_classes")
+        if self.n_classes >= 2**63 or (logits is None and self.n_classes < 1):
+            raise ValueError(f"n_classes is {self.n_classes}; expected an integer from 1 to 2**63 - 1")
         if logits is not None:
             self.logits = float_array(logits, "logits")
             self.axis = class_axis(axis, self.logits, "logits")
@@ -164,6 +166,13 @@ def digits_of(logits):
     return 53 if result_type(logits) == np.float64 else 24
 
 
+def not_none(value, name):
+    """What SliceCall can do without, and a function cannot."""
+    if value is None:
+        raise TypeError(f"{name} is None; expected an array")
+    return value
+
+
 def records_array(records):
     array = plain_array(records, "partials")
     if array.dtype.newbyteorder("=") != np.float64 or array.ndim < 2 or array.shape[-1] != FIELDS or array.shape[-2] == 0:
@@ -174,5 +183,8 @@ def records_array(records):
 def records_layout(records):
     """(classes of each of a row's chunks, digits), as the first row has them; there may be none."""
     flat = records.reshape(-1, *records.shape[-2:])[:1]
-    counts = flat[..., loops.COUNT].ravel().astype(np.int64)
-    return counts, int(flat[0, 0, loops.DIGITS]) if len(flat) else 24
+    counts, digits = flat[..., loops.COUNT].ravel(), flat[..., loops.DIGITS].ravel()[:1]
+    whole = (counts >= 1) & (counts <= chunk_length(np.float32)) & (counts == np.floor(counts))
+    if not (whole.all() and np.isin(digits, (24, 53)).all()):
+        raise ValueError(f"partials of the first row are of {counts.tolist()} classes and {digits.tolist()} digits; {EXPECTED}")
+    return counts.astype(np.int64), int(digits[0]) if len(digits) else 24

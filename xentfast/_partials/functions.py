@@ -8,7 +8,7 @@ import numpy as np
 
 from xentfast._base.outputs import checked_output
 from xentfast._base.reduction import mean_of_nothing, nothing_to_divide_by, reduced
-from xentfast._partials.checks import FIELDS, SliceCall
+from xentfast._partials.checks import FIELDS, SliceCall, not_none
 from xentfast._partials.loops import combine_records, combine_slices, write_records
 from xentfast._partials.loops import soft_weights as soft_weights  # for whoever has the records alone
 
@@ -117,9 +117,9 @@ def softmax_cross_entropy_partial(
     np.float32(8.317766)
     """
     call = SliceCall(
-        logits, None, targets, n_classes=n_classes, first_class=first_class, axis=axis, weight=weight,
-        sample_weight=sample_weight, ignore_index=ignore_index, label_smoothing=label_smoothing, logit_scale=logit_scale,
-        softcap=softcap, where=where, where_count=where_count, n_threads=n_threads)
+        not_none(logits, "logits"), None, not_none(targets, "targets"), n_classes=n_classes, first_class=first_class, axis=axis,
+        weight=weight, sample_weight=sample_weight, ignore_index=ignore_index, label_smoothing=label_smoothing,
+        logit_scale=logit_scale, softcap=softcap, where=where, where_count=where_count, n_threads=n_threads)
     shape = (*call.rows, call.n_chunks, FIELDS)
     if out is not None:
         out = checked_output(out, shape, np.dtype(np.float64))
@@ -191,9 +191,9 @@ def softmax_cross_entropy_combine(
     """
     empty = mean_of_nothing(empty)
     call = SliceCall(
-        None, partials, targets, n_classes=n_classes, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where_count=where_count,
-        reduction=reduction, n_threads=n_threads)
+        None, not_none(partials, "partials"), targets, n_classes=n_classes, weight=weight, sample_weight=sample_weight,
+        ignore_index=ignore_index, label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where_count=where_count, reduction=reduction, n_threads=n_threads)
     return reduced(call, compute, (), empty)
 
 
@@ -257,9 +257,10 @@ def softmax_cross_entropy_combine_grad(
     array([[ 0.25, -0.75]], dtype=float32)
     """
     call = SliceCall(
-        logits, partials, targets, n_classes=n_classes, first_class=first_class, axis=axis, weight=weight,
-        sample_weight=sample_weight, ignore_index=ignore_index, label_smoothing=label_smoothing, z_loss=z_loss,
-        logit_scale=logit_scale, softcap=softcap, where=where, where_count=where_count, reduction=reduction, n_threads=n_threads)
+        not_none(logits, "logits"), not_none(partials, "partials"), not_none(targets, "targets"), n_classes=n_classes,
+        first_class=first_class, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
+        where_count=where_count, reduction=reduction, n_threads=n_threads)
     out = call.output(out)
     divisor = call.weight_sum if reduction == "mean" else 1.0
     if not nothing_to_divide_by(divisor, out):

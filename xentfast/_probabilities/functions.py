@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast._base.arrays import name_of, one_axis_of, plain_array, reduced_shape, reduction_axes
+from xentfast._base.numbers import is_true
 from xentfast._base.threads import requested
 from xentfast._probabilities.checks import (
     EPSILON,
@@ -275,7 +276,7 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     if call.declared is not None and not np.array_equal(call.declared, plain_array(labels, "labels")):
         warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
                       f"{call.declared.tolist()}", UserWarning, stacklevel=2)
-    if not normalize:
+    if not is_true(normalize, "normalize"):
         return total
     if call.weight_sum == 0.0:
         raise ValueError("sample_weight sums to zero, by which the mean would be divided")

@@ -103,6 +103,7 @@ def verb(name):
 
 
 def name_bad_weight(weights, name):
-    """Raise ValueError for the first one that is not finite."""
-    where, value = name_outside(weights, -math.inf, math.inf)
-    raise ValueError(f"{name}{where} is {value}; expected finite weights")
+    """Raise ValueError for the first one that is not finite; there may be none, but a sum that is not."""
+    found = name_outside(weights, -math.inf, math.inf)
+    if found:
+        raise ValueError(f"{name}{found[0]} is {found[1]}; expected finite weights")

@@ -81,7 +81,7 @@ def set_targets(call, targets, n_classes, ignore_index, shape):
         classes = array
     elif array.dtype.newbyteorder("=") == np.uint64:
         # Numbers that int64 cannot hold become the largest that it can: no class either.
-        classes = np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C").view(np.int64).reshape(array.shape)
+        classes = np.asarray(np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C")).view(np.int64)
     else:
         classes = contiguous_int64(array)
     set_classes(call, array, classes, n_classes, ignore_index)

@@ -29,6 +29,8 @@ def arguments_of(y_true, y_pred, sample_weight):
     if labels.dtype.kind not in "iub" and not is_float(labels.dtype):
         raise TypeError(f"labels have dtype {labels.dtype}; expected numbers")
     labels = native_array(labels)
+    if not hasattr(y_pred, "shape"):
+        y_pred = plain_array(y_pred, "margins", "")
     shape = np.shape(y_pred)
     if len(shape) == 2 and labels.shape == (shape[0] * shape[1],) and shape[1] > 1:
         labels = labels.reshape(shape)                              # several to a row, as XGBoost 2.1 hands them out
@@ -150,8 +152,9 @@ def check_margins(margins, n_threads):
 
 def check_range(array, lowest, highest, name, expected, n_threads):
     if math.isnan(sum_within(array, lowest, highest, n_threads)):
-        where, value = name_outside(array, lowest, highest)
-        raise ValueError(f"{name}{where} is {value}; expected {expected}")
+        found = name_outside(array, lowest, highest)
+        if found:                                                   # else the sum alone is not finite
+            raise ValueError(f"{name}{found[0]} is {found[1]}; expected {expected}")
 
 
 def sum_within(array, lowest, highest, n_threads):

@@ -46,9 +46,10 @@ class CrossEntropyGraph:
         shape, self.n_classes = logits.shape, logits.shape[axis]
         rows = shape[:axis] + shape[axis + 1:]
         meaning = f"the shape of logits {shape} without axis {axis}"
-        targets, weight, sample_weight, where = (
+        targets = any_array(targets, "targets")
+        weight, sample_weight, where = (
             value if value is None else any_array(value, name)
-            for name, value in (("targets", targets), ("weight", weight), ("sample_weight", sample_weight), ("where", where)))
+            for name, value in (("weight", weight), ("sample_weight", sample_weight), ("where", where)))
         if targets.size == 0 and targets.shape == rows and targets.dtype.kind == "f":
             targets = targets.astype(np.int64)              # an empty list holds no float
         self.hard = check_targets(targets, shape, rows, meaning)

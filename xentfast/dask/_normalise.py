@@ -6,6 +6,7 @@ import dask.array as da
 
 import xentfast
 from xentfast._base.arrays import reduction_axes
+from xentfast._base.numbers import is_true
 from xentfast._base.threads import requested
 from xentfast.dask._documentation import documented
 from xentfast.dask._graphs import apply, as_floats, dask_array, whole_along
@@ -78,7 +79,7 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims:
     x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(label for label in range(x.ndim) if label not in axes)
     values = apply(of_block, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, wanted="logsumexp", axis=axes, n_threads=n_threads)
-    return da.expand_dims(values, axes) if keepdims else values
+    return da.expand_dims(values, axes) if is_true(keepdims, "keepdims") else values
 
 
 def _normalised(wanted, x, axis, n_threads):

@@ -10,6 +10,7 @@ import numpy as np
 
 import xentfast
 from xentfast._base.arrays import name_of, one_axis_of, plain_array, reduction_axes
+from xentfast._base.numbers import is_true
 from xentfast._base.reduction import totals
 from xentfast._base.threads import requested
 from xentfast._base.values import check_weights
@@ -206,6 +207,7 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     declared = declared_labels(y, labels, shape)
     requested(n_threads)
+    normalize = is_true(normalize, "normalize")
     classes, indicators = _classes(y, declared, max(shape[1], 2), q.chunks)
     weights, divisor = _weights(sample_weight, q.chunks[:1])
     if declared is not None and not np.array_equal(declared, labels):
@@ -268,7 +270,7 @@ class ProbabilityGraph:
         sums = apply(sums_of_chunks, self.labels, *pairs, dtype=np.float64, place=self.place, adjust_chunks=n_sums,
                      measure=measure, over=axes, **self.options)
         values = apply(added_sums, rows, (whole_along(sums, *axes), self.labels), dtype=dtype, over=axes, values_dtype=dtype)
-        return da.expand_dims(values, axes) if keepdims else values
+        return da.expand_dims(values, axes) if is_true(keepdims, "keepdims") else values
 
     def slopes(self):
         """The gradient with respect to `q`."""

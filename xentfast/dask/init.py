@@ -13,6 +13,7 @@ import numpy as np
 
 import xentfast.init as of_arrays
 from xentfast._base.arrays import plain_array
+from xentfast._base.numbers import shown
 from xentfast.dask._graphs import apply, operand
 from xentfast.init._checks import scale_number
 from xentfast.random._keys import key_of
@@ -106,7 +107,10 @@ def _lazy(initialiser, shape, *, chunks, rng, name, dtype, n_threads, **options)
 
 def cuts(chunks, shape, dtype):
     """The lengths of chunks along each axis."""
-    return da.core.normalize_chunks(chunks, shape, dtype=dtype)
+    try:
+        return da.core.normalize_chunks(chunks, shape, dtype=dtype)
+    except Exception as error:
+        raise ValueError(f"chunks is {shown(chunks)}, of which Dask makes none for shape {shape}: {error}") from None
 
 
 def blocks(task, chunks, dtype, *pairs, **options):

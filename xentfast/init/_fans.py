@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from xentfast._base.numbers import one_of, real_number
+from xentfast._base.numbers import one_of, real_number, shown
 from xentfast.init._checks import in_and_out_axes
 from xentfast.random._places import shape_of
 
@@ -49,7 +49,7 @@ def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, in
     lengths = shape_of(shape)
     if len(lengths) < 2:
         raise ValueError(f"shape {few_axes(lengths)}; expected at least two axes")
-    if len(lengths) == 2 and in_axis == -2 and out_axis == -1:
+    if len(lengths) == 2 and type(in_axis) is type(out_axis) is int and in_axis == -2 and out_axis == -1:
         return lengths                              # the common case
     in_axes, out_axes = in_and_out_axes(lengths, in_axis, out_axis)
     n_in = math.prod([lengths[axis] for axis in in_axes])
@@ -103,5 +103,5 @@ def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
             raise ValueError(f"param is {slope}; expected a finite slope")
         return math.sqrt(2.0 / (1.0 + slope * slope))
     if param is not None:
-        raise ValueError(f"param is {param!r}; expected None for {nonlinearity}, which has no parameter")
+        raise ValueError(f"param is {shown(param)}; expected None for {nonlinearity}, which has no parameter")
     return {"tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75, "gelu": GELU_GAIN, "silu": SILU_GAIN}.get(nonlinearity, 1.0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xentfast._base.exchange import output_of
 from xentfast._base.memory import memory_span
+from xentfast._base.numbers import shown
 from xentfast._base.outputs import overlap
 from xentfast._base.threads import requested
 from xentfast.init._plan import carry_out
@@ -73,8 +74,8 @@ def fill(
     requested(n_threads)
     try:
         pairs = list(params.items() if isinstance(params, Mapping) else params)
-    except TypeError:
-        raise TypeError(f"params is {params!r}; expected a mapping or a sequence of pairs") from None
+    except Exception:
+        raise TypeError(f"params is {shown(params)}; expected a mapping or a sequence of pairs") from None
     plans = {}
     for pair in pairs:
         name, initialiser, where = _entry(pair)
@@ -98,9 +99,9 @@ def _entry(pair):
     try:
         name, (initialiser, where) = pair
     except (TypeError, ValueError):
-        raise TypeError(f"params holds {pair!r}; expected (name, (initialiser, shape or array))") from None
+        raise TypeError(f"params holds {shown(pair)}; expected (name, (initialiser, shape or array))") from None
     if not isinstance(name, str):
-        raise TypeError(f"params has the name {name!r}; expected a string")
+        raise TypeError(f"params has the name {shown(name)}; expected a string")
     return name, initialiser, where
 
 
@@ -110,7 +111,7 @@ def _plan(name, initialiser, where):
     if isinstance(initialiser, functools.partial):
         function, arguments, options = initialiser.func, initialiser.args, dict(initialiser.keywords)
     if not hasattr(function, "plan_of"):
-        raise TypeError(f"params[{name!r}] has the initialiser {initialiser!r}; expected a function of xentfast.init, or a "
+        raise TypeError(f"params[{name!r}] has the initialiser {shown(initialiser)}; expected a function of xentfast.init, or a "
                         "functools.partial of one")
     if arguments:
         raise TypeError(f"params[{name!r}] has an initialiser with positional arguments {arguments}; expected keywords alone")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from xentfast._base.arrays import name_of, plain_array
-from xentfast._base.numbers import integer, real_number
+from xentfast._base.numbers import integer, real_number, shown
 from xentfast.init._checks import in_and_out_axes, scale_number
 from xentfast.init._orthonormal import orthonormal_columns
 from xentfast.init._plan import Plan, initialiser, random_plan, random_request
@@ -68,7 +68,7 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     with np.errstate(over="ignore"):
         cast = array.astype(to.out.dtype)
     if np.any(np.isinf(cast) & ~np.isinf(array)):
-        raise ValueError(f"value is {value!r}; expected numbers within the range of {to.out.dtype}")
+        raise ValueError(f"value is {shown(value)}; expected numbers within the range of {to.out.dtype}")
 
     def finish(n_threads):
         _write(to.out, cast)

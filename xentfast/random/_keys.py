@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.random.bit_generator import BitGenerator, ISeedSequence
 
+from xentfast._base.numbers import shown
+
 if TYPE_CHECKING:
     from xentfast._base.typing import Rng
 
@@ -33,10 +35,10 @@ def key_of(rng):
         raise TypeError(f"rng is {rng!r}; {expected}")
     try:
         seed = rng if isinstance(rng, ISeedSequence) else np.random.SeedSequence(rng)
-    except TypeError:
-        raise TypeError(f"rng is {rng!r}; {expected}") from None
     except ValueError:
-        raise ValueError(f"rng is {rng!r}; {expected}") from None
+        raise ValueError(f"rng is {shown(rng)}; {expected}") from None
+    except Exception:
+        raise TypeError(f"rng is {shown(rng)}; {expected}") from None
     return Key(*map(int, seed.generate_state(2, np.uint32)))
 
 
@@ -45,7 +47,7 @@ def stream_of(name):
     if name is None:
         return (0, 0)
     if not isinstance(name, str):
-        raise TypeError(f"name is {name!r}; expected a string or None")
+        raise TypeError(f"name is {shown(name)}; expected a string or None")
     try:
         digest = hashlib.sha256(name.encode()).digest()
     except UnicodeEncodeError:

@@ -4,7 +4,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from xentfast._base.numbers import integer
+from xentfast._base.numbers import integer, shown
 from xentfast.random._words import state_of, words_of
 
 cimport numpy as cnp
@@ -119,10 +119,12 @@ cdef class Philox4x32(BitGenerator):
         else:
             try:
                 BitGenerator.__init__(self, seed)
-            except TypeError:
-                raise TypeError(f"seed is {seed!r}; {SEEDS}") from None
             except ValueError:
-                raise ValueError(f"seed is {seed!r}; {SEEDS}") from None
+                raise ValueError(f"seed is {shown(seed)}; {SEEDS}") from None
+            except MemoryError:
+                raise
+            except Exception:
+                raise TypeError(f"seed is {shown(seed)}; {SEEDS}") from None
             words = self._seed_seq.generate_state(2, np.uint32)
         memset(&self.philox, 0, sizeof(State))
         self.set_words(words, words_of(counter, 4, "counter"), (0, 0, 0, 0), 4)

@@ -1,7 +1,6 @@
 """Where values go: an array, or a part of one, and the places of its elements in the global array."""
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from xentfast._base.arrays import name_of
 from xentfast._base.exchange import output_of
-from xentfast._base.numbers import integer
+from xentfast._base.numbers import integer, shown
 from xentfast._base.outputs import checked_output
 from xentfast.random import _loops
 
@@ -27,6 +26,8 @@ def shape_of(shape):
     lengths = tuple(integer(length, f"shape[{axis}]") for axis, length in enumerate(shape))
     if any(length < 0 for length in lengths):
         raise ValueError(f"shape is {shape}; expected lengths of at least 0")
+    if any(length >= 2**62 for length in lengths):
+        raise ValueError(f"shape is {shape}; expected lengths below 2**62")
     if len(lengths) > 64:
         raise ValueError(f"shape has {len(lengths)} axes; expected at most 64")
     if math.prod(lengths) >= 2**62:
@@ -38,9 +39,9 @@ def float_type(dtype):
     """A dtype that the fills know, in the machine's byte order. bfloat16 is known by its name: ml_dtypes is not imported."""
     try:
         found = np.dtype("None" if dtype is None else dtype)        # NumPy would make float64 of None
-    except (TypeError, SyntaxError):
-        hint = "; import ml_dtypes first, which defines it" if dtype == "bfloat16" else ""
-        raise TypeError(f"dtype is {dtype!r}, which NumPy does not know{hint}") from None
+    except Exception:
+        hint = "; import ml_dtypes first, which defines it" if isinstance(dtype, str) and dtype == "bfloat16" else ""
+        raise TypeError(f"dtype is {shown(dtype)}, which NumPy does not know{hint}") from None
     if name_of(found) not in TYPE_CODES or not found.isnative:
         raise TypeError(f"dtype is {found}; expected float16, bfloat16 (of ml_dtypes), float32 or float64")
     return found
@@ -80,13 +81,20 @@ def destination(shape, dtype, out, index=None):
         stride *= whole
     out_shape = tuple(reversed(out_shape))
     if out is None:
-        out = np.empty(out_shape, dtype)
+        out = _new(out_shape, dtype)
     else:
         out = output_of(out)
         if out.dtype != dtype and name_of(out.dtype) in TYPE_CODES:
             raise TypeError(f"out has dtype {out.dtype}; expected {dtype}, which the argument dtype says")
         out = checked_output(out, out_shape, dtype)
     return Destination(out, shape, parts, first, tuple(reversed(places)))
+
+
+def _new(shape, dtype):
+    try:
+        return np.empty(shape, dtype)
+    except ValueError:
+        raise ValueError(f"shape {shape} of {dtype} has more bytes than there are addresses") from None
 
 
 def part_of(shape, index):
@@ -119,9 +127,9 @@ def _part(entry, length, axis):
     if isinstance(entry, (bool, np.bool_)) or entry is None:
         raise TypeError(f"index[{axis}] is {entry!r}; expected an integer or a slice")
     try:
-        position = operator.index(entry)
+        position = integer(entry, f"index[{axis}]")
     except TypeError:
-        raise TypeError(f"index[{axis}] is {entry!r}; expected an integer or a slice") from None
+        raise TypeError(f"index[{axis}] is {shown(entry)}; expected an integer or a slice") from None
     if not -length <= position < length:
         raise IndexError(f"index[{axis}] is {position}; axis {axis} has length {length}")
     return position % length, None

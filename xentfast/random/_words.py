@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xentfast._base.numbers import integer
+from xentfast._base.numbers import integer, shown
 
 PARTS = ("bit_generator", "state", "buffer", "buffer_pos")
 
@@ -13,10 +13,10 @@ def words_of(value, n, name):
     try:
         words = [integer(word, name) for word in (value if several else [value])]
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; expected an integer or {n} words") from None
+        raise TypeError(f"{name} is {shown(value)}; expected an integer or {n} words") from None
     if several:
         if len(words) != n or not all(0 <= word < 2**32 for word in words):
-            raise ValueError(f"{name} is {value!r}; expected {n} words, each from 0 to 2**32 - 1")
+            raise ValueError(f"{name} is {shown(value)}; expected {n} words, each from 0 to 2**32 - 1")
         return words
     number = words[0]
     if not 0 <= number < 2 ** (32 * n):

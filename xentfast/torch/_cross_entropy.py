@@ -6,7 +6,7 @@ import warnings
 
 import torch
 
-from xentfast._base.numbers import integer, real_number
+from xentfast._base.numbers import integer, is_true, real_number, shown
 from xentfast._base.threads import requested
 from xentfast.torch import _autograd
 from xentfast.torch._tensors import FLOATS, check_tensor
@@ -132,6 +132,8 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
         *,
         n_threads: int | None = None,
     ) -> None:
+        for name, value in (("size_average", size_average), ("reduce", reduce)):
+            is_true(value, name)                        # PyTorch's own errors do not say which
         super().__init__(weight, size_average, ignore_index, reduce, reduction, label_smoothing)
         self.n_threads: int | None = n_threads
 
@@ -144,7 +146,9 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
 
 
 def _older_reduction(size_average, reduce):
-    reduction = "none" if reduce is not None and not reduce else "mean" if size_average in (None, True) else "sum"
+    size_average = size_average is None or is_true(size_average, "size_average")
+    reduce = reduce is None or is_true(reduce, "reduce")
+    reduction = "none" if not reduce else "mean" if size_average else "sum"
     warnings.warn(f"size_average and reduce are deprecated; pass reduction={reduction!r}", stacklevel=3)
     return reduction
 
@@ -156,8 +160,8 @@ def _check(input, target, weight, ignore_index, reduction, label_smoothing):
             check_tensor(tensor, name)
     if input.dtype not in FLOATS:
         raise NotImplementedError(f"input has dtype {input.dtype}; expected float16, bfloat16, float32 or float64")
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is {shown(reduction)}; expected 'mean', 'sum' or 'none'")
     if not 0.0 <= real_number(label_smoothing, "label_smoothing") <= 1.0:
         raise RuntimeError(f"label_smoothing is {label_smoothing}; expected a number from 0 to 1")
     integer(ignore_index, "ignore_index")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from xentfast import init
+from xentfast._base.numbers import shown
 from xentfast.torch._layers import parts_of
 from xentfast.torch._tensors import FLOATS, array_of, check_tensor, note_written
 
@@ -156,7 +157,7 @@ def _rule_of(rules, names):
         raise TypeError(f"rules is of type {type(rules).__name__}; expected a mapping or a callable")
     for pattern in rules:
         if not isinstance(pattern, str):
-            raise TypeError(f"rules has the pattern {pattern!r}; expected a string")
+            raise TypeError(f"rules has the pattern {shown(pattern)}; expected a string")
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"rules has the pattern {pattern!r}, which fits no parameter; there are {', '.join(names)}")
 
@@ -201,8 +202,8 @@ def _entries(name, part, initialiser, array):
         function, arguments, options = initialiser.func, initialiser.args, initialiser.keywords
     function = getattr(function, "initialiser", function)
     if not hasattr(function, "plan_of"):
-        raise TypeError(f"parameter {name!r} is to have the initialiser {initialiser!r}; expected a function of xentfast.init or "
-                        "of xentfast.torch.init, or a functools.partial of one")
+        raise TypeError(f"parameter {name!r} is to have the initialiser {shown(initialiser)}; expected a function of "
+                        "xentfast.init or of xentfast.torch.init, or a functools.partial of one")
     known = function.plan_of.__kwdefaults__
     said = {"in_axis", "out_axis", "fan_in", "fan_out", "groups"} & options.keys()
     n = 1 if said or array.ndim < 2 else part.n_matrices(array.shape[0])
