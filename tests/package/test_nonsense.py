@@ -142,6 +142,12 @@ def test_partial_results_that_hold_nonsense(field, value):
         xf.softmax_cross_entropy_combine_grad(bad, X, T, first_class=0, n_classes=4)
 
 
+@pytest.mark.parametrize("labels", [np.array([0, 1], np.uint64), np.array([1, 2**64 - 1], np.uint64), np.array([0, 1], np.uint8)])
+def test_negative_labels_where_none_may_be(labels):
+    with pytest.raises(ValueError, match=r"y_true\[1\] is -1, which is not among labels"):
+        xf.log_loss(np.array([1, -1]), np.full((2, 2), 0.5), labels=labels)
+
+
 @pytest.mark.parametrize("n_classes", [0, -1, 2**63, 2**70])
 def test_numbers_of_classes(n_classes):
     with pytest.raises(ValueError, match=r"n_classes is -?\d+; expected an integer from 1 to 2\*\*63 - 1"):

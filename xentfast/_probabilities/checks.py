@@ -215,9 +215,9 @@ def _from_zero(y, low):
     """y − low as contiguous int64; y itself where it is that already."""
     if low == 0:
         return contiguous_int64(y)
-    if y.dtype.kind == "u" and y.dtype.itemsize == 8:               # beyond int64 the differences are not
+    if y.dtype.kind == "u" and y.dtype.itemsize == 8 and low > 0:   # beyond int64 the differences are not
         return (y - np.uint64(low)).astype(np.int64)
-    return np.subtract(y, low, dtype=np.int64, order="C")
+    return np.subtract(y, low, dtype=np.int64, order="C", casting="unsafe")
 
 
 def _by_search(y, declared):
