@@ -22,7 +22,7 @@ class Strange:
     """Refuses whatever it is asked."""
 
     def __repr__(self):
-        raise RuntimeError
+        raise KeyError("strange")
 
     __bool__ = __float__ = __index__ = __len__ = __iter__ = __eq__ = __repr__
     __hash__ = None

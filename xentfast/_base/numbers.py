@@ -25,6 +25,8 @@ def integer(value, name):
             raise TypeError(f"{name} is a bool; expected an integer")
         try:
             value = operator.index(value)
+        except MemoryError:
+            raise
         except Exception:
             raise TypeError(f"{name} is {shown(value)}; expected an integer") from None
     if not -LARGEST_INTEGER < value < LARGEST_INTEGER:
@@ -39,6 +41,8 @@ def real_number(value, name):
         return float(value)
     except OverflowError:
         raise ValueError(f"{name} is {shown(value)}; expected a number within the range of float64") from None
+    except MemoryError:
+        raise
     except Exception:
         raise TypeError(f"{name} is {shown(value)}; expected a number") from None
 
@@ -61,6 +65,8 @@ def is_true(value, name):
     """Of what may be true or false, as NumPy takes it."""
     try:
         return bool(value)
+    except MemoryError:
+        raise
     except Exception:
         raise TypeError(f"{name} is {shown(value)}; expected True or False") from None
 

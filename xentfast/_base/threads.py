@@ -82,5 +82,7 @@ def _integer(n_threads):
         raise TypeError("n_threads is a bool; expected None or an integer of at least 1")
     try:
         return operator.index(n_threads)
+    except MemoryError:
+        raise
     except Exception:
         raise TypeError(f"n_threads is {shown(n_threads)}; expected None or an integer of at least 1") from None

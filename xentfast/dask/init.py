@@ -109,6 +109,8 @@ def cuts(chunks, shape, dtype):
     """The lengths of chunks along each axis."""
     try:
         return da.core.normalize_chunks(chunks, shape, dtype=dtype)
+    except MemoryError:
+        raise
     except Exception as error:
         raise ValueError(f"chunks is {shown(chunks)}, of which Dask makes none for shape {shape}: {error}") from None
 

@@ -74,6 +74,8 @@ def fill(
     requested(n_threads)
     try:
         pairs = list(params.items() if isinstance(params, Mapping) else params)
+    except MemoryError:
+        raise
     except Exception:
         raise TypeError(f"params is {shown(params)}; expected a mapping or a sequence of pairs") from None
     plans = {}

@@ -37,6 +37,8 @@ def key_of(rng):
         seed = rng if isinstance(rng, ISeedSequence) else np.random.SeedSequence(rng)
     except ValueError:
         raise ValueError(f"rng is {shown(rng)}; {expected}") from None
+    except MemoryError:
+        raise
     except Exception:
         raise TypeError(f"rng is {shown(rng)}; {expected}") from None
     return Key(*map(int, seed.generate_state(2, np.uint32)))

@@ -119,10 +119,10 @@ cdef class Philox4x32(BitGenerator):
         else:
             try:
                 BitGenerator.__init__(self, seed)
+            except (MemoryError, RuntimeError):         # the latter where a lock cannot be had
+                raise
             except ValueError:
                 raise ValueError(f"seed is {shown(seed)}; {SEEDS}") from None
-            except MemoryError:
-                raise
             except Exception:
                 raise TypeError(f"seed is {shown(seed)}; {SEEDS}") from None
             words = self._seed_seq.generate_state(2, np.uint32)

@@ -39,6 +39,8 @@ def float_type(dtype):
     """A dtype that the fills know, in the machine's byte order. bfloat16 is known by its name: ml_dtypes is not imported."""
     try:
         found = np.dtype("None" if dtype is None else dtype)        # NumPy would make float64 of None
+    except MemoryError:
+        raise
     except Exception:
         hint = "; import ml_dtypes first, which defines it" if isinstance(dtype, str) and dtype == "bfloat16" else ""
         raise TypeError(f"dtype is {shown(dtype)}, which NumPy does not know{hint}") from None
