@@ -43,9 +43,10 @@ OPTIMISED = {"unix": ["-O3", "-g0"], "msvc": ["/O2"]}
 # For GCC; Clang does not know these. It would swap or jam the loops over blocks and lanes of a running maximum, and lose the
 # lanes; it would call memcpy for loops that copy a block of lanes, which then has to be in memory; and without scheduling, one
 # register's chain of operations follows after the other's, of which a CPU sees two or three at a time (5 to 15 % on AVX-512 and
-# AVX2).
+# AVX2). What is not declared inline stays a function, though it be called from one place: frames of several would add up to more
+# than the 16 KiB that a thread's stack is promised to be asked for (tests/faults/test_stack.py).
 GCC_ONLY = ["-fno-loop-interchange", "-fno-loop-unroll-and-jam", "-fno-tree-loop-distribute-patterns", "-fschedule-insns",
-            "-fsched-pressure"]
+            "-fsched-pressure", "-fno-inline-functions-called-once"]
 # Kernel functions take their options as constants, which only counts once they are inlined.
 INLINED = {"unix": ["-DCYTHON_INLINE=inline __attribute__((always_inline))"], "msvc": ["/DCYTHON_INLINE=__forceinline"]}
 CHECKED = {

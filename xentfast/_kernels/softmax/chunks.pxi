@@ -181,6 +181,21 @@ cdef inline void keep_moment(double* stats, Py_ssize_t stride, Evenness evenness
     stats[MOMENT * stride] = (moment if evenness == UNEVEN else spread * moment) * factor
 
 
+cdef void sum_no_masses(const Sweep* sweep, const real* x, Py_ssize_t mark, real largest, const real* mass,
+                        double factor) noexcept nogil:
+    sum_gaps(sweep, x, mark, largest, mass, factor, ALL_EVEN)
+
+
+cdef void sum_even_masses(const Sweep* sweep, const real* x, Py_ssize_t mark, real largest, const real* mass,
+                          double factor) noexcept nogil:
+    sum_gaps(sweep, x, mark, largest, mass, factor, EVEN)
+
+
+cdef void sum_masses(const Sweep* sweep, const real* x, Py_ssize_t mark, real largest, const real* mass,
+                     double factor) noexcept nogil:
+    sum_gaps(sweep, x, mark, largest, mass, factor, UNEVEN)
+
+
 cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass, real* kept, bint massed,
                              bint keep, bint scaled) noexcept nogil:
     """x[0 : n] → stats, and kept[0 : n] where `keep`. `mass` is padded with zeros to whole blocks. `kept` may be x."""
@@ -220,11 +235,11 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
     if massed:
         factor = rate.scale if scaled else 1.0
         if sweep.evenness == ALL_EVEN:
-            sum_gaps(sweep, x, mark, largest, mass, factor, ALL_EVEN)
+            sum_no_masses(sweep, x, mark, largest, mass, factor)
         elif sweep.evenness == EVEN:
-            sum_gaps(sweep, x, mark, largest, mass, factor, EVEN)
+            sum_even_masses(sweep, x, mark, largest, mass, factor)
         else:
-            sum_gaps(sweep, x, mark, largest, mass, factor, UNEVEN)
+            sum_masses(sweep, x, mark, largest, mass, factor)
     else:
         stats[MASS * stride] = 0.0
         stats[MOMENT * stride] = 0.0

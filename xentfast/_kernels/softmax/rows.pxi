@@ -241,24 +241,54 @@ cdef inline real* kept_in_out(const Problem* problem, char* out_row, real kind) 
     return <real*>out_row if plain_classes(&problem.out, problem.type, kind) else NULL
 
 
-cdef inline void sweep_as(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
-                          double* stats, real* buffer, bint scaled) noexcept nogil:
-    cdef bint keep = keeps_exponentials(problem)
-    if has_mass(problem):
-        sweep_row(problem, place, first, last, kept, stats, buffer, True, keep, scaled)
-    elif keep:
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, True, scaled)
-    else:
-        sweep_row(problem, place, first, last, kept, stats, buffer, False, False, scaled)
+# sweep_row for what a problem needs, each combination compiled on its own: as a function, so that their frames do not add up.
 
 
-cdef void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last,
-                    real* kept, double* stats, real* buffer) noexcept nogil:
-    """sweep_row for what the problem needs; each combination is compiled on its own. Not inlined: there are two callers."""
-    if is_scaled(problem):
-        sweep_as(problem, place, first, last, kept, stats, buffer, True)
+cdef void sweep_masses(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                       double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, True, keeps_exponentials(problem), False)
+
+
+cdef void sweep_masses_scaled(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                              double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, True, keeps_exponentials(problem), True)
+
+
+cdef void sweep_keeping(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                        double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, False, True, False)
+
+
+cdef void sweep_keeping_scaled(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                               double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, False, True, True)
+
+
+cdef void sweep_sums(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                     double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, False, False, False)
+
+
+cdef void sweep_sums_scaled(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept,
+                            double* stats, real* buffer) noexcept nogil:
+    sweep_row(problem, place, first, last, kept, stats, buffer, False, False, True)
+
+
+cdef void sweep_any(const Problem* problem, const RowPlace* place, Py_ssize_t first, Py_ssize_t last, real* kept, double* stats,
+                    real* buffer) noexcept nogil:
+    cdef bint scaled = is_scaled(problem)
+    if has_mass(problem) and scaled:
+        sweep_masses_scaled(problem, place, first, last, kept, stats, buffer)
+    elif has_mass(problem):
+        sweep_masses(problem, place, first, last, kept, stats, buffer)
+    elif keeps_exponentials(problem) and scaled:
+        sweep_keeping_scaled(problem, place, first, last, kept, stats, buffer)
+    elif keeps_exponentials(problem):
+        sweep_keeping(problem, place, first, last, kept, stats, buffer)
+    elif scaled:
+        sweep_sums_scaled(problem, place, first, last, kept, stats, buffer)
     else:
-        sweep_as(problem, place, first, last, kept, stats, buffer, False)
+        sweep_sums(problem, place, first, last, kept, stats, buffer)
 
 
 cdef void scale_any(const Problem* problem, const RowState* state, const RowPlace* place, Py_ssize_t first,

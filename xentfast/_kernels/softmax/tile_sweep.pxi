@@ -138,9 +138,9 @@ cdef inline void exp_tile(const real* tile, Py_ssize_t n, const real* origin, co
                           const Rate* rate, Ahead ahead, real* values, const real* at, real* others, bint scaled) noexcept nogil:
     """tile[0 : n][LANES] → exponentials, and to `others` the same, 0 for the class `at`. Either may be NULL, or `tile`."""
     cdef real value
-    cdef real r[STRIP][LANES]
-    cdef real lost[STRIP][LANES]
-    cdef real power[STRIP][LANES]
+    cdef real r[TILE_PASS][LANES]
+    cdef real lost[TILE_PASS][LANES]
+    cdef real power[TILE_PASS][LANES]
     cdef Py_ssize_t first = 0, last, cls, row
     cdef real far = 0
     cdef real* far_tile = others if values == NULL else values
@@ -152,7 +152,7 @@ cdef inline void exp_tile(const real* tile, Py_ssize_t n, const real* origin, co
                 far_tile[cls * LANES + row] = tile[cls * LANES + row] - origin[row]
         tile = far_tile
     while first < n:
-        last = min(first + STRIP, n)
+        last = min(first + TILE_PASS, n)
         for cls in range(first, last):
             fetch_ahead(ahead, cls, <real>0)
             for row in range(LANES):

@@ -98,13 +98,13 @@ cdef void remake_tile(const Problem* problem, const RowGroup* rows, const double
         multiply(tile, slopes, n * LANES)
 
 
-cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows, double* stats, real* tile,
-                          real* mass, real* work, double* row_values, bint marked, bint massed) noexcept nogil:
+cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows, Settled* settled,
+                          double* stats, real* tile, real* mass, real* work, double* row_values, bint marked,
+                          bint massed) noexcept nogil:
     """One tile of rows, from load to store."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, <real>0)
     cdef bint again = problem.again and makes_exponentials(problem) and (n_chunks > 1 or (massed and problem.cap != 0.0))
     cdef bint keep = makes_exponentials(problem) and not again
-    cdef Settled settled
     cdef Ahead ahead
     cdef Py_ssize_t k, start, n, row
     cdef bint reloads
@@ -123,8 +123,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         if keep and n_chunks > 1:
             store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
     shape_targets(problem, rows, <real>0)
-    settle_tile(problem, rows, stats, n_chunks, &settled, <real>0)
-    settled_values(problem, rows, &settled, 0, row_values, <real>0)
+    settle_tile(problem, rows, stats, n_chunks, settled, <real>0)
+    settled_values(problem, rows, settled, 0, row_values, <real>0)
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked:
@@ -135,7 +135,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 remake_tile(problem, rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, &settled, work)
+            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, settled, work)
         for row in range(LANES):
             settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
@@ -151,17 +151,17 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         elif n_chunks > 1:
             load_logits(problem, rows, start, n, tile, work)
         if problem.hess.data != NULL:                       # takes the masses' matrix
-            hess_tile(problem, rows, &settled, stats + k * LANES, n_chunks * LANES, start, n, tile, mass, work)
+            hess_tile(problem, rows, settled, stats + k * LANES, n_chunks * LANES, start, n, tile, mass, work)
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
             ahead = ahead_of(&problem.out, problem.type, problem.n_classes, rows.out, count, start, <real>0)
-            scale_tile(rows, &settled, 0, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, ahead, NULL, massed, False)
+            scale_tile(rows, settled, 0, stats + (SHARE * n_chunks + k) * LANES, mass, tile, n, ahead, NULL, massed, False)
             if again and massed and problem.cap != 0.0:
                 multiply(tile, work, n * LANES)
         else:
-            log_tile(&settled, tile, n)
-        mend_rows(rows, &settled, 0, start, n, marked, tile)
+            log_tile(settled, tile, n)
+        mend_rows(rows, settled, 0, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
 
 
@@ -171,14 +171,13 @@ cdef inline bint few_classes(const Problem* problem) noexcept nogil:
     return problem.n_classes <= FEW_CLASSES and is_plain(problem) and is_bare(problem)
 
 
-cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, double* stats, real* tiles,
-                          real* work, double* row_values, bint own) noexcept nogil:
+cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, Settled* settled,
+                          double* stats, real* tiles, real* work, double* row_values, bint own) noexcept nogil:
     """Two tiles of few classes, or what is left of them, from load to store."""
     cdef Py_ssize_t n = problem.n_classes, n_tiles = 2 if count > LANES else 1, tile, row
     cdef double x_target[PAIR]
     cdef real at[PAIR]
     cdef Ahead ahead[2]
-    cdef Settled settled
     cdef RowGroup* rows
     cdef real* matrix
     for tile in range(n_tiles):
@@ -190,28 +189,83 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         ahead[tile] = ahead_of(&problem.logits, problem.type, n, rows.logits, rows.count, 0, <real>0)
     if n_tiles == 2:
         sweep_few(problem, at, tiles, 2, ahead, stats, x_target, own)
-        settle_pair(problem, pair, stats, x_target, &settled, <real>0)
+        settle_pair(problem, pair, stats, x_target, settled, <real>0)
     else:
         sweep_few(problem, at, tiles, 1, ahead, stats, x_target, own)
         for row in range(LANES):
             pair.x_target[row] = x_target[row]
-        settle_rows(problem, pair, stats, &settled, <real>0)
+        settle_rows(problem, pair, stats, settled, <real>0)
     for tile in range(n_tiles):
         rows = pair + tile
         matrix = tiles + tile * n * LANES
-        settled_values(problem, rows, &settled, tile * LANES, row_values + tile * LANES, <real>0)
+        settled_values(problem, rows, settled, tile * LANES, row_values + tile * LANES, <real>0)
         if problem.out.data == NULL:
             continue
         ahead[tile] = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
-        scale_tile(rows, &settled, tile * LANES, NULL, NULL, matrix, n, ahead[tile], at + tile * LANES, False, True)
-        mend_rows(rows, &settled, tile * LANES, 0, n, False, matrix)
+        scale_tile(rows, settled, tile * LANES, NULL, NULL, matrix, n, ahead[tile], at + tile * LANES, False, True)
+        mend_rows(rows, settled, tile * LANES, 0, n, False, matrix)
         store_tile(&problem.out, problem.type, rows.out, rows.count, 0, n, matrix, work)
 
 
 cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
-    """Bytes: stats of a tile's rows, and three matrices of a chunk."""
-    return (N_FIELDS * chunk_count(problem, kind) * LANES * 8
+    """Bytes: rows and how they are settled, which would fill half of a small stack; their stats, and three matrices of a chunk."""
+    return (sizeof(Settled) + 2 * sizeof(RowGroup) + N_FIELDS * chunk_count(problem, kind) * LANES * 8
             + 3 * min(problem.n_classes, chunk_length(kind)) * LANES * <Py_ssize_t>sizeof(real))
+
+
+cdef inline void run_pairs(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
+                           double* stats, real* tiles, real* work, double* row_values, bint own) noexcept nogil:
+    cdef Py_ssize_t start = first
+    blank_rows(problem, pair)
+    blank_rows(problem, pair + 1)
+    while start < last:
+        run_pair(problem, start, min(<Py_ssize_t>PAIR, last - start), pair, settled, stats, tiles, work,
+                 row_values + start - first, own)
+        start += PAIR
+
+
+cdef inline void run_tiles(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
+                           double* stats, real* tile, real* mass, real* work, double* row_values, bint marked,
+                           bint massed) noexcept nogil:
+    cdef Py_ssize_t start = first
+    blank_rows(problem, rows)
+    while start < last:
+        run_tile(problem, start, min(<Py_ssize_t>LANES, last - start), rows, settled, stats, tile, mass, work,
+                 row_values + start - first, marked, massed)
+        start += LANES
+
+
+# Each case is a function of its own: their frames do not add up.
+
+
+cdef void pairs_of_targets(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
+                           double* stats, real* tiles, real* work, double* row_values) noexcept nogil:
+    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, False)
+
+
+cdef void pairs_of_largest(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
+                           double* stats, real* tiles, real* work, double* row_values) noexcept nogil:
+    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, True)
+
+
+cdef void tiles_of_both(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
+                        double* stats, real* tile, real* mass, real* work, double* row_values) noexcept nogil:
+    run_tiles(problem, first, last, rows, settled, stats, tile, mass, work, row_values, True, True)
+
+
+cdef void tiles_of_targets(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
+                           double* stats, real* tile, real* mass, real* work, double* row_values) noexcept nogil:
+    run_tiles(problem, first, last, rows, settled, stats, tile, mass, work, row_values, True, False)
+
+
+cdef void tiles_of_masses(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
+                          double* stats, real* tile, real* mass, real* work, double* row_values) noexcept nogil:
+    run_tiles(problem, first, last, rows, settled, stats, tile, mass, work, row_values, False, True)
+
+
+cdef void tiles_of_logits(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
+                          double* stats, real* tile, real* mass, real* work, double* row_values) noexcept nogil:
+    run_tiles(problem, first, last, rows, settled, stats, tile, mass, work, row_values, False, False)
 
 
 cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
@@ -219,34 +273,22 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     """Rows [first, last), a tile at a time. Scratch: as tiles_scratch has it."""
     cdef Py_ssize_t n_chunks = chunk_count(problem, kind)
     cdef Py_ssize_t matrix = min(problem.n_classes, chunk_length(kind)) * LANES
-    cdef double* stats = <double*>scratch
+    cdef Settled* settled = <Settled*>scratch
+    cdef RowGroup* rows = <RowGroup*>(settled + 1)
+    cdef double* stats = <double*>(rows + 2)
     cdef real* tile = <real*>(stats + N_FIELDS * n_chunks * LANES)
     cdef real* mass = tile + matrix
     cdef real* work = mass + matrix
-    cdef RowGroup rows
-    cdef RowGroup pair[2]
-    cdef Py_ssize_t index, start, count
-    if few_classes(problem):
-        blank_rows(problem, pair)
-        blank_rows(problem, pair + 1)
-        start = first
-        while start < last:
-            count = min(<Py_ssize_t>PAIR, last - start)
-            if problem.classes != NULL:
-                run_pair(problem, start, count, pair, stats, tile, work, row_values + start - first, False)
-            else:
-                run_pair(problem, start, count, pair, stats, tile, work, row_values + start - first, True)
-            start += PAIR
-        return
-    blank_rows(problem, &rows)
-    for index in range((last - first + LANES - 1) // LANES):
-        start = first + index * LANES
-        count = min(<Py_ssize_t>LANES, last - start)
-        if problem.classes != NULL and has_mass(problem):
-            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, True)
-        elif problem.classes != NULL:
-            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, True, False)
-        elif has_mass(problem):
-            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, True)
-        else:
-            run_tile(problem, start, count, &rows, stats, tile, mass, work, row_values + start - first, False, False)
+    cdef bint marked = problem.classes != NULL, massed = has_mass(problem)
+    if few_classes(problem) and marked:
+        pairs_of_targets(problem, first, last, rows, settled, stats, tile, work, row_values)
+    elif few_classes(problem):
+        pairs_of_largest(problem, first, last, rows, settled, stats, tile, work, row_values)
+    elif marked and massed:
+        tiles_of_both(problem, first, last, rows, settled, stats, tile, mass, work, row_values)
+    elif marked:
+        tiles_of_targets(problem, first, last, rows, settled, stats, tile, mass, work, row_values)
+    elif massed:
+        tiles_of_masses(problem, first, last, rows, settled, stats, tile, mass, work, row_values)
+    else:
+        tiles_of_logits(problem, first, last, rows, settled, stats, tile, mass, work, row_values)
