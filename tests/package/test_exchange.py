@@ -45,6 +45,26 @@ def test_dlpack_without_a_copy():
     assert np.shares_memory(grad, held) and held.any()
 
 
+class Unversioned(Exchanged):
+    """Of a library from before DLPack 1.0."""
+
+    def __dlpack__(self):
+        self.taken += 1
+        return self.held.__dlpack__()
+
+
+@pytest.mark.parametrize("kind", [Exchanged, Unversioned])
+def test_what_may_be_written_to(kind):
+    """Versions of NumPy differ in what they mark read-only of DLPack's arrays."""
+    held = np.zeros_like(X)
+    out = kind(held)
+    assert np.shares_memory(xf.softmax(X, out=out), held) and (held == xf.softmax(X)).all() and out.taken == 1
+    held.flags.writeable = False
+    with pytest.raises((TypeError, ValueError), match="out is read-only|out is of type .*read-?only"):
+        xf.softmax(X[0], out=kind(held[0]))
+    assert (xf.softmax(Exchanged(X)) == held).all()
+
+
 def test_in_place():
     own = Exchanged(X.copy())
     loss, grad = BOTH(own, T, out=own)

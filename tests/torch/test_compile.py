@@ -42,6 +42,18 @@ def test_same_bits(dtype):
         assert all(map(torch.equal, got, loss_and_gradients(ours, logits, target, **options)))
 
 
+def test_negative_bit():
+    """A view whose memory holds the negatives: the imaginary part of a conjugate."""
+    target = torch.arange(6) % 5
+    z = torch.randn(6, 5, dtype=torch.complex128, requires_grad=True)
+
+    def loss(z):
+        return ours(z.conj().imag, target)
+    assert all(map(torch.equal, loss_and_gradients(compiled(loss), z), loss_and_gradients(loss, z)))
+    view = z.detach().conj().imag
+    assert view.is_neg() and torch.equal(compiled(ours)(view, target), ours(view, target))
+
+
 def test_without_gradients():
     logits, target, _ = example((6, 5))
     with torch.no_grad():

@@ -185,6 +185,34 @@ def test_strides_change_no_bit(layout, dtype):
     assert strided_gradient.stride() == torch.empty_like(strided).stride()
 
 
+def negative(tensor):
+    """The same values, in a view with the negative bit."""
+    lazy = torch._neg_view(-tensor.detach())
+    assert lazy.is_neg() and torch.equal(lazy, tensor)
+    return lazy.requires_grad_(tensor.requires_grad)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
+@pytest.mark.parametrize("soft", [False, True], ids=["classes", "probabilities"])
+def test_negative_bit(dtype, soft):
+    logits, target, options = example((6, 40, 3), dtype, soft, weight=True)
+    target.requires_grad_(soft)
+    lazy = [negative(logits), negative(target)]
+    got = loss_and_gradients(ours, *lazy, weight=negative(options["weight"]))
+    assert all(map(torch.equal, got, loss_and_gradients(ours, logits, target, **options)))
+
+
+def test_imaginary_parts():
+    z = torch.randn(6, 5, dtype=torch.complex128, requires_grad=True)
+    got, want = (loss_and_gradients(lambda z, loss=loss: loss(z.conj().imag, torch.arange(6) % 5), z) for loss in (ours, theirs))
+    torch.testing.assert_close(got, want)
+
+
+def test_zero_tensor():
+    target = torch.arange(6) % 5
+    assert ours(torch._efficientzerotensor((6, 5)), target) == ours(torch.zeros(6, 5), target)
+
+
 def test_expanded_logits():
     row = torch.randn(1, 5, dtype=torch.float64)
     compare(row.expand(4, 5).requires_grad_(), torch.tensor([0, 1, 2, 3]))

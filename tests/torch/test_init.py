@@ -89,6 +89,7 @@ def test_autograd_notices():
     (lambda w: init.normal_(w.numpy()), TypeError, "tensor is of type ndarray; expected a tensor"),
     (lambda w: init.normal_(w.long()), TypeError, "tensor has dtype torch.int64; expected float16"),
     (lambda w: init.normal_(w.to("meta")), RuntimeError, "tensor is on the device meta; expected a CPU tensor"),
+    (lambda w: init.normal_(torch._neg_view(w)), ValueError, "tensor is a lazy view of PyTorch's, whose memory holds the neg"),
     (lambda w: init.normal_(w.to_sparse()), RuntimeError, "tensor has the layout torch.sparse_coo"),
     (lambda w: init.normal_(w[:, :1].expand(3, 4)), ValueError, "elements that share memory"),
     (lambda w: init.normal_(w, std=-1.0), ValueError, "std is -1.0; expected a number of at least 0"),

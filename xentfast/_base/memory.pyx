@@ -1,5 +1,6 @@
 """Where arrays lie in memory, and the plain case of what arrays may be, for calls that have no microsecond to spare."""
-from libc.stdint cimport uintptr_t
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 import numpy as np
 
@@ -94,3 +95,29 @@ cpdef bint takes(out, cnp.ndarray like, tuple inputs) except -1:
 cpdef new_like(cnp.ndarray array):
     """A new array of its shape and dtype, in C order."""
     return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), False)
+
+
+# ---- what DLPack hands over
+
+
+cdef struct ManagedTensor:          # the head of its DLManagedTensorVersioned
+    uint32_t major, minor
+    void* context
+    void* deleter
+    uint64_t flags
+
+
+cdef enum:
+    READ_ONLY = 1                   # its DLPACK_FLAG_BITMASK_READ_ONLY
+
+
+def allows_writing(capsule):
+    """Whether the memory may be written to. One without a version has no word for it: read-only memory is not exported so."""
+    if PyCapsule_IsValid(capsule, "dltensor_versioned"):
+        return not (<ManagedTensor*>PyCapsule_GetPointer(capsule, "dltensor_versioned")).flags & READ_ONLY
+    return bool(PyCapsule_IsValid(capsule, "dltensor"))
+
+
+def enable_writing(cnp.ndarray array):
+    """Of memory that NumPy does not own, where setflags would not."""
+    cnp.PyArray_ENABLEFLAGS(array, cnp.NPY_ARRAY_WRITEABLE)

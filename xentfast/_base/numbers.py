@@ -3,6 +3,8 @@
 import math
 import operator
 
+import numpy as np
+
 # The smallest normal number: below it a number is 0 or not by the caller's floating-point mode.
 SMALLEST = 2.2250738585072014e-308
 
@@ -81,3 +83,9 @@ def choice(value, names, argument):
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"{argument} is {shown(value)}; expected {', '.join(map(repr, names[:-1]))} or {names[-1]!r}")
     return value
+
+
+def position(flat, shape):
+    """'[3, 17]' for a place in an array of `shape`; nothing for a scalar."""
+    index = np.unravel_index(flat, shape)
+    return f"[{', '.join(str(int(i)) for i in index)}]" if shape else ""

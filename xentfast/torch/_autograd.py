@@ -15,7 +15,7 @@ from xentfast._base.level import default_threads
 from xentfast._softmax.call import cross_entropy_call
 from xentfast._softmax.functions import run
 from xentfast._softmax.normalise import log_softmax
-from xentfast.torch._tensors import array_of, new_like
+from xentfast.torch._tensors import array_of, new_like, stored
 
 SECOND_DERIVATIVE = ("xentfast.torch.cross_entropy has no second derivative: its gradient is made in the forward pass; use "
                      "torch.nn.functional.cross_entropy for it")
@@ -41,9 +41,10 @@ def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_
     their log-softmax, of which that with respect to probabilities is made."""
     if n_threads is None:
         n_threads = min(torch.get_num_threads(), default_threads())
-    logits, targets = array_of(input), array_of(target)
+    input = stored(input)
+    logits, targets = array_of(input), array_of(stored(target))
     axis = -1 if logits.ndim <= 2 else 1
-    weights = None if weight is None else array_of(weight)
+    weights = None if weight is None else array_of(stored(weight))
     # PyTorch's mean over probabilities is one over rows, and xentfast's is weighted.
     over_rows = reduction == "mean" and weight is not None and targets.dtype.kind not in "iu"
     call = cross_entropy_call(

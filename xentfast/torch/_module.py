@@ -13,7 +13,7 @@ import torch
 from xentfast import init
 from xentfast._base.numbers import shown
 from xentfast.torch._layers import parts_of
-from xentfast.torch._tensors import FLOATS, array_of, check_tensor, note_written
+from xentfast.torch._tensors import FLOATS, array_of, array_to_write, check_tensor, note_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,8 @@ def init_module(
         if initialiser is MAGNITUDE:
             magnitudes.append((parameter, part))
         else:
-            chosen.extend(_entries(parts[0].name, part, initialiser, array_of(parameter)))
+            array = array_to_write(parameter, f"parameter {parts[0].name!r}")
+            chosen.extend(_entries(parts[0].name, part, initialiser, array))
     init.fill(chosen, rng=rng, n_threads=n_threads)
     for parameter, part in magnitudes:
         part.settle(parameter)

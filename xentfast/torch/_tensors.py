@@ -4,6 +4,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
+from xentfast._base.exchange import settled_tensor
+
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # PyTorch's weights are [out, in, *kernel].
 LAYOUT = {"in_axis": 1, "out_axis": 0}
@@ -25,6 +27,16 @@ def array_of(tensor):
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return tensor.numpy()
+
+
+def stored(tensor):
+    """For reading: itself, or a copy where its memory holds something else (a view with the negative bit, a zero tensor)."""
+    return settled_tensor(tensor, "tensor") if tensor.is_neg() or tensor._is_zerotensor() else tensor
+
+
+def array_to_write(tensor, name):
+    """The same for writing: an error where there is no such memory."""
+    return array_of(settled_tensor(tensor, name, to_write=True))
 
 
 def tensor_of(array):

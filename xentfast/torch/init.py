@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from xentfast import init
 from xentfast.torch._module import init_module
-from xentfast.torch._tensors import FLOATS, LAYOUT, array_of, check_tensor, note_written
+from xentfast.torch._tensors import FLOATS, LAYOUT, array_to_write, check_tensor, note_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def _in_place(initialiser: Callable[..., object]) -> Callable[..., torch.Tensor]
         check_tensor(tensor, "tensor")
         if tensor.dtype not in FLOATS:
             raise TypeError(f"tensor has dtype {tensor.dtype}; expected float16, bfloat16, float32 or float64")
-        array = array_of(tensor)
+        array = array_to_write(tensor, "tensor")
         options = layout | {key: value for key, value in bound.arguments.items() if key != "tensor"}
         initialiser(array.shape, **options, dtype=array.dtype, out=array)
         note_written(tensor)
