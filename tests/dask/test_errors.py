@@ -56,8 +56,8 @@ AT_ONCE = [
     (LOSSES, (X, unknown(da.from_array(T))), {}, ValueError, "targets has chunks of unknown size"),
     (LOSSES, (X, T), {"sample_weight": unknown(da.ones(6) - 1)}, ValueError, "sample_weight has chunks of unknown size"),
     (LOSSES, (on_gpu(), T), {}, TypeError, "logits is a Dask array of cupy.ndarray blocks; expected numpy.ndarray, in the CPU's"),
-    (LOSSES, (da.ma.masked_array(X), T), {}, TypeError, "logits is a Dask array of masked arrays"),
-    (LOSSES, (X, np.ma.masked_array(T)), {}, TypeError, "targets is a masked array"),
+    (COMPARED, (da.ma.masked_array(P), P), {}, TypeError, "p is a Dask array of masked arrays, whose masks would be lost; pass "
+     "dask.array.ma.filled(p, value), with a value of your choice"),
     (LOSSES, (X.astype(complex), T), {}, TypeError, "logits has dtype complex128"),
     (LOSSES, (X, T), {"axis": 2}, ValueError, "axis 2 is out of bounds"),
     (LOSSES, (X, T[:5]), {}, ValueError, "targets have shape (5,); expected (6,), the shape of logits (6, 5) without axis 1"),

@@ -212,7 +212,7 @@ CALLS = [
     (([0, 1, np.nan], Q), {}, ValueError, "y_true[2] is nan"),
     ((np.array([0, "a", None], object), Q), {}, TypeError, "y_true has labels that cannot be sorted, of dtype object"),
     ((np.ma.masked_array(Y, [0, 1, 0]), Q), {}, TypeError, "y_true is a masked array"),
-    ((Y, np.ma.masked_array(Q, Q == 0)), {}, TypeError, "y_pred is a masked array"),
+    ((Y, np.ma.masked_array(Q, Q < 1)), {}, TypeError, "y_pred is a masked array"),
     ((Y, Q.astype(complex)), {}, TypeError, "y_pred has dtype complex128"),
     ((Y, Q), {"sample_weight": [1, 1]}, ValueError,
      "sample_weight has shape (2,); expected (3,), a weight for each row of y_pred"),

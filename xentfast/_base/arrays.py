@@ -8,6 +8,7 @@ import numpy as np
 from xentfast._base.exchange import exchanged_array
 from xentfast._base.memory import is_plain_float
 from xentfast._base.numbers import integer, is_true
+from xentfast._base.tables import is_table, table_array
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 # The largest finite number of each dtype.
@@ -15,18 +16,57 @@ LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4
            "float64": 1.7976931348623157e308}
 
 
-def plain_array(value, name, advice=", with ignore_index or sample_weight=0 for masked rows"):
+def plain_array(value, name, advice=""):
     """Whatever NumPy makes an array of; arrays of other libraries, and buffers, without a copy."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled() data{advice}")
+    value, masked = without_mask(value, name)
+    if masked is not None:
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled(value) data, with a value of your "
+                        f"choice{advice}")
+    if is_table(value):
+        return table_array(value, name)
     if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
         return exchanged_array(value, name)
     try:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from None
-    except (TypeError, OverflowError) as error:
+    except (BufferError, OverflowError, RuntimeError, TypeError) as error:
         raise TypeError(f"{name} is not an array: {error}") from None
+
+
+def without_mask(value, name):
+    """(a masked array's data, which of them are masked); (`value`, None) where nothing is."""
+    if isinstance(value, (list, tuple)) and holds_masked(value):
+        value = joined(value, name)
+    if not isinstance(value, np.ma.MaskedArray):
+        return value, None
+    data, masked = np.asarray(value.data), value.mask
+    if masked is np.ma.nomask or masked.dtype != np.bool_ or not masked.any():      # of records each field has its own
+        return data, None
+    return data, masked
+
+
+def holds_masked(parts):
+    """Whether masked arrays, or `numpy.ma.masked`, are in a sequence: NumPy would drop their masks."""
+    return any(isinstance(part, np.ma.MaskedArray) or isinstance(part, (list, tuple)) and holds_masked(part) for part in parts)
+
+
+def joined(parts, name):
+    pairs = [(False, True) if part is np.ma.masked else without_mask(part, name) for part in parts]
+    try:
+        data = np.stack([data for data, _ in pairs])
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    masked = np.zeros(data.shape, bool)
+    for i, (_, own) in enumerate(pairs):
+        masked[i] = False if own is None else own
+    return np.ma.masked_array(data, masked)
+
+
+def leave_out(where, masked):
+    """`where` (or None), False where masked as well: the one array of the size of the logits that a mask asks for."""
+    unmasked = ~masked
+    return unmasked if where is None else np.logical_and(unmasked, where, out=unmasked)
 
 
 def float_array(value, name):

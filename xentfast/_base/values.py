@@ -1,19 +1,23 @@
 """Weights, and the first bad value of an array with its place."""
 
-
 import numpy as np
 
-from xentfast._base.arrays import is_float, plain_array
+from xentfast._base.arrays import is_float, plain_array, without_mask
 from xentfast._base.memory import contiguous_float64
+from xentfast._base.numbers import position
 
 # Elements that are looked through at a time for the one to name in an error.
 LOOK = 65536
 
 
 def weight_array(value, shape, name, meaning):
-    """A contiguous float64 array of finite weights of the given shape."""
+    """A contiguous float64 array of finite weights of the given shape; masked ones are 0."""
+    value, masked = without_mask(value, name)
     array = value if type(value) is np.ndarray else plain_array(value, name)
     check_weights(array, shape, name, meaning)
+    if masked is not None:
+        array = array.astype(np.float64)
+        array[masked] = 0.0
     return contiguous_float64(array)
 
 
@@ -38,12 +42,6 @@ def first_outside(array, allowed):
         if not fine.all():
             return start + int(np.argmin(fine))
     return -1
-
-
-def position(flat, shape):
-    """'[3, 17]' for a place in an array of `shape`; nothing for a scalar."""
-    index = np.unravel_index(flat, shape)
-    return f"[{', '.join(str(int(i)) for i in index)}]" if shape else ""
 
 
 def name_outside(array, lowest, highest):

@@ -4,13 +4,12 @@
 import numpy as np
 
 from xentfast._base import dispatch
-from xentfast._base.arrays import class_axis, float_array, is_float, plain_array, result_type
+from xentfast._base.arrays import class_axis, float_array, is_float, leave_out, plain_array, result_type, without_mask
 from xentfast._base.memory import contiguous_float64, contiguous_int64
-from xentfast._base.numbers import integer, smoothing
+from xentfast._base.numbers import integer, position, smoothing
 from xentfast._base.outputs import output_array, overlap
 from xentfast._base.reduction import check_reduction, total
 from xentfast._base.threads import requested
-from xentfast._base.values import position
 from xentfast._partials import loops
 from xentfast._partials.loops import FIELDS
 from xentfast._softmax.call import CrossEntropyCall
@@ -35,19 +34,22 @@ class SliceCall(CrossEntropyCall):
         self.n_classes = integer(n_classes, "n_classes")
         if self.n_classes >= 2**63 or (logits is None and self.n_classes < 1):
             raise ValueError(f"n_classes is {self.n_classes}; expected an integer from 1 to 2**63 - 1")
+        masked = None
         if logits is not None:
+            logits, masked = without_mask(logits, "logits")
             self.logits = float_array(logits, "logits")
             self.axis = class_axis(axis, self.logits, "logits")
         self.first_class = integer(first_class, "first_class")
         self._check_slice()
         self.n_threads = requested(n_threads)
         shape = None if self.logits is None else self.logits.shape
-        where = self._whole_where(where, where_count)
+        where = self._whole_where(where, where_count, masked)
         set_options(self, z_loss, logit_scale, softcap, where, shape)
+        if masked is not None:
+            self.where = leave_out(self.where, masked)
         set_weights(self, weight, sample_weight, self.n_classes)
-        if self.logits is None and targets is not None and is_float(plain_array(targets, "targets").dtype):
-            raise TypeError("targets are floats; expected integers, or None where partials are of soft targets")
         if targets is not None:
+            self._check_kind(targets)
             set_targets(self, targets, self.n_classes, ignore_index, shape)
         if self.records is not None:
             self._check_records()
@@ -67,7 +69,18 @@ class SliceCall(CrossEntropyCall):
             raise ValueError(f"logits of shape {self.logits.shape} have rows {self.rows} without axis {self.axis}, but partials "
                              f"of shape {self.records.shape} have rows {self.records.shape[:-2]}")
 
-    def _whole_where(self, where, where_count):
+    def _check_kind(self, targets):
+        """Soft ones are there with logits alone, and unmasked: a row's mask in one slice would be unknown to the others."""
+        data, masked = without_mask(targets, "targets")
+        if not is_float(plain_array(data, "targets").dtype):
+            return
+        if self.logits is None:
+            raise TypeError("targets are floats; expected integers, or None where partials are of soft targets")
+        if masked is not None:
+            raise TypeError("targets is a masked array of floats, whose mask the other slices do not have; pass its filled(0) "
+                            "data, and with every slice sample_weight=0 for the rows that are masked in one")
+
+    def _whole_where(self, where, where_count, masked):
         """The mask of this slice, and how many classes the rows have left."""
         if where_count is not None:
             counts = plain_array(where_count, "where_count")
@@ -80,6 +93,9 @@ class SliceCall(CrossEntropyCall):
                 return np.True_                         # this slice is whole, others may not be
         else:
             self.open_classes = None
+            if masked is not None and self.smoothing:
+                raise ValueError("logits is a masked array, given with label_smoothing, but without where_count; expected how "
+                                 "many classes are left to each row, over all slices, which smoothing spreads over")
             if where is not None and self.smoothing:
                 raise ValueError("where is given with label_smoothing, but not where_count; expected how many classes it leaves "
                                  "each row, over all slices, which smoothing spreads over")

@@ -6,11 +6,11 @@ import numpy as np
 
 from xentfast._base.arrays import name_of, plain_array
 from xentfast._base.memory import contiguous_int64, is_plain_float
-from xentfast._base.numbers import real_number
+from xentfast._base.numbers import position, real_number
 from xentfast._base.outputs import checked_output, overlap, same_elements
 from xentfast._base.targets import scan_targets
 from xentfast._base.threads import requested
-from xentfast._base.values import check_finite, first_outside, position, weight_array
+from xentfast._base.values import check_finite, first_outside, weight_array
 
 # The distance from 1 to the next number of each dtype; ml_dtypes' bfloat16 has no np.finfo.
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -24,7 +24,7 @@ def probability_array(value, name):
     """An aligned array in the machine's byte order, of a dtype that the kernels read. A copy only where it must be."""
     if is_plain_float(value):
         return value                                    # the common case
-    array = plain_array(value, name, advice=", with probability 0 for masked classes")
+    array = plain_array(value, name, advice=": filled(0) gives masked classes probability 0")
     native = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
     if name_of(native) not in EPSILON and native.kind not in "iub":
         raise TypeError(f"{name} has dtype {array.dtype}; expected float16, bfloat16, float32, float64, integers or bool")
@@ -103,7 +103,7 @@ class LogLossCall:
         self.n_threads = requested(n_threads)
         self.classes = self.indicators = self.sample_weight = None
         self.weight_sum = float(n_rows)
-        y = plain_array(y_true, "y_true", advice="")
+        y = plain_array(y_true, "y_true", advice=", and sample_weight=0 for masked rows")
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         self.declared = declared_labels(y, labels, q.shape)

@@ -82,7 +82,7 @@ def broadcast_array(value, shape, name):
     """An aligned array of real numbers, of its own shape, which broadcasts to `shape`. A copy only where it must be."""
     if is_plain_float(value) and value.shape == shape:
         return value                                    # the common case
-    array = value if type(value) is np.ndarray else plain_array(value, name, ", with sample_weight=0 for masked elements")
+    array = value if type(value) is np.ndarray else plain_array(value, name, ", and sample_weight=0 for masked elements")
     check_broadcast(array, shape, name)
     return native_array(array)
 

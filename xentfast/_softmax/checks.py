@@ -4,24 +4,27 @@ import math
 
 import numpy as np
 
-from xentfast._base.arrays import class_axis, float_array, is_float, native_array, plain_array
-from xentfast._base.memory import contiguous_int64, is_plain_classes, is_plain_float
-from xentfast._base.numbers import SMALLEST, finite_number, integer, smoothing
+from xentfast._base.arrays import class_axis, float_array, is_float, leave_out, native_array, plain_array, without_mask
+from xentfast._base.memory import contiguous_float64, contiguous_int64, is_plain_classes, is_plain_float
+from xentfast._base.numbers import SMALLEST, finite_number, integer, position, smoothing
 from xentfast._base.reduction import check_reduction
 from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
 from xentfast._base.threads import requested
-from xentfast._base.values import check_finite, position, weight_array
+from xentfast._base.values import check_finite, weight_array
 
 
 def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where,
          reduction, n_threads):
     """A call whose arguments are not plain, or bad."""
+    logits, masked = without_mask(logits, "logits")
     logits = call.logits = float_array(logits, "logits")
     axis = call.axis = class_axis(axis, logits, "logits")
     call.n_threads = requested(n_threads)
     call.reduction = check_reduction(reduction)
     call.smoothing = smoothing(label_smoothing)
     set_options(call, z_loss, logit_scale, softcap, where, logits.shape)
+    if masked is not None:
+        call.where = leave_out(call.where, masked)
     n_classes = logits.shape[axis]
     set_weights(call, weight, sample_weight, n_classes)
     set_targets(call, targets, n_classes, ignore_index, logits.shape)
@@ -38,7 +41,9 @@ def set_options(call, z_loss, logit_scale, softcap, where, shape):
         if call.softcap < SMALLEST:
             raise ValueError(f"softcap is {call.softcap}; expected a number above 0, or None")
     if where is not None:
-        call.where = broadcast_mask(where if type(where) is np.ndarray else plain_array(where, "where"), shape)
+        if type(where) is not np.ndarray:
+            where = plain_array(where, "where", ": filled(False) leaves masked entries out")
+        call.where = broadcast_mask(where, shape)
 
 
 def broadcast_mask(where, shape):
@@ -70,21 +75,26 @@ def set_smoothing_mass(call, n_classes, weights):
 
 def set_targets(call, targets, n_classes, ignore_index, shape):
     """`shape` is that of the logits; None where there are none."""
+    targets, masked = without_mask(targets, "targets")
     array = targets if type(targets) is np.ndarray else plain_array(targets, "targets")
     rows = call.rows
     if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
         array = array.astype(np.int64)              # an empty list holds no float
     if not check_targets(array, shape, rows, call.meaning_of_rows):
+        if masked is not None:
+            skip_rows(call, masked.any(axis=call.axis))
         set_soft(call, array, n_classes)
         return
-    if is_plain_classes(array):
-        classes = array
-    elif array.dtype.newbyteorder("=") == np.uint64:
+    classes = array if is_plain_classes(array) else as_classes(array)
+    set_classes(call, array, classes, n_classes, ignore_index, masked)
+
+
+def as_classes(targets):
+    """Integers of any dtype as contiguous int64."""
+    if targets.dtype.newbyteorder("=") == np.uint64:
         # Numbers that int64 cannot hold become the largest that it can: no class either.
-        classes = np.asarray(np.minimum(array, np.uint64(2**63 - 1), dtype=np.uint64, order="C")).view(np.int64)
-    else:
-        classes = contiguous_int64(array)
-    set_classes(call, array, classes, n_classes, ignore_index)
+        return np.asarray(np.minimum(targets, np.uint64(2**63 - 1), dtype=np.uint64, order="C")).view(np.int64)
+    return contiguous_int64(targets)
 
 
 def check_targets(targets, logits_shape, rows, meaning_of_rows):
@@ -101,12 +111,12 @@ def check_targets(targets, logits_shape, rows, meaning_of_rows):
     return False
 
 
-def set_classes(call, targets, classes, n_classes, ignore_index):
-    """`classes` are the targets as contiguous int64."""
+def set_classes(call, targets, classes, n_classes, ignore_index, masked):
+    """`classes` are the targets as contiguous int64; those that are `masked` (or None) are ignored."""
     rows = call.rows
-    ignored = integer(ignore_index, "ignore_index")
-    if not -2**63 <= ignored < 2**63:                           # nor can a target be
-        ignored = -2**63
+    ignored = ignored_class(ignore_index)
+    if masked is not None:
+        classes = contiguous_int64(np.where(masked, np.int64(ignored), classes))
     bad_class, bad_weight, call.weight_sum = scan_targets(
         math.prod(rows), classes, call.sample_weight, call.class_weight, n_classes, ignored, call.n_threads)
     check_finite(call.sample_weight, bad_weight, "sample_weight")
@@ -118,6 +128,18 @@ def set_classes(call, targets, classes, n_classes, ignore_index):
         classes = classes.copy() if np.may_share_memory(classes, targets) else classes
         skip_ignored(classes, ignored)
     call.classes = classes
+
+
+def ignored_class(ignore_index):
+    """Which int64 that is."""
+    ignored = integer(ignore_index, "ignore_index")
+    return ignored if -2**63 <= ignored < 2**63 else -2**63     # what int64 does not hold, no target is
+
+
+def skip_rows(call, skipped):
+    """Let these rows weigh nothing: neither they nor their soft targets are read."""
+    weights = 1.0 if call.sample_weight is None else call.sample_weight
+    call.sample_weight = contiguous_float64(np.where(skipped, 0.0, weights))
 
 
 def set_soft(call, targets, n_classes):

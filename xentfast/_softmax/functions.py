@@ -101,6 +101,10 @@ def softmax_cross_entropy(
     `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan. The result has the same bits for
     any memory layout, number of threads and CPU.
 
+    Of masked arrays (`numpy.ma`) masked logits are those that `where` leaves out, for which a mask of a byte a logit is made;
+    masked targets and weights make their rows weigh nothing, a soft target with one masked entry too (a masked class weight the
+    rows of its class). What is masked is not looked at, and results are plain arrays.
+
     References
     ----------
     .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.

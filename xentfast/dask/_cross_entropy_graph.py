@@ -12,7 +12,7 @@ from xentfast._base.numbers import real_number
 from xentfast._base.values import check_weights
 from xentfast._partials.checks import FIELDS, chunk_length
 from xentfast._softmax.call import cross_entropy_call
-from xentfast._softmax.checks import broadcast_mask, check_targets
+from xentfast._softmax.checks import as_classes, broadcast_mask, check_targets, ignored_class
 from xentfast.dask import _cross_entropy_tasks as tasks
 from xentfast.dask import _sums
 from xentfast.dask._graphs import (
@@ -22,12 +22,14 @@ from xentfast.dask._graphs import (
     as_floats,
     cut,
     dask_array,
+    filled,
     in_one_block,
     item,
     operand,
     stand_in,
     whole_along,
     without_empty,
+    without_mask,
 )
 
 
@@ -40,12 +42,16 @@ class CrossEntropyGraph:
 
     def __init__(self, logits, targets, *, axis, weight, sample_weight, ignore_index, label_smoothing=0.0, z_loss=0.0,
                  logit_scale=1.0, softcap=None, where, reduction, n_threads, whole=False):
+        logits, closed = without_mask(logits, "logits")
         logits = as_floats(dask_array(logits, "logits"), "logits")
         axis = self.axis = class_axis(axis, logits, "logits")
         self.logits = whole_along(logits, axis) if whole else without_empty(logits, axis)
         shape, self.n_classes = logits.shape, logits.shape[axis]
         rows = shape[:axis] + shape[axis + 1:]
         meaning = f"the shape of logits {shape} without axis {axis}"
+        (targets, skipped), (weight, no_weight), (sample_weight, no_sample_weight) = (
+            without_mask(value, name) for name, value in (("targets", targets), ("weight", weight),
+                                                          ("sample_weight", sample_weight)))
         targets = any_array(targets, "targets")
         weight, sample_weight, where = (
             value if value is None else any_array(value, name)
@@ -59,6 +65,15 @@ class CrossEntropyGraph:
             check_weights(weight, (self.n_classes,), "weight", "a weight for each class")
         if where is not None:
             broadcast_mask(stand_in(where.shape, where.dtype), shape)
+        weight, sample_weight = filled(weight, no_weight, 0), filled(sample_weight, no_sample_weight, 0)
+        if closed is not None:
+            where = ~closed if where is None else ~closed & where
+        if skipped is not None and self.hard:
+            targets = targets.map_blocks(as_classes, dtype=np.int64) if isinstance(targets, da.Array) else as_classes(targets)
+            targets = filled(targets, skipped, ignored_class(ignore_index))
+        elif skipped is not None:                           # soft ones of which some are masked
+            ones = stand_in(rows, np.float64) + 1 if sample_weight is None else sample_weight
+            sample_weight = filled(ones, skipped.any(axis), 0.0)
         # Of every task that sees logits or their partial results; z_loss is for those that make losses and gradients of them.
         self.options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "logit_scale": logit_scale,
                         "softcap": softcap, "n_threads": n_threads}

@@ -22,6 +22,7 @@ from dask.core import flatten
 from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArraySliceDep
 
+from xentfast._base import arrays
 from xentfast._base.arrays import is_float, plain_array
 
 ABSENT = None, None         # for `apply`: an argument that was not given
@@ -43,9 +44,24 @@ def any_array(value, name):
     return plain_array(value, name)
 
 
+def without_mask(value, name):
+    """(the data, which of them are masked, or None): of a Dask array of masked arrays lazily, whatever will be masked."""
+    if isinstance(value, da.Array) and isinstance(value._meta, np.ma.MaskedArray):
+        return da.ma.getdata(value), da.ma.getmaskarray(value)
+    return arrays.without_mask(value, name)
+
+
+def filled(value, masked, filling):
+    """`value`, but for the masked ones."""
+    if masked is None:
+        return value
+    return (da if isinstance(value, da.Array) or isinstance(masked, da.Array) else np).where(masked, filling, value)
+
+
 def _checked(array, name):
     if isinstance(array._meta, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a Dask array of masked arrays, whose masks would be lost; pass their filled() data")
+        raise TypeError(f"{name} is a Dask array of masked arrays, whose masks would be lost; pass "
+                        f"dask.array.ma.filled({name}, value), with a value of your choice")
     if not isinstance(array._meta, np.ndarray):
         kind = type(array._meta)
         raise TypeError(f"{name} is a Dask array of {kind.__module__}.{kind.__name__} blocks; expected numpy.ndarray, in the "

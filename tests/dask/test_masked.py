@@ -1,0 +1,52 @@
+"""Dask arrays of masked arrays: what one machine makes of the masks, lazily."""
+
+import numpy as np
+import pytest
+from dask_cases import same
+
+import xentfast as xf
+
+da = pytest.importorskip("dask.array")
+xd = pytest.importorskip("xentfast.dask")
+
+pytestmark = [pytest.mark.extras, pytest.mark.usefixtures("one_after_the_other")]
+
+RNG = np.random.default_rng(2)
+ROWS, CLASSES = 11, 3000
+X = RNG.standard_normal((ROWS, CLASSES), dtype=np.float32)
+T = RNG.integers(0, CLASSES, ROWS)
+SKIPPED = np.arange(ROWS) % 3 == 1
+CLOSED = (RNG.random((ROWS, CLASSES)) < 0.2) & (np.arange(CLASSES) != T[:, None])
+LOGITS = np.ma.masked_array(np.where(CLOSED, np.float32(np.nan), X), CLOSED)
+SOFT = np.ma.masked_array(RNG.random((ROWS, CLASSES)), SKIPPED[:, None] & (np.arange(CLASSES) == 7))
+WEIGHTS = {"sample_weight": np.ma.masked_array(RNG.random(ROWS), np.arange(ROWS) == 4),
+           "weight": np.ma.masked_array(RNG.random(CLASSES), np.arange(CLASSES) % 7 == 0)}
+
+
+def classes(dtype):
+    return np.ma.masked_array(np.where(SKIPPED, 60_000, T).astype(dtype), SKIPPED)
+
+
+@pytest.mark.parametrize("chunks", [(4, CLASSES), (4, 2048)])
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("targets", [classes(np.int64), classes(np.uint16), classes(np.uint64), SOFT])
+def test_masks(targets, lazy, chunks):
+    logits = da.from_array(LOGITS, chunks=chunks)
+    given = da.from_array(targets, chunks=5) if lazy else targets
+    where = np.arange(CLASSES) != 11
+    for options in ({}, WEIGHTS, WEIGHTS | {"where": where, "label_smoothing": 0.1}, {"ignore_index": 5}):
+        mine = {name: da.from_array(value) if lazy and isinstance(value, np.ndarray) else value
+                for name, value in options.items()}
+        same(xd.softmax_cross_entropy_value_and_grad(logits, given, **mine),
+             xf.softmax_cross_entropy_value_and_grad(LOGITS, targets, **options))
+
+
+def test_nothing_masked():
+    plain = np.ma.masked_array(X)
+    same((xd.softmax_cross_entropy(da.from_array(plain, chunks=4), np.ma.masked_array(T)),), (xf.softmax_cross_entropy(X, T),))
+
+
+def test_advice_that_runs():
+    with pytest.raises(TypeError, match=r"x is a Dask array of masked arrays.*; pass dask.array.ma.filled\(x, value\)"):
+        xd.softmax(da.from_array(LOGITS, chunks=4))
+    same((xd.softmax(da.ma.filled(da.from_array(LOGITS, chunks=4), -np.inf)),), (xf.softmax(LOGITS.filled(-np.inf)),))
