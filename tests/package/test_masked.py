@@ -120,12 +120,15 @@ def test_nothing_masked(mask):
 
 
 def test_lists_of_masked_arrays():
-    """NumPy would drop the masks of these, and make nan of `numpy.ma.masked`."""
+    """NumPy would drop the masks of these, and make nan of `numpy.ma.masked`, in integers an error."""
     x, t = masked(X, CLOSED), masked(T, SKIPPED)
     assert bits(xf.softmax_cross_entropy(list(x), list(t))) == bits(xf.softmax_cross_entropy(x, t))
-    nested = [[1.0, np.ma.masked, 2.0], (0.5, 0.0, np.ma.masked)]
-    assert (bits(xf.softmax_cross_entropy(nested, [2, np.ma.masked]))
-            == bits(xf.softmax_cross_entropy(np.array([[1.0, 0.0, 2.0]]), [2], where=np.array([True, False, True]))))
+    plain = X[:3], [T[0], -100, T[2]]
+    assert bits(xf.softmax_cross_entropy(X[:3], (T[0], np.ma.masked, T[2]))) == bits(xf.softmax_cross_entropy(*plain))
+    mixed = [X[0], x[1], X[2].tolist()]                         # of which the last is float64
+    where = ~CLOSED[:3] | [[True], [False], [True]]
+    assert (bits(xf.softmax_cross_entropy(mixed, T[:3]))
+            == bits(xf.softmax_cross_entropy(X[:3].astype(float), T[:3], where=where)))
     with pytest.raises(ValueError, match="logits is not an array"):
         xf.softmax_cross_entropy([x[0], x[1, 1:]], [0, 0])
 

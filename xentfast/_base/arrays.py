@@ -36,6 +36,8 @@ def plain_array(value, name, advice=""):
 
 def without_mask(value, name):
     """(a masked array's data, which of them are masked); (`value`, None) where nothing is."""
+    if type(value) is np.ndarray:
+        return value, None                              # the common case
     if isinstance(value, (list, tuple)) and holds_masked(value):
         value = joined(value, name)
     if not isinstance(value, np.ma.MaskedArray):
@@ -47,8 +49,8 @@ def without_mask(value, name):
 
 
 def holds_masked(parts):
-    """Whether masked arrays, or `numpy.ma.masked`, are in a sequence: NumPy would drop their masks."""
-    return any(isinstance(part, np.ma.MaskedArray) or isinstance(part, (list, tuple)) and holds_masked(part) for part in parts)
+    """Whether rows or numbers among them are masked: NumPy would drop the masks."""
+    return any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, parts)))       # few kinds, of many numbers
 
 
 def joined(parts, name):
