@@ -91,6 +91,22 @@ def test_weights(function):
     of_both(function, (X, T), (X, T), {"sample_weight": whole}, {"sample_weight": whole.filled(0)})
 
 
+def test_any_layout():
+    """Rows of two axes, masks that lie as columns do."""
+    shape, rows = (4, 7, 5), (4, 5)
+    x, soft = RNG.standard_normal(shape), RNG.random(shape)
+    t, weights, skipped = RNG.integers(0, 7, rows), RNG.random(rows), RNG.random(rows) < 0.3
+    one = np.zeros(shape, bool)
+    one[:, 3] = skipped
+    turned = np.asfortranarray
+    keeps = {"sample_weight": (~skipped).astype(float)}
+    for function in LOSSES:
+        of_both(function, (x, masked(turned(t), turned(skipped))), (x, np.where(skipped, -100, t)), {"axis": 1}, {"axis": 1})
+        of_both(function, (x, masked(turned(soft), turned(one))), (x, soft), {"axis": 1}, {"axis": 1, **keeps})
+        of_both(function, (x, t), (x, t), {"axis": 1, "sample_weight": masked(turned(weights), turned(skipped))},
+                {"axis": 1, "sample_weight": np.where(skipped, 0.0, weights)})
+
+
 def test_everything_masked():
     nothing = np.ma.masked_all(ROWS, dtype=int)
     loss, grad = xf.softmax_cross_entropy_value_and_grad(X, nothing, empty=7.0)
