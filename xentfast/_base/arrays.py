@@ -14,6 +14,8 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 # The largest finite number of each dtype.
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
            "float64": 1.7976931348623157e308}
+# What lists are of mostly.
+UNMASKED = frozenset({int, float, bool, str, list, tuple, np.ndarray, np.float32, np.float64, np.int64, np.bool_})
 
 
 def plain_array(value, name, advice=""):
@@ -22,10 +24,11 @@ def plain_array(value, name, advice=""):
     if masked is not None:
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass its filled(value) data, with a value of your "
                         f"choice{advice}")
-    if is_table(value):
-        return table_array(value, name)
-    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray):
-        return exchanged_array(value, name)
+    if not isinstance(value, (np.ndarray, list, tuple)):
+        if is_table(value):
+            return table_array(value, name)
+        if hasattr(value, "__dlpack__"):
+            return exchanged_array(value, name)
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -50,7 +53,7 @@ def without_mask(value, name):
 
 def holds_masked(parts):
     """Whether rows or numbers among them are masked: NumPy would drop the masks."""
-    return any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, parts)))       # few kinds, of many numbers
+    return not UNMASKED.issuperset(map(type, parts)) and any(isinstance(part, np.ma.MaskedArray) for part in parts)
 
 
 def joined(parts, name):

@@ -31,19 +31,26 @@ def settled_tensor(tensor, name, to_write=False):
             raise ValueError(f"{name} is a lazy view of PyTorch's, whose memory holds the negatives (or conjugates) of its "
                              "values; pass a tensor without, such as its resolve_neg()")
         return tensor.resolve_neg().resolve_conj()
-    try:
-        storage = tensor.untyped_storage()
-        empty = storage.device.type == "meta" or storage.data_ptr() == 0
-    except NotImplementedError:                                     # of a layout which sharing refuses
-        return tensor
-    except RuntimeError:
-        empty = True
-    if not empty or tensor.numel() == 0:
+    if has_memory(tensor):
         return tensor
     if tensor._is_zerotensor() and not to_write:
         return tensor.new_zeros(tensor.shape)
     raise TypeError(f"{name} is of type {type(tensor).__name__}, whose memory NumPy cannot share: it has none of its own, as "
                     "fake, functional and wrapping tensors")
+
+
+def has_memory(tensor):
+    """Whether its address leads somewhere, or sharing will find out that it has none."""
+    try:
+        if type(tensor) is sys.modules["torch"].Tensor:
+            return tensor.data_ptr() != 0 or tensor.numel() == 0
+    except RuntimeError:                                            # of a layout or a transform which sharing refuses
+        return True
+    try:
+        storage = tensor.untyped_storage()
+        return storage.device.type != "meta" and storage.data_ptr() != 0 or tensor.numel() == 0
+    except RuntimeError:
+        return False
 
 
 def check_device(value, name):
