@@ -41,6 +41,16 @@ def test_masks(targets, lazy, chunks):
              xf.softmax_cross_entropy_value_and_grad(LOGITS, targets, **options))
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_sigmoid(lazy):
+    targets = np.ma.masked_array(RNG.random(CLASSES) < 0.5, np.arange(CLASSES) % 5 == 0)
+    weights = np.ma.masked_array(RNG.random((ROWS, 1)), SKIPPED[:, None])
+    given = [da.from_array(one) if lazy else one for one in (targets, weights)]
+    for mine, theirs in (({}, {}), ({"sample_weight": given[1]}, {"sample_weight": weights})):
+        same(xd.sigmoid_cross_entropy_value_and_grad(da.from_array(LOGITS, chunks=(4, 1024)), given[0], **mine),
+             xf.sigmoid_cross_entropy_value_and_grad(LOGITS, targets, **theirs))
+
+
 def test_nothing_masked():
     plain = np.ma.masked_array(X)
     same((xd.softmax_cross_entropy(da.from_array(plain, chunks=4), np.ma.masked_array(T)),), (xf.softmax_cross_entropy(X, T),))

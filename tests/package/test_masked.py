@@ -187,6 +187,32 @@ def test_linear():
     assert bits((loss, *grads[:2])) == bits((own, *own_grads[:2]))
 
 
+SIGMOID = [xf.sigmoid_cross_entropy, xf.sigmoid_cross_entropy_grad, xf.sigmoid_cross_entropy_value_and_grad,
+           xf.sigmoid_cross_entropy_grad_hess]
+
+
+@pytest.mark.parametrize("function", SIGMOID)
+def test_sigmoid(function):
+    """Element by element: one that is masked anywhere weighs nothing."""
+    targets, weights = RNG.random(X.shape), RNG.random(X.shape)
+    of_class = RNG.random(CLASSES) < 0.2
+    keeps = {"sample_weight": ~CLOSED}
+    of_both(function, (masked(X, CLOSED), targets), (X, targets), plain_options=keeps)
+    for given in (targets, targets.astype(np.float16), targets > 0.5, (targets > 0.5).astype(np.uint8)):
+        value = np.nan if given.dtype.kind == "f" else 1
+        of_both(function, (X, masked(given, CLOSED, value)), (X, given), plain_options=keeps)
+    of_both(function, (masked(X, CLOSED), masked(targets[0], of_class)), (X, targets[0]),
+            plain_options={"sample_weight": ~(CLOSED | of_class)})
+    of_both(function, (X, masked(targets[0], of_class)), (X, targets[0]), plain_options={"sample_weight": ~of_class})
+    of_both(function, (masked(X, CLOSED), targets), (X, targets), {"sample_weight": masked(weights, weights < 0.2)},
+            {"sample_weight": np.where(CLOSED | (weights < 0.2), 0.0, weights)})
+    of_both(function, (X, targets), (X, targets), {"sample_weight": masked(weights[0], of_class), "pos_weight": 3.0},
+            {"sample_weight": np.where(of_class, 0.0, weights[0]), "pos_weight": 3.0})
+    of_both(function, (np.ma.masked, 1), (0.0, 1), plain_options={"sample_weight": False})
+    with pytest.raises(ValueError, match=r"targets have shape \(3,\); expected one that broadcasts"):
+        function(masked(X, CLOSED), masked([0.0, 1.0, 1.0], [True, False, False]))
+
+
 P = xf.softmax(X.astype(np.float64))
 LABELS = np.arange(ROWS) % CLASSES
 ALL = {"labels": np.arange(CLASSES)}
@@ -196,6 +222,7 @@ REFUSED = [
     ("hidden", lambda hidden: xf.linear_cross_entropy(hidden, X, T % ROWS), masked(X, CLOSED), 0),
     ("linear_weight", lambda weight: xf.linear_cross_entropy(X, weight, T % ROWS), masked(X, CLOSED), 0),
     ("bias", lambda bias: xf.linear_cross_entropy(X, X, T % ROWS, bias=bias), masked(np.ones(ROWS), SKIPPED), 0),
+    ("pos_weight", lambda weight: xf.sigmoid_cross_entropy(X, SOFT, pos_weight=weight), masked(WEIGHT, ~WHERE), 1),
     ("p", xf.entropy, masked(P, CLOSED), 0),
     ("q", lambda q: xf.cross_entropy(P, q), masked(P, CLOSED), 0.5),
     ("y_true", lambda labels: xf.log_loss(labels, P, sample_weight=~SKIPPED, **ALL), masked(LABELS, SKIPPED), 0),

@@ -33,9 +33,6 @@ CALLS = [
     ((array(3, ml_dtypes.float8_e5m2), 0), {}, TypeError, "logits has dtype float8_e5m2"),
     (("ab", 0), {}, TypeError, "logits has dtype <U2"),
     (([[1.0, 2.0], [1.0]], 0), {}, ValueError, "logits is not an array"),
-    ((np.ma.masked_array(X, X != 7), T), {}, TypeError, "logits is a masked array"),
-    ((X, np.ma.masked_array(T, T == 0)), {}, TypeError, "targets is a masked array, whose mask would be lost; pass its "
-     "filled(value) data, with a value of your choice, and sample_weight=0 for masked elements"),
     ((X, array((3, 10), complex)), {}, TypeError,
      "targets have dtype complex128; expected bool, integers, float16, bfloat16, float32 or float64"),
     ((X, None), {}, TypeError, "targets have dtype object"),

@@ -68,6 +68,12 @@ def joined(parts, name):
     return np.ma.masked_array(data, masked)
 
 
+def any_masked(*masks):
+    """Where one of these masks is set, each of which may be None; None where all are. They broadcast to each other."""
+    masks = [mask for mask in masks if mask is not None]
+    return functools.reduce(np.logical_or, masks) if masks else None
+
+
 def leave_out(where, masked):
     """`where` (or None), False where masked as well: the one array of the size of the logits that a mask asks for."""
     unmasked = ~masked

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from xentfast._base import outputs
-from xentfast._base.arrays import float_array, is_float, native_array, plain_array, result_type
+from xentfast._base.arrays import any_masked, float_array, is_float, native_array, plain_array, result_type, without_mask
 from xentfast._base.memory import apart, is_plain_float
 from xentfast._base.numbers import real_number, smoothing
 from xentfast._base.outputs import output_array, output_pair
@@ -22,6 +22,9 @@ class SigmoidCall:
                  "weight_sum")
 
     def __init__(self, logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+        logits, closed = without_mask(logits, "logits")
+        targets, skipped = without_mask(targets, "targets")
+        sample_weight, weightless = without_mask(sample_weight, "sample_weight")
         logits = self.logits = float_array(logits, "logits")
         self.n_threads = requested(n_threads)
         self.reduction = check_reduction(reduction)
@@ -31,13 +34,20 @@ class SigmoidCall:
         if not 0.0 <= self.gamma < math.inf:
             raise ValueError(f"focal_gamma is {self.gamma}; expected a finite number of at least 0")
         self.targets = broadcast_array(targets, logits.shape, "targets")
+        if skipped is not None:
+            self.targets = np.where(skipped, False, self.targets)       # what is masked is not to be looked at
         self.pos_weight = self.sample_weight = None
         self.weight_sum = float(logits.size)
         if pos_weight is not None:
             self.pos_weight = broadcast_array(pos_weight, logits.shape, "pos_weight")
             self._finite_sum(self.pos_weight, "pos_weight")
         if sample_weight is not None:
-            own = self.sample_weight = broadcast_array(sample_weight, logits.shape, "sample_weight")
+            sample_weight = broadcast_array(sample_weight, logits.shape, "sample_weight")
+        masked = any_masked(closed, skipped, weightless)
+        if masked is not None:
+            sample_weight = np.asarray(~masked) if sample_weight is None else np.where(masked, False, sample_weight)
+        if sample_weight is not None:
+            own = self.sample_weight = sample_weight
             total = self._finite_sum(own, "sample_weight")
             self.weight_sum = total * (logits.size / own.size) if logits.size else 0.0
         self._check_targets()
@@ -82,7 +92,7 @@ def broadcast_array(value, shape, name):
     """An aligned array of real numbers, of its own shape, which broadcasts to `shape`. A copy only where it must be."""
     if is_plain_float(value) and value.shape == shape:
         return value                                    # the common case
-    array = value if type(value) is np.ndarray else plain_array(value, name, ", and sample_weight=0 for masked elements")
+    array = value if type(value) is np.ndarray else plain_array(value, name)
     check_broadcast(array, shape, name)
     return native_array(array)
 

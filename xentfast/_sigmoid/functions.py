@@ -80,6 +80,9 @@ def sigmoid_cross_entropy(
     infinite logits have the limits. A nan logit has the loss nan. The result has the same bits for any memory layout, number
     of threads and CPU.
 
+    Of masked arrays (`numpy.ma`) an element whose logit, target or sample weight is masked weighs nothing, for which weights of
+    the shape of the masks are made. Results are plain arrays.
+
     References
     ----------
     .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.

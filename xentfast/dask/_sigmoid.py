@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dask.array as da
 import numpy as np
 
-from xentfast._base.arrays import result_type
+from xentfast._base.arrays import any_masked, result_type
 from xentfast._base.numbers import real_number
 from xentfast._base.reduction import nothing_to_divide_by
 from xentfast._base.threads import requested
@@ -22,6 +22,7 @@ from xentfast.dask._graphs import (
     apply,
     as_floats,
     dask_array,
+    filled,
     fold,
     in_one_block,
     item,
@@ -29,6 +30,7 @@ from xentfast.dask._graphs import (
     operand,
     spread,
     starts,
+    without_mask,
 )
 
 if TYPE_CHECKING:
@@ -204,6 +206,9 @@ class SigmoidGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them."""
 
     def __init__(self, logits, targets, *, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+        logits, closed = without_mask(logits, "logits")
+        targets, skipped = without_mask(targets, "targets")
+        sample_weight, weightless = without_mask(sample_weight, "sample_weight")
         logits = self.logits = as_floats(dask_array(logits, "logits"), "logits")
         self.labels = tuple(range(logits.ndim))
         self.reduction = reduction
@@ -214,6 +219,10 @@ class SigmoidGraph:
                    if value is not None}
         for name, array in arrays.items():
             check_broadcast(array, logits.shape, name)
+        arrays["targets"] = filled(arrays["targets"], skipped, False)
+        masked = any_masked(closed, skipped, weightless)
+        if masked is not None:
+            arrays["sample_weight"] = filled(arrays["sample_weight"], masked, False) if "sample_weight" in arrays else ~masked
         self.weights = arrays.get("sample_weight")
         self.operands = [operand(arrays[name], logits.shape, logits.chunks) if name in arrays else None for name in ARRAYS]
 
