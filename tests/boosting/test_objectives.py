@@ -89,6 +89,37 @@ def test_pos_weight_of_each_column():
         assert (grad[:, column] == one[0]).all() and (hess[:, column] == one[1]).all()
 
 
+# ---- rows of weight 0
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -3.0, 99.5])
+def test_rows_of_weight_0_are_not_looked_at(value, layout):
+    """Neither are their margins, nor their labels, in whichever form these come."""
+    labels, margins = softmax_data(n_rows=70)
+    weights, answers = np.arange(70) % 3 / 2, RNG.integers(0, 2, (70, 4)).astype(np.float32)
+    column, unread = answers[:, 0].copy(), weights == 0
+    table = np.concatenate([np.eye(4), np.full((3, 4), 0.25)])
+    for loss, metric, own, x in ((SoftmaxObjective("xgboost"), SoftmaxMetric("xgboost"), labels, margins),
+                                 (SoftmaxObjective("lightgbm", soft_labels=table), SoftmaxMetric("xgboost"), labels, margins),
+                                 (SoftmaxObjective("diagonal"), SoftmaxMetric("xgboost"), answers, margins),
+                                 (SigmoidObjective(pos_weight=[1.0, 2, 3, 4]), SigmoidMetric("xgboost"), answers, margins),
+                                 (SigmoidObjective(focal_gamma=2.0), SigmoidMetric("xgboost"), column, margins[:, 0])):
+        want = [*loss(own, layout(x), weights), metric(own, layout(x), weights)]
+        x, own, read = x.copy(), own.copy(), own.copy()
+        x[unread] = own[unread] = value
+        got = [*loss(own, layout(x), weights), metric(own, layout(x), weights)]
+        assert all(map(np.array_equal, got, want))
+        for function in (loss, metric):
+            with pytest.raises(ValueError, match=r"margins\[4.*\] is inf; expected a finite number"):
+                broken = x.copy()
+                broken[4:6] = np.inf
+                function(own, layout(broken), weights)
+            with pytest.raises((ValueError, IndexError), match=r"labels\[5.*\] is nan"):
+                read[unread], read[5] = value, np.nan
+                function(read, layout(x), weights)
+
+
 # ---- layouts
 
 

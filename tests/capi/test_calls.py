@@ -12,6 +12,7 @@ import c_table
 import numpy as np
 import pytest
 from c_table import SENTINEL, cross_entropy, options_of
+from unread import spoilt, unread_rows
 
 import xentfast as xf
 from xentfast import _capi, capi
@@ -291,6 +292,21 @@ def test_bad_weights(value):
     x, targets = problem((4, 6), np.float32)
     assert refused(BAD_WEIGHT, x, targets, options={"weight": weight}) == 4
     assert refused(BAD_SAMPLE_WEIGHT, x, targets, options={"sample_weight": sample_weight}) == 2
+
+
+@every_dtype
+@every_function
+def test_what_is_not_read_is_not_looked_at(dtype, function):
+    given = unread_rows(200, 6, dtype)
+    for options in ({}, {"weight": np.arange(6) % 3, "reduction": "none"}):
+        want, got = (cross_entropy(function, x, t, options_of(sample_weight=w, **options))
+                     for x, t, w in (given, spoilt(*given)))
+        assert got[0] == OK and all(map(same_bits, got[1:], want[1:]))
+    x, targets, weights = spoilt(*given)
+    targets[101] = 6                                                    # of a row that is read
+    assert refused(BAD_TARGET, x, targets, options={"sample_weight": weights}) == 101
+    weights[101] = math.nan
+    assert refused(BAD_SAMPLE_WEIGHT, x, targets, options={"sample_weight": weights}) == 101
 
 
 def test_partial_overlap():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from routes import OPTIONS, options, problem
 from tolerances import TWIN
+from unread import spoilt, unread_rows
 
 import xentfast as xf
 
@@ -192,3 +193,15 @@ def test_small_graphs():
     logits, targets = da.zeros((1000, 4000), chunks=(10, 4000), dtype=np.float32), np.zeros(1000, np.int64)
     graph = dict(xd.softmax_cross_entropy(logits, targets).__dask_graph__())
     assert len(graph) < 8 * logits.npartitions
+
+
+@pytest.mark.parametrize("n_classes", [6, CHUNK + 9])
+@pytest.mark.parametrize("weighted", [(), ("weight", "label_smoothing")])
+def test_what_is_not_read_is_not_looked_at(weighted, n_classes):
+    given, more = unread_rows(30, n_classes), {"weight": np.arange(n_classes) % 3, "label_smoothing": 0.1}
+    logits, targets, weights = spoilt(*given)
+    more = {name: more[name] for name in weighted}
+    want = xf.softmax_cross_entropy_value_and_grad(given[0], given[1], sample_weight=given[2], **more)
+    lazy = da.from_array(logits, chunks=(7, CHUNK))
+    weights = da.from_array(weights, chunks=9)
+    same(xd.softmax_cross_entropy_value_and_grad(lazy, da.from_array(targets), sample_weight=weights, **more), want)

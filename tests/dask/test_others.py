@@ -71,6 +71,15 @@ def test_lazy_weights_of_elements():
         assert np.allclose(both[1], expected[1], rtol=TWIN[np.dtype(np.float64)], atol=0)
 
 
+def test_elements_of_weight_0_are_not_looked_at():
+    rng, shape = np.random.default_rng(0), (16, 128)
+    logits, targets, pos_weight = rng.standard_normal(shape), rng.random(shape), rng.random(shape)
+    weights = np.arange(16)[:, None] % 3 / 2
+    want = xf.sigmoid_cross_entropy_value_and_grad(logits, targets, pos_weight=pos_weight, sample_weight=weights)
+    lazy = [da.from_array(np.where(weights == 0, np.nan, array), chunks=(8, 128)) for array in (logits, targets, pos_weight)]
+    same(xd.sigmoid_cross_entropy_value_and_grad(*lazy[:2], pos_weight=lazy[2], sample_weight=weights), want)
+
+
 @pytest.mark.parametrize("chunks", [1, 3])
 def test_means_of_nothing(chunks):
     logits = np.ones(3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import reference
 from tolerances import linear_bound
+from unread import spoilt, unread_rows
 
 import xentfast as xf
 from xentfast._linear import products
@@ -301,3 +302,20 @@ def test_one_array_for_hidden_states_and_weights():
     """NumPy multiplies a matrix by its own transpose in another way."""
     x = np.random.default_rng(4).standard_normal((23, D))
     check(BOTH(x, x, np.arange(23)), reference.linear_cross_entropy(x, x, np.arange(23)), (np.float64,))
+
+
+@pytest.mark.parametrize("n_classes", [19, 5000])
+def test_what_is_not_read_is_not_looked_at(n_classes):
+    """Hidden states, targets and weights; losses of many classes come by tiles."""
+    linear_weight = np.random.default_rng(0).standard_normal((n_classes, D)).astype(np.float32)
+    hidden, targets, weights = unread_rows(30, D)
+    targets[targets >= 0] = np.arange(20) % n_classes
+    broken = spoilt(hidden, targets, weights)
+    for options in ({}, {"weight": np.arange(n_classes) % 3, "label_smoothing": 0.1}, {"reduction": "none"}):
+        for function in (xf.linear_cross_entropy, BOTH):
+            want, got = (function(h, linear_weight, t, sample_weight=w, memory_limit=2**18, **options)
+                         for h, t, w in ((hidden, targets, weights), broken))
+            if function is BOTH:
+                assert all(map(np.array_equal, got[1][:2], want[1][:2]))
+                got, want = got[0], want[0]
+            assert np.array_equal(got, want)

@@ -9,6 +9,7 @@ import pytest
 from reference import cross_entropy
 from routes import LEVELS, OPTIONS, options, problem
 from tolerances import LARGEST_TERM, TWIN
+from unread import spoilt, unread_rows
 
 import xentfast as xf
 
@@ -265,3 +266,16 @@ def test_out_may_not_overlap():
     with pytest.raises(ValueError, match="out overlaps"):
         GRAD(PARTIAL(np.zeros((3, 3)), T % 3, first_class=0, n_classes=3, out=partials), np.zeros((3, 3)), T % 3, first_class=0,
              n_classes=3, out=memory[:9].reshape(3, 3))
+
+
+@pytest.mark.parametrize("n_classes", [50, CHUNK + 9])
+def test_what_is_not_read_is_not_looked_at(use_level, n_classes):
+    given = unread_rows(30, n_classes)
+    weight = np.arange(n_classes) % 3
+    for level in LEVELS:
+        use_level(level)
+        for more in ({}, {"weight": weight, "label_smoothing": 0.1}):
+            for reduction in ("none", "mean"):
+                want, got = (in_slices(x, t, [0, 20, n_classes], sample_weight=w, reduction=reduction, **more)
+                             for x, t, w in (given, spoilt(*given)))
+                assert as_bytes(*got[:2]) == as_bytes(*want[:2])

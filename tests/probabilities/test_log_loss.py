@@ -263,3 +263,12 @@ def test_memory():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 4000 * 16 + 2**14
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0.5], [1.5, 0.5]])
+def test_rows_of_weight_0_are_looked_at(row):
+    """As in scikit-learn: their probabilities must be some, and their labels occur."""
+    with pytest.raises(ValueError, match=r"y_pred\[1, 0\] is .*; expected a probability from 0 to 1"):
+        xf.log_loss([0, 1], [[0.2, 0.8], row], sample_weight=[1, 0])
+    with pytest.raises(ValueError, match="y_true has 3 labels and y_pred has 2 classes"):
+        xf.log_loss([0, 2, 1], np.full((3, 2), 0.5), sample_weight=[1, 0, 1])

@@ -4,8 +4,8 @@ from libc.stdint cimport int64_t
 from xentfast._kernels.softmax cimport SoftmaxKernels
 
 cdef struct RowsLook:               # at targets and weights, before any work
-    Py_ssize_t bad_class            # the first row whose class is neither in range nor ignored, or −1
-    Py_ssize_t bad_weight           # the first row whose weight is not finite, or −1
+    Py_ssize_t bad_class            # the first row that is read, neither ignored nor of weight 0, without a class, or −1
+    Py_ssize_t bad_weight           # the first row that is not ignored and whose weight is not finite, or −1
     double weight_sum               # Σ of the row weights
 
 cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,

@@ -16,8 +16,8 @@ cdef enum:
 
 
 cdef struct Scan:
-    Py_ssize_t bad_class        # the first row whose class is neither in range nor ignored, or −1
-    Py_ssize_t bad_weight       # the first row whose weight is not finite, or −1
+    Py_ssize_t bad_class        # as in RowsLook
+    Py_ssize_t bad_weight
     Total weight
 
 
@@ -25,22 +25,25 @@ cdef void scan_rows(const int64_t* classes, const double* sample_weight, const d
                     Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan) noexcept nogil:
     cdef double weights[BLOCK]
     cdef double weight
-    cdef int64_t cls
+    cdef int64_t cls = 0
     cdef Py_ssize_t start = first, row
     cdef xf_mode saved = xf_enter_ieee()
     scan.bad_class = scan.bad_weight = -1
     scan.weight.sum = scan.weight.error = 0.0
     while start < last:
         for row in range(start, min(start + BLOCK, last)):
+            if classes != NULL:
+                cls = classes[row]
+                if cls == ignored:                      # whatever its weight
+                    weights[row - start] = 0.0
+                    continue
             weight = 1.0 if sample_weight == NULL else sample_weight[row]
             if weight - weight != 0.0 and scan.bad_weight < 0:
                 scan.bad_weight = row
             if classes != NULL:
-                cls = classes[row]
-                if cls == ignored:
-                    weight = 0.0
-                elif cls < 0 or cls >= n_classes:
-                    scan.bad_class = row if scan.bad_class < 0 else scan.bad_class
+                if cls < 0 or cls >= n_classes:
+                    if weight != 0.0 and scan.bad_class < 0:
+                        scan.bad_class = row
                 elif class_weight != NULL:
                     weight *= class_weight[cls]
             weights[row - start] = weight

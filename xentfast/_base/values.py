@@ -35,21 +35,30 @@ def check_finite(weights, first_bad, name):
         raise ValueError(f"{name}{position(first_bad, weights.shape)} is {weights.flat[first_bad]}; expected finite weights")
 
 
-def first_outside(array, allowed):
-    """The place, in C order, of the first element that is not allowed, or −1; without a copy of the whole."""
+def first_outside(array, allowed, unread=None):
+    """The place, in C order, of the first element that is not allowed, or −1; without a copy of the whole. `unread` says of the
+    elements of a slice which may be anything."""
     for start in range(0, array.size, LOOK):
         fine = allowed(array.flat[start:start + LOOK])
+        if unread is not None and not fine.all():
+            fine = fine | unread(slice(start, start + LOOK))
         if not fine.all():
             return start + int(np.argmin(fine))
     return -1
 
 
-def name_outside(array, lowest, highest):
-    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`; None where there is none."""
+def name_outside(array, lowest, highest, shape=None, unread=None):
+    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`; None where there is none. Where some
+    elements of `shape`, to which the array is broadcast, are not read: of the first that is one of the others'."""
     def allowed(values):
         values = values.astype(np.float64)
         return (values >= lowest) & (values <= highest) & np.isfinite(values)
 
+    shape = array.shape if shape is None else shape
     with np.errstate(invalid="ignore"):                     # signalling nans
-        flat = first_outside(array, allowed)
-    return None if flat < 0 else (position(flat, array.shape), array[np.unravel_index(flat, array.shape)])
+        flat = first_outside(np.broadcast_to(array, shape), allowed, unread)
+    if flat < 0:
+        return None
+    index = np.unravel_index(flat, shape)[len(shape) - array.ndim:]
+    own = tuple(0 if length == 1 else i for i, length in zip(index, array.shape, strict=True))
+    return position(np.ravel_multi_index(own, array.shape) if own else 0, array.shape), array[own]

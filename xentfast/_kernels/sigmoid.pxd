@@ -7,7 +7,7 @@ cdef enum:
 # A whole elementwise call; sigmoid.pxi has the formulas.
 cdef struct Elements:
     Py_ssize_t size
-    Strided logits                  # for a scan: what is scanned
+    Strided logits                  # for a scan: what is scanned, broadcast
     Strided targets
     Strided pos_weight
     Strided sample_weight
@@ -28,6 +28,7 @@ cdef struct ElementKernels:            # for one dtype
     RangeKernel weighted
     RangeKernel focal               # with or without weights, in double
     RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`
+    RangeKernel scan_read           # the same of the elements that are read, the others being 0
 
 cdef struct SigmoidKernels:
     Py_ssize_t table_bytes          # sizeof(SigmoidKernels) and sizeof(Elements) where the level was compiled

@@ -43,6 +43,14 @@ cdef void scan_double(const void* problem, Py_ssize_t first, Py_ssize_t last, ch
                       double* row_values) noexcept nogil:
     scan_range(<const Elements*>problem, first, last, scratch, row_values, <double>0)
 
+cdef void scan_read_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                          double* row_values) noexcept nogil:
+    scan_read_range(<const Elements*>problem, first, last, scratch, row_values, <float>0)
+
+cdef void scan_read_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                           double* row_values) noexcept nogil:
+    scan_read_range(<const Elements*>problem, first, last, scratch, row_values, <double>0)
+
 cdef void lanes_log1p_float(const float* x, float* y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -61,10 +69,12 @@ TABLE.of_float.plain = sigmoid_float
 TABLE.of_float.weighted = weighted_float
 TABLE.of_float.focal = focal_double
 TABLE.of_float.scan = scan_float
+TABLE.of_float.scan_read = scan_read_float
 TABLE.of_double.plain = sigmoid_double
 TABLE.of_double.weighted = weighted_double
 TABLE.of_double.focal = focal_double
 TABLE.of_double.scan = scan_double
+TABLE.of_double.scan_read = scan_read_double
 TABLE.scratch_bytes = N_BUFFERS * PADDED_BLOCK * sizeof(double)
 TABLE.log1p_float = lanes_log1p_float
 TABLE.log1p_double = lanes_log1p_double

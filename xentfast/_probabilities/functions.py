@@ -230,7 +230,8 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
         A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
         the second. Any strides, no copy.
     sample_weight : array_like of shape (N,), optional
-        A finite weight for each row.
+        A finite weight for each row. Rows of weight 0 are looked at like all others, as in scikit-learn: their labels occur, and
+        their probabilities must be some.
     labels : array_like of shape (C,), optional
         All labels that there are. By default those that occur in `y_true`.
     normalize : bool, default True

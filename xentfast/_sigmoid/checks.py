@@ -12,7 +12,7 @@ from xentfast._base.outputs import output_array, output_pair
 from xentfast._base.reduction import check_reduction
 from xentfast._base.threads import requested
 from xentfast._base.values import name_outside
-from xentfast._sigmoid.loops import total_within
+from xentfast._sigmoid.loops import total_read, total_within
 
 
 class SigmoidCall:
@@ -36,35 +36,30 @@ class SigmoidCall:
         self.targets = broadcast_array(targets, logits.shape, "targets")
         if skipped is not None:
             self.targets = np.where(skipped, False, self.targets)       # what is masked is not to be looked at
-        self.pos_weight = self.sample_weight = None
+        self.pos_weight = None
         self.weight_sum = float(logits.size)
         if pos_weight is not None:
             self.pos_weight = broadcast_array(pos_weight, logits.shape, "pos_weight")
-            self._finite_sum(self.pos_weight, "pos_weight")
         if sample_weight is not None:
             sample_weight = broadcast_array(sample_weight, logits.shape, "sample_weight")
         masked = any_masked(closed, skipped, weightless)
         if masked is not None:
             sample_weight = np.asarray(~masked) if sample_weight is None else np.where(masked, False, sample_weight)
-        if sample_weight is not None:
-            own = self.sample_weight = sample_weight
-            total = self._finite_sum(own, "sample_weight")
-            self.weight_sum = total * (logits.size / own.size) if logits.size else 0.0
-        self._check_targets()
+        self.sample_weight = sample_weight
+        self._look()
 
-    def _finite_sum(self, weights, name):
-        total = self._total_within(weights, -math.inf, math.inf)
-        if math.isnan(total):
-            name_bad_weight(weights, name)
-        return total
+    def _look(self):
+        """At the weights and targets of elements that are read."""
+        if self.pos_weight is not None:
+            self._total(self.pos_weight, -math.inf, math.inf, "pos_weight", "finite weights")
+        if self.sample_weight is not None:
+            total = self._total(self.sample_weight, -math.inf, math.inf, "sample_weight", "finite weights")
+            self.weight_sum = total * (self.logits.size / self.sample_weight.size) if self.logits.size else 0.0
+        if self.targets.dtype.kind != "b":
+            self._total(self.targets, 0.0, 1.0, "targets", "a number from 0 to 1")
 
-    def _check_targets(self):
-        if self.targets.dtype.kind != "b" and math.isnan(self._total_within(self.targets, 0.0, 1.0)):
-            where, value = name_outside(self.targets, 0.0, 1.0)
-            raise ValueError(f"targets{where} is {value}; expected a number from 0 to 1")
-
-    def _total_within(self, array, lowest, highest):
-        return total_within(array, lowest, highest, self.n_threads)
+    def _total(self, array, lowest, highest, name, expected):
+        return total_allowed(array, lowest, highest, name, expected, self.n_threads, self.logits, self.sample_weight)
 
     @property
     def value_shape(self):
@@ -108,12 +103,23 @@ def check_broadcast(array, shape, name):
         raise ValueError(f"{name} {verb(name)} shape {array.shape}; expected one that broadcasts to that of logits, {shape}")
 
 
+def total_allowed(array, lowest, highest, name, expected, n_threads, like=None, sample_weight=None):
+    """The sum of the values; ValueError where one is not finite and from `lowest` to `highest`, `expected` in words. With a
+    `sample_weight`, that and the array being broadcast to `like`, elements of weight 0 may have any, which the sum is without."""
+    total = total_within(array, lowest, highest, n_threads)
+    if math.isnan(total) and sample_weight is not None:
+        total = total_read(array, like, sample_weight, lowest, highest, n_threads)
+    if not math.isnan(total):
+        return total
+    if sample_weight is None:
+        found = name_outside(array, lowest, highest)
+    else:
+        weights = np.broadcast_to(sample_weight, like.shape)
+        found = name_outside(array, lowest, highest, like.shape, lambda elements: weights.flat[elements] == 0)
+    if found:                                           # else the sum alone is not finite
+        raise ValueError(f"{name}{found[0]} is {found[1]}; expected {expected}")
+    return total
+
+
 def verb(name):
     return "have" if name == "targets" else "has"
-
-
-def name_bad_weight(weights, name):
-    """Raise ValueError for the first one that is not finite; there may be none, but a sum that is not."""
-    found = name_outside(weights, -math.inf, math.inf)
-    if found:
-        raise ValueError(f"{name}{found[0]} is {found[1]}; expected finite weights")

@@ -43,7 +43,8 @@ def sigmoid_cross_entropy(
     pos_weight : array_like, optional
         Finite weights of the positive term, broadcastable to the shape of `logits`: above 1 for more recall.
     sample_weight : array_like, optional
-        Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read.
+        Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read, nor are their
+        targets and positive weights looked at.
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become t·(1 − ε) + ε/2 (Szegedy et al. 2016).
     focal_gamma : float, default 0.0

@@ -11,6 +11,9 @@ def sigmoid(
     losses: NDArray[Any] | None, gradient: NDArray[Any] | None, hessian: NDArray[Any] | None, stream: bool, n_threads: int,
     block_sums: NDArray[np.float64] | None = None,
 ) -> np.float32 | np.float64: ...
+def total_read(
+    array: NDArray[Any], like: NDArray[Any], sample_weight: NDArray[Any], lowest: float, highest: float, n_threads: int,
+) -> float: ...
 def total_within(
     array: NDArray[Any], lowest: float, highest: float, n_threads: int,
     block_sums: NDArray[np.float64] | None = None,

@@ -98,15 +98,33 @@ def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoot
     return scalar(value, divisor, NULL, as_double)
 
 
+cdef const ElementKernels* scans_of(const SigmoidKernels* table, cnp.ndarray array) noexcept:
+    """Those that hold its values exactly, as far as bounds need it."""
+    cdef bint as_float = cnp.PyArray_ITEMSIZE(array) <= 2 or cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
+    return &table.of_float if as_float else &table.of_double
+
+
+cdef void set_scan(Elements* problem, cnp.ndarray array, cnp.ndarray like, double lowest, double highest) except *:
+    memset(problem, 0, sizeof(Elements))
+    problem.size = cnp.PyArray_SIZE(like)
+    problem.lowest = lowest
+    problem.highest = highest
+    set_array(&problem.logits, array, like)
+
+
 def total_within(cnp.ndarray array, double lowest, double highest, int n_threads, block_sums=None):
     """The sum of all values; nan where one of them is nan or not from `lowest` to `highest`, or infinite. With `block_sums`,
     float64, the sums go there, one for each block."""
     cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
     cdef Elements problem
-    cdef bint as_float = cnp.PyArray_ITEMSIZE(array) <= 2 or cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
-    memset(&problem, 0, sizeof(Elements))
-    problem.size = cnp.PyArray_SIZE(array)
-    problem.lowest = lowest
-    problem.highest = highest
-    set_array(&problem.logits, array, array)
-    return run_elements(table, table.of_float.scan if as_float else table.of_double.scan, &problem, n_threads, block_sums)
+    set_scan(&problem, array, array, lowest, highest)
+    return run_elements(table, scans_of(table, array).scan, &problem, n_threads, block_sums)
+
+
+def total_read(cnp.ndarray array, cnp.ndarray like, sample_weight, double lowest, double highest, int n_threads):
+    """The same of the elements of `like`, to which `array` and `sample_weight` are broadcast, whose weight is not 0."""
+    cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
+    cdef Elements problem
+    set_scan(&problem, array, like, lowest, highest)
+    set_array(&problem.sample_weight, sample_weight, like)
+    return run_elements(table, scans_of(table, array).scan_read, &problem, n_threads, None)

@@ -51,9 +51,10 @@ def softmax_cross_entropy(
     weight : array_like of shape (C,), optional
         A finite weight for each class.
     sample_weight : array_like, optional
-        A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read.
+        A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read, nor are their
+        targets looked at.
     ignore_index : int, default -100
-        Rows with this integer target are not read: their loss and gradient are 0.
+        Rows with this integer target are not read, nor is their sample weight looked at: their loss and gradient are 0.
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become (1 − ε)·t + ε/C (Szegedy et al. 2016); with `where`, C counts the classes that
         a row has left.

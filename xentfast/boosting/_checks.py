@@ -6,8 +6,8 @@ import numpy as np
 
 from xentfast._base.arrays import float_array, is_float, native_array, plain_array
 from xentfast._base.threads import requested
-from xentfast._base.values import name_outside
-from xentfast._sigmoid.checks import SigmoidCall, total_within
+from xentfast._base.values import name_outside, weight_array
+from xentfast._sigmoid.checks import SigmoidCall, total_allowed, total_within
 from xentfast._softmax.call import cross_entropy_call
 
 # Labels are float32 in both libraries, which holds every whole number up to this one.
@@ -80,10 +80,10 @@ class Softmax:
         if margins.ndim != 2 or margins.shape[1] < 2 or len(margins) != n_rows:
             raise ValueError(f"margins have shape {shape} for {n_rows} labels; expected ({n_rows}, K) with K ≥ 2 classes: "
                              "is num_class set?")
-        check_margins(margins, self.options["n_threads"])
-        return margins, self.targets(labels, margins.shape[1]), weights, flat
+        check_margins(margins, weights, self.options["n_threads"])
+        return margins, self.targets(labels, weights, margins.shape[1]), weights, flat
 
-    def targets(self, labels, n_classes):
+    def targets(self, labels, weights, n_classes):
         table, weight, n_threads = self.soft_labels, self.options["weight"], self.options["n_threads"]
         if weight is not None and len(weight) != n_classes:
             raise ValueError(f"weight has shape {weight.shape}, but margins have {n_classes} classes")
@@ -92,13 +92,13 @@ class Softmax:
                 raise ValueError(f"labels have shape {labels.shape}, but margins have {n_classes} classes")
             if table is not None:
                 raise ValueError(f"labels have shape {labels.shape}; expected one axis of row numbers of soft_labels")
-            check_range(labels, 0.0, math.inf, "labels", "a finite number of at least 0", n_threads)
+            check_range(labels, 0.0, math.inf, "labels", "a finite number of at least 0", n_threads, weights)
             return labels if is_float(labels.dtype) else labels.astype(np.float32)
         if table is None:
-            return classes_of(labels, n_classes, f"a class from 0 to {n_classes - 1}", n_threads)
+            return classes_of(labels, weights, n_classes, f"a class from 0 to {n_classes - 1}", n_threads)
         if table.shape[1] != n_classes:
             raise ValueError(f"soft_labels has shape {table.shape}, but margins have {n_classes} classes")
-        return table[classes_of(labels, len(table), f"a row of soft_labels, from 0 to {len(table) - 1}", n_threads)]
+        return table[classes_of(labels, weights, len(table), f"a row of soft_labels, from 0 to {len(table) - 1}", n_threads)]
 
 
 class Sigmoid:
@@ -126,35 +126,42 @@ class Sigmoid:
         if pos_weight is not None and pos_weight.size != 1 and pos_weight.shape != margins.shape[1:]:
             raise ValueError(f"pos_weight has shape {pos_weight.shape}; expected a number, or one for each column of margins "
                              f"of shape {margins.shape}")
-        check_margins(margins, self.options["n_threads"])
-        check_range(labels, 0.0, 1.0, "labels", "a number from 0 to 1", self.options["n_threads"])
+        check_margins(margins, weights, self.options["n_threads"])
+        check_range(labels, 0.0, 1.0, "labels", "a number from 0 to 1", self.options["n_threads"], weights)
         return margins, labels, weights if weights is None or margins.ndim == 1 else weights[:, None]
 
 
-def classes_of(labels, n_classes, expected, n_threads):
-    """Labels, which the libraries keep as float32, as int64; `expected` says of what."""
+def classes_of(labels, weights, n_classes, expected, n_threads):
+    """Labels, which the libraries keep as float32, as int64; `expected` says of what. Rows of weight 0 may have any, and then
+    get 0."""
     with np.errstate(invalid="ignore"):                             # nan
         classes = labels.astype(np.int64, copy=False)
-    if is_float(labels.dtype):
-        whole = classes == labels
-        if not whole.all():
-            first = int(np.argmin(whole))
-            raise ValueError(f"labels[{first}] is {labels[first]}; expected {expected}")
-    if math.isnan(sum_within(classes, 0, n_classes - 1, n_threads)):
+    whole = classes == labels if is_float(labels.dtype) else np.True_
+    outside = math.isnan(sum_within(classes, 0, n_classes - 1, n_threads))
+    if weights is not None and (outside or not whole.all()):
+        whole = whole | (weights == 0)
+        classes = np.where(weights == 0, 0, classes)
+        outside = math.isnan(sum_within(classes, 0, n_classes - 1, n_threads))
+    if not whole.all():
+        first = int(np.argmin(whole))
+        raise ValueError(f"labels[{first}] is {labels[first]}; expected {expected}")
+    if outside:
         where, value = name_outside(classes, 0, n_classes - 1)
         raise IndexError(f"labels{where} is {value}; expected {expected}")
     return classes
 
 
-def check_margins(margins, n_threads):
-    check_range(margins, -math.inf, math.inf, "margins", "a finite number", n_threads)
+def check_margins(margins, weights, n_threads):
+    check_range(margins, -math.inf, math.inf, "margins", "a finite number", n_threads, weights)
 
 
-def check_range(array, lowest, highest, name, expected, n_threads):
+def check_range(array, lowest, highest, name, expected, n_threads, weights=None):
+    """Of the rows whose weight is not 0."""
     if math.isnan(sum_within(array, lowest, highest, n_threads)):
-        found = name_outside(array, lowest, highest)
-        if found:                                                   # else the sum alone is not finite
-            raise ValueError(f"{name}{found[0]} is {found[1]}; expected {expected}")
+        if weights is not None:
+            weights = weight_array(weights, array.shape[:1], "sample_weight", "a weight for each row")
+            weights = weights.reshape(-1, *[1] * (array.ndim - 1))
+        total_allowed(array, lowest, highest, name, expected, requested(n_threads), array, weights)
 
 
 def sum_within(array, lowest, highest, n_threads):

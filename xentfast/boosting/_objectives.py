@@ -90,6 +90,8 @@ class SoftmaxObjective(_Objective):
     `softmax_cross_entropy_grad_hess` with ``reduction="sum"``, times the convention's factor. The weights of the rows count
     as with the built-in objectives: neither library applies them to what a custom objective returns.
 
+    Margins and labels of rows of weight 0 are not looked at.
+
     Built-in objectives start from the frequencies of the classes, a custom one from equal scores: with `base_margin` it starts
     from the frequencies as well.
 
@@ -163,8 +165,8 @@ class SigmoidObjective(_Objective):
     Notes
     -----
     Labels from 0 to 1 are soft. The object is called as `SoftmaxObjective` is, with margins and labels of shape (N,), or (N, K)
-    for several answers to a row. Gradient and Hessian are those of `sigmoid_cross_entropy_grad_hess` with
-    ``reduction="sum"``; w·p·(1 − p) is the convention of both libraries.
+    for several answers to a row; those of rows of weight 0 are not looked at. Gradient and Hessian are those of
+    `sigmoid_cross_entropy_grad_hess` with ``reduction="sum"``; w·p·(1 − p) is the convention of both libraries.
 
     The Hessian of a focal loss is negative where a row is badly misclassified, as the rare class is at a starting score of its
     log-odds. Its absolute value is returned instead, which keeps Newton's step downhill and as long as it was (Dauphin et al.

@@ -68,15 +68,17 @@ def sliced_gradient(records, logits, targets, sample_weight, where, where_count,
 
 
 def row_weights(targets, sample_weight, weight, place, *, n_classes, ignore_index):
-    """w of each row, float64, of integer targets: 0 where the target is ignored."""
+    """w of each row, float64, of integer targets: 0 where the row is not read, whatever its target or its weight."""
     logits = stand_in((*targets.shape, n_classes), np.float32)
     with located(targets=starts(place), sample_weight=starts(place)):
         call = cross_entropy_call(logits, targets, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
                                   n_threads=1)
     weights = np.ones(call.rows) if call.sample_weight is None else call.sample_weight
+    read = (call.classes >= 0) & (weights != 0.0)
+    weights = np.where(read, weights, 0.0)
     if call.class_weight is not None:
-        weights = weights * call.class_weight[np.maximum(call.classes, 0)]
-    return np.where(call.classes < 0, 0.0, weights)
+        weights = weights * call.class_weight[np.where(read, call.classes, 0)]
+    return weights
 
 
 def finite_weights(sample_weight, place):

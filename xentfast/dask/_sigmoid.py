@@ -12,7 +12,7 @@ from xentfast._base.arrays import any_masked, result_type
 from xentfast._base.numbers import real_number
 from xentfast._base.reduction import nothing_to_divide_by
 from xentfast._base.threads import requested
-from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, name_bad_weight, total_within
+from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, total_allowed, total_within
 from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
 from xentfast.dask import _sums
 from xentfast.dask._documentation import documented
@@ -306,7 +306,7 @@ def sums_of_weights(weights, place, *, n_threads):
     total_within(weights, -np.inf, np.inf, requested(n_threads), sums)
     if np.isnan(sums).any():
         with located(sample_weight=starts(place)):
-            name_bad_weight(weights, "sample_weight")
+            total_allowed(weights, -np.inf, np.inf, "sample_weight", "finite weights", requested(n_threads))
     return sums
 
 

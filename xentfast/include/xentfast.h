@@ -46,7 +46,7 @@ enum {
     XENTFAST_BAD_SHAPE = 3,         /* n_rows < 0, n_classes < 1, n < 0, too many, or an output whose rows overlap each other */
     XENTFAST_BAD_THREADS = 4,       /* n_threads < 0 */
     XENTFAST_BAD_OPTION = 5,        /* an option, or a parameter of a distribution, is outside of what it may be */
-    XENTFAST_BAD_TARGET = 6,        /* neither a class nor ignore_index; its row goes to *bad_place */
+    XENTFAST_BAD_TARGET = 6,        /* of a row that is read: no class; the row goes to *bad_place */
     XENTFAST_BAD_WEIGHT = 7,        /* of a class: not finite; the class goes to *bad_place */
     XENTFAST_BAD_SAMPLE_WEIGHT = 8, /* not finite; the row goes to *bad_place */
     XENTFAST_OVERLAP = 9            /* an output overlaps the logits otherwise than element for element */
@@ -63,13 +63,14 @@ enum {
 typedef struct xentfast_options {
     size_t bytes;                   /* sizeof(xentfast_options) of the caller */
     const double *weight;           /* n_classes finite numbers, or NULL: 1 for each class */
-    const double *sample_weight;    /* n_rows finite numbers, or NULL: 1 for each row; rows of weight 0 are not read */
+    const double *sample_weight;    /* n_rows finite numbers, or NULL: 1 for each row; rows of weight 0 are not read, and
+                                     * may have any target */
     double label_smoothing;         /* 0 to 1 */
     double z_loss;                  /* finite */
     double logit_scale;             /* finite */
     double softcap;                 /* positive and finite, or 0: none */
     double empty;                   /* the mean where the rows' weights sum to 0 */
-    int64_t ignore_index;           /* rows with this target are not read */
+    int64_t ignore_index;           /* rows with this target are not read, and may have any weight */
     int64_t *bad_place;             /* where the place of a bad target or weight goes, or NULL */
     int64_t reduction;              /* XENTFAST_MEAN, XENTFAST_SUM or XENTFAST_NONE */
 } xentfast_options;

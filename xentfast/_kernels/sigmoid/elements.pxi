@@ -130,6 +130,18 @@ cdef inline void copy_edge(const real* source, Py_ssize_t n, real* edge) noexcep
     memcpy(edge, source, n * sizeof(real))
 
 
+# ---- which elements are read
+
+
+cdef inline void mark_read(const Elements* problem, Py_ssize_t first, Py_ssize_t n, char* scratch, real* read) noexcept nogil:
+    """read[0 : n]: 1 for an element that is read, 0 for one of weight 0. `scratch` has buffers of doubles."""
+    cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
+    cdef Py_ssize_t i
+    gather(&problem.sample_weight, first, n, weight)
+    for i in range(n):
+        read[i] = 0 if weight[i] == 0.0 else 1
+
+
 # ---- values within bounds, and their sum
 
 
@@ -176,3 +188,21 @@ cdef inline void scan_range(const Elements* problem, Py_ssize_t first, Py_ssize_
         n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
         row_values[block - first] = scan_block(
             load_elements(&problem.logits, start, n, buffer_of(scratch, LOGITS, kind)), n, lowest, highest)
+
+
+cdef inline void scan_read_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
+                                 real kind) noexcept nogil:
+    """The same of what is read, with 0, which must be within the bounds, for the others."""
+    cdef real lowest = <real>max(problem.lowest, <double>(-FLT_MAX if real is float else -DBL_MAX))
+    cdef real highest = <real>min(problem.highest, <double>(FLT_MAX if real is float else DBL_MAX))
+    cdef real* values = <real*>buffer_of(scratch, LOGITS, <double>0)
+    cdef real* read = <real*>buffer_of(scratch, LOSSES, <double>0)
+    cdef Py_ssize_t block, start, n, i
+    for block in range(first, last):
+        start = block * ELEMENT_BLOCK
+        n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
+        gather(&problem.logits, start, n, values)
+        mark_read(problem, start, n, scratch, read)
+        for i in range(n):
+            values[i] = 0 if read[i] == 0 else values[i]
+        row_values[block - first] = scan_block(values, n, lowest, highest)
