@@ -52,12 +52,14 @@ TIME = {
     "large": {"shape": [(4096, 4096)], "n_threads": THREADS, "out": OUT},
     "target_dtype": {"shape": [(1024, 1000)], "targets": ["bool", "int64", "float64"]},
     "option": {"shape": [(1024, 1000)], "option": ["label_smoothing", "pos_weight", "sample_weight", "focal_gamma", "every one"]},
+    # Three elements of ten are left out.
+    "mask": {"shape": [(1024, 1000)], "targets": ["float32", "int8"], "option": ["where", "ignore_index"]},
     "strided": {"shape": [(1024, 1000)], "option": "transposed"},
 }
 MEMORY = {
     "middle": {"shape": [(1024, 1000)], "dtype": ["float16", "float32"], "out": OUT},
     "target_dtype": {"shape": [(1024, 1000)], "targets": ["int32"]},
-    "option": {"shape": [(1024, 1000)], "option": ["every one"]},
+    "option": {"shape": [(1024, 1000)], "option": ["every one", "where", "ignore_index"]},
 }
 
 
@@ -70,6 +72,11 @@ def make_call(function, *, shape, dtype, n_threads, out, targets, option):
     keywords = {} if n_threads is None else {"n_threads": n_threads}
     if option == "transposed":
         arguments[0] = logits = np.ascontiguousarray(logits.T).T
+    elif option in ("where", "ignore_index"):
+        read = repeated(rng.random(PERIOD) < 0.7, shape, bool)
+        keywords |= {"where": read} if option == "where" else {"ignore_index": -1}
+        if option == "ignore_index":
+            arguments[1][~read] = -1
     else:
         keywords |= options(option, rng, shape)
     if out != "new":

@@ -33,6 +33,10 @@ SIGMOID = {
     "plain": lambda rng, shape: {},
     "broadcast": lambda rng, shape: {"pos_weight": rng.random(shape[-1]), "sample_weight": rng.random((shape[0], 1, shape[2]))},
     "all": lambda rng, shape: {"pos_weight": 2.0, "sample_weight": rng.random(shape), "focal_gamma": 2.0, "label_smoothing": 0.1},
+    "where": lambda rng, shape: {"where": rng.random((shape[0], 1, shape[2])) < 0.6},
+    "masked": lambda rng, shape: {"where": rng.random(shape) < 0.6, "ignore_index": -1, "pos_weight": rng.random(shape[-1])},
+    "masked, weighted": lambda rng, shape: {"where": rng.random(shape[1:]) < 0.6, "ignore_index": -1,
+                                            "sample_weight": rng.integers(0, 4, (shape[1], 1)) / 2},
 }
 
 
@@ -43,6 +47,8 @@ def test_sigmoid(option, dtype):
     rng, shape = np.random.default_rng(0), (64, 96, 5)
     logits, targets = rng.standard_normal(shape).astype(dtype), rng.random((96, 1))
     given = SIGMOID[option](rng, shape)
+    if "ignore_index" in given:
+        targets[rng.random(targets.shape) < 0.2] = -1
     for chunks, reduction in itertools.product(((32, 96, 5), (7, 50, 2)), ("none", "sum", "mean")):
         lazy = da.from_array(logits, chunks=chunks)
         expected = xf.sigmoid_cross_entropy_value_and_grad(logits, targets, reduction=reduction, **given)
@@ -80,9 +86,26 @@ def test_elements_of_weight_0_are_not_looked_at():
     same(xd.sigmoid_cross_entropy_value_and_grad(*lazy[:2], pos_weight=lazy[2], sample_weight=weights), want)
 
 
+def test_masks_are_lazy_too():
+    rng, shape = np.random.default_rng(0), (16, 128)
+    logits, targets, where = rng.standard_normal(shape), rng.integers(0, 2, shape), rng.random(shape) < 0.5
+    spoilt = [da.from_array(np.where(where, array, -1), chunks=(8, 128)) for array in (logits, targets)]
+    same(xd.sigmoid_cross_entropy_value_and_grad(*spoilt, where=da.from_array(where, chunks=5)),
+         xf.sigmoid_cross_entropy_value_and_grad(logits, targets, where=where))
+    same(xd.sigmoid_cross_entropy_grad_hess(*spoilt, ignore_index=-1, reduction="mean"),
+         xf.sigmoid_cross_entropy_grad_hess(logits, targets, where=where, reduction="mean"))
+    same([xd.sigmoid_cross_entropy(spoilt[0], 1, ignore_index=0.5)], [xf.sigmoid_cross_entropy(spoilt[0].compute(), 1)])
+    with pytest.raises(ValueError, match=r"targets\[9, 100\] is 7; expected a number from 0 to 1"):
+        targets[9, 100] = 7
+        xd.sigmoid_cross_entropy(spoilt[0], da.from_array(targets, chunks=(8, 64)), where=True).compute()
+
+
 @pytest.mark.parametrize("chunks", [1, 3])
 def test_means_of_nothing(chunks):
     logits = np.ones(3)
+    for masks in ({"where": False}, {"ignore_index": 1}, {"where": da.zeros(3, dtype=bool), "sample_weight": np.ones(3)}):
+        same(xd.sigmoid_cross_entropy_value_and_grad(da.from_array(logits, chunks=chunks), 1, empty=5.0, **masks),
+             (np.float64(5), np.zeros(3)))
     for weights in (np.zeros(3), da.zeros(3, chunks=2), [1.0, -1.0, 0.0]):
         same(xd.sigmoid_cross_entropy_value_and_grad(da.from_array(logits, chunks=chunks), 1, sample_weight=weights, empty=5.0),
              (np.float64(5), np.zeros(3)))

@@ -174,6 +174,9 @@ def test_conversion_of_empty_of_elements():
         with pytest.raises(ValueError, match=r"targets\[0, 0\] is 2.0; expected a number from 0 to 1"):
             function(logits, targets, empty=Rewriting(partial(targets.fill, 2.0), 0.0))
         targets.fill(0.0)
+        with pytest.raises(ValueError, match=r"targets\[0, 0\] is 2.0; expected a number from 0 to 1"):
+            function(logits, targets, ignore_index=Rewriting(partial(targets.fill, 2.0), -1.0))
+        targets.fill(0.0)
 
 
 @pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
@@ -196,12 +199,16 @@ def test_shapes_that_change(name):
 
 
 @pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
-@pytest.mark.parametrize("name", ["logits", "targets", "pos_weight", "sample_weight", "losses", "gradient", "hessian"])
+@pytest.mark.parametrize("name", ["logits", "targets", "pos_weight", "sample_weight", "where", "losses", "gradient", "hessian"])
 def test_shapes_of_elements_that_change(name):
     arguments = {name: np.full((70, 8), 0.5) for name in ("logits", "targets", "pos_weight", "sample_weight")}
-    call = SigmoidCall(**arguments, label_smoothing=0.0, focal_gamma=0.0, reduction="none", n_threads=2)
+    call = SigmoidCall(**arguments, where=np.ones((70, 8), bool), ignore_index=None, label_smoothing=0.0, focal_gamma=0.0,
+                       reduction="none", n_threads=2)
     results = {name: np.empty((70, 8)) for name in ("losses", "gradient", "hessian")}
-    (results.get(name) if name in results else getattr(call, name)).shape = (140, 4)
+    if name == "where":                                 # of the mask the call has a view of its own
+        call.where = call.where[1:]
+    else:
+        (results.get(name) if name in results else getattr(call, name)).shape = (140, 4)
     with pytest.raises(ValueError, match=CHANGED):
         compute_elements(call, 1.0, *results.values())
 

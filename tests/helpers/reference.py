@@ -111,11 +111,12 @@ def log_loss(y_true, y_pred, sample_weight=None, normalize=True):
     return (losses * weights).sum() / (weights.sum() if normalize else 1)
 
 
-def sigmoid_cross_entropy(logits, targets, *, pos_weight=1.0, sample_weight=1.0, label_smoothing=0.0, focal_gamma=0.0,
-                          reduction="mean", dtype=np.float64):
-    """(loss, gradient, Hessian's diagonal) for finite logits."""
-    x, w = np.asarray(logits, dtype), np.broadcast_to(np.asarray(sample_weight, dtype), np.shape(logits))
-    t = np.asarray(targets, dtype) * (1 - dtype(label_smoothing)) + dtype(label_smoothing) / 2
+def sigmoid_cross_entropy(logits, targets, *, pos_weight=1.0, sample_weight=1.0, ignore_index=None, label_smoothing=0.0,
+                          focal_gamma=0.0, where=True, reduction="mean", dtype=np.float64):
+    """(loss, gradient, Hessian's diagonal) for finite logits of what is read."""
+    read = np.broadcast_to(where, np.shape(logits)) & (np.asarray(targets) != ignore_index)
+    x, w, t = (np.where(read, np.asarray(array, dtype), 0) for array in (logits, sample_weight, targets))
+    t = t * (1 - dtype(label_smoothing)) + dtype(label_smoothing) / 2
     a, b, d = np.asarray(pos_weight, dtype) * t, 1 - t, 1 - 2 * t
     p, q = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
     loss, slope, m = a * np.logaddexp(0, -x) + b * np.logaddexp(0, x), b * p - a * q, t * q + b * p

@@ -25,6 +25,7 @@ def losses() -> None:
     assert_type(xf.perplexity(unknown, classes), Loss)
     assert_type(xf.sigmoid_cross_entropy(single, 1.0), Loss)
     assert_type(xf.sigmoid_cross_entropy(single, 1.0, reduction="none"), Losses)
+    assert_type(xf.sigmoid_cross_entropy(single, 1.0, where=single > 0, ignore_index=-1), Loss)
     assert_type(xf.linear_cross_entropy(single, rows, classes), Loss)
     assert_type(float(xf.softmax_cross_entropy(single, classes)) + 1.0, float)
 

@@ -16,7 +16,9 @@ LEVELS = dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
 DTYPES = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16), np.dtype(np.float32), np.dtype(np.float64)]
 OPTIONS = {"plain": {}, "smoothed": {"label_smoothing": 0.1}, "weighted": {"pos_weight": True, "sample_weight": True},
-           "focal": {"focal_gamma": 1.5}, "all": {"pos_weight": True, "sample_weight": True, "focal_gamma": 2.0}}
+           "focal": {"focal_gamma": 1.5}, "all": {"pos_weight": True, "sample_weight": True, "focal_gamma": 2.0},
+           "where": {"where": True}, "ignored": {"ignore_index": 1},
+           "masked": {"where": True, "ignore_index": 1, "label_smoothing": 0.1, "sample_weight": True}}
 
 
 def problem(shape, dtype, soft=False, seed=0):
@@ -32,7 +34,8 @@ def problem(shape, dtype, soft=False, seed=0):
 
 def options(name, shape):
     rng = np.random.default_rng(7)
-    given = {"pos_weight": rng.random(shape[-1:]) * 3, "sample_weight": rng.integers(0, 4, (*shape[:-1], 1)).astype(np.float32)}
+    given = {"pos_weight": rng.random(shape[-1:]) * 3, "sample_weight": rng.integers(0, 4, (*shape[:-1], 1)).astype(np.float32),
+             "where": rng.random(shape) < 0.7}
     return {key: given.get(key, value) for key, value in OPTIONS[name].items()}
 
 

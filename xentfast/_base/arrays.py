@@ -76,8 +76,7 @@ def any_masked(*masks):
 
 def leave_out(where, masked):
     """`where` (or None), False where masked as well: the one array of the size of the logits that a mask asks for."""
-    unmasked = ~masked
-    return unmasked if where is None else np.logical_and(unmasked, where, out=unmasked)
+    return ~masked if where is None else ~masked & where
 
 
 def float_array(value, name):

@@ -29,6 +29,18 @@ def check_weights(array, shape, name, meaning):
         raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
 
 
+def broadcast_mask(where, shape):
+    """An array of booleans, broadcast to the shape of the logits."""
+    where = where if type(where) is np.ndarray else plain_array(where, "where", ": filled(False) leaves masked entries out")
+    if where.dtype != np.bool_:
+        raise TypeError(f"where has dtype {where.dtype}; expected booleans")
+    try:
+        return np.broadcast_to(where, shape)
+    except ValueError:
+        raise ValueError(
+            f"where has shape {where.shape}, which does not broadcast to that of logits, {shape}") from None
+
+
 def check_finite(weights, first_bad, name):
     """`first_bad` is the place of the first weight that is not finite, or −1."""
     if first_bad >= 0:

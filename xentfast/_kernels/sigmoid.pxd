@@ -11,6 +11,9 @@ cdef struct Elements:
     Strided targets
     Strided pos_weight
     Strided sample_weight
+    Strided where                   # bool: elements where it is False are not read; nor are those …
+    bint ignores
+    double ignored                  # … whose target is this, if `ignores`
     Strided losses
     Strided gradient
     Strided hessian
@@ -22,9 +25,11 @@ cdef struct Elements:
     bint stream                     # the gradient goes past the cache
     double lowest                   # a scan: what values may be
     double highest
+    bint counts                     # a scan of what is read: its number instead of its sum
 
 cdef struct ElementKernels:            # for one dtype
-    RangeKernel plain               # neither weights nor focal loss
+    RangeKernel plain               # neither weights nor focal loss, and all is read
+    RangeKernel masked              # the same where some elements are not read
     RangeKernel weighted
     RangeKernel focal               # with or without weights, in double
     RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`

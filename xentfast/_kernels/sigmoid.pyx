@@ -17,11 +17,19 @@ include "sigmoid/weighted.pxi"
 
 cdef void sigmoid_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                         double* row_values) noexcept nogil:
-    plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0)
+    plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, False)
 
 cdef void sigmoid_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                          double* row_values) noexcept nogil:
-    plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0)
+    plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, False)
+
+cdef void masked_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                       double* row_values) noexcept nogil:
+    plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, True)
+
+cdef void masked_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+                        double* row_values) noexcept nogil:
+    plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, True)
 
 cdef void weighted_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                          double* row_values) noexcept nogil:
@@ -66,11 +74,13 @@ cdef SigmoidKernels TABLE
 TABLE.table_bytes = sizeof(SigmoidKernels)
 TABLE.elements_bytes = sizeof(Elements)
 TABLE.of_float.plain = sigmoid_float
+TABLE.of_float.masked = masked_float
 TABLE.of_float.weighted = weighted_float
 TABLE.of_float.focal = focal_double
 TABLE.of_float.scan = scan_float
 TABLE.of_float.scan_read = scan_read_float
 TABLE.of_double.plain = sigmoid_double
+TABLE.of_double.masked = masked_double
 TABLE.of_double.weighted = weighted_double
 TABLE.of_double.focal = focal_double
 TABLE.of_double.scan = scan_double

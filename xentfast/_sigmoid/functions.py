@@ -26,8 +26,10 @@ def sigmoid_cross_entropy(
     *,
     pos_weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = None,
@@ -45,13 +47,18 @@ def sigmoid_cross_entropy(
     sample_weight : array_like, optional
         Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read, nor are their
         targets and positive weights looked at.
+    ignore_index : float, optional
+        Elements whose target equals this number, such as −1 for "no label", are left out as by `where`.
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become t·(1 − ε) + ε/2 (Szegedy et al. 2016).
     focal_gamma : float, default 0.0
         γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017).
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Elements where it is False are not read: their losses and gradients are 0, and their targets
+        and weights are not looked at.
     reduction : {"mean", "sum", "none"}
-        "mean" divides the sum by the sum of `sample_weight` over all elements, or by their number without it; "none" gives
-        one loss for each element.
+        "mean" divides the sum by the sum of `sample_weight`, or by the number of elements without it, in either case over
+        those that `ignore_index` and `where` leave; "none" gives one loss for each element.
     empty : float, default nan
         What "mean" gives where it would divide by 0: no elements, or no weight.
     n_threads : int, optional
@@ -100,9 +107,16 @@ def sigmoid_cross_entropy(
     >>> xf.sigmoid_cross_entropy(logits, [[1, 0], [0, 1]], reduction="none")
     array([[1.2692800e-01, 3.1326169e-01],
            [6.9314718e-01, 1.8048513e-35]], dtype=float32)
+
+    Of several answers to a row, those that nobody knows:
+
+    >>> xf.sigmoid_cross_entropy(logits, [[1, -1], [0, 1]], ignore_index=-1, reduction="none")
+    array([[1.2692800e-01, 0.0000000e+00],
+           [6.9314718e-01, 1.8048513e-35]], dtype=float32)
     """
     empty = mean_of_nothing(empty)
-    call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
+    call = SigmoidCall(logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction,
+                       n_threads)
     return reduced(call, compute, (None, None), empty)
 
 
@@ -112,8 +126,10 @@ def sigmoid_cross_entropy_grad(
     *,
     pos_weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     out: NDArray[Any] | None = None,
     n_threads: int | None = None,
@@ -122,7 +138,7 @@ def sigmoid_cross_entropy_grad(
 
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
+    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
         As for `sigmoid_cross_entropy`. With "none" the result is the gradient of the sum: each element's own.
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
@@ -155,7 +171,8 @@ def sigmoid_cross_entropy_grad(
     >>> xf.sigmoid_cross_entropy_grad(np.array([0.0, 40.0]), [0, 1], reduction="sum")
     array([ 5.00000000e-01, -4.24835426e-18])
     """
-    call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
+    call = SigmoidCall(logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction,
+                       n_threads)
     out = call.output(out)
     _run_gradient(call, out, None)
     return out
@@ -167,8 +184,10 @@ def sigmoid_cross_entropy_value_and_grad(
     *,
     pos_weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: ArrayLike | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     out: NDArray[Any] | None = None,
@@ -178,7 +197,7 @@ def sigmoid_cross_entropy_value_and_grad(
 
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, empty, n_threads
+    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, empty, n_threads
         As for `sigmoid_cross_entropy`.
     out : ndarray, optional
         Where to put the gradient, as for `sigmoid_cross_entropy_grad`. ``out=logits`` works in place.
@@ -206,7 +225,8 @@ def sigmoid_cross_entropy_value_and_grad(
     array([ 0.5, -0.5, -0.5,  0. ])
     """
     empty = mean_of_nothing(empty)
-    call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
+    call = SigmoidCall(logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction,
+                       n_threads)
     out = call.output(out)
     loss = reduced(call, compute, (out, None), empty)
     return loss, out
@@ -218,8 +238,10 @@ def sigmoid_cross_entropy_grad_hess(
     *,
     pos_weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: ArrayLike | None = None,
     reduction: Reduction = "sum",
     out: tuple[NDArray[Any], NDArray[Any]] | None = None,
     n_threads: int | None = None,
@@ -228,7 +250,7 @@ def sigmoid_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads
+    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
         As for `sigmoid_cross_entropy_grad`, whose bits the gradient has.
     out : tuple of two ndarrays, optional
         Where to put gradient and Hessian: of the logits' shape and dtype, any strides. The first may be `logits` itself.
@@ -266,7 +288,8 @@ def sigmoid_cross_entropy_grad_hess(
     >>> hess
     array([0.25      , 0.10499359, 0.04517666])
     """
-    call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads)
+    call = SigmoidCall(logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction,
+                       n_threads)
     gradient, hessian = call.outputs(out)
     _run_gradient(call, gradient, hessian)
     return gradient, hessian
@@ -282,5 +305,6 @@ def _run_gradient(call, gradient, hessian):
 def compute(call, divisor, losses, gradient, hessian, block_sums=None):
     """The sum of the losses over the divisor, where the call is valued, or each of them into `losses`; gradient and Hessian, over
     the divisor as well, go to these arrays unless they are None. With `block_sums` the sums of blocks go there, over nothing."""
-    return loops.sigmoid(call.logits, call.targets, call.pos_weight, call.sample_weight, call.smoothing, call.gamma, divisor,
-                         call.valued, losses, gradient, hessian, call.passes_cache(gradient), call.n_threads, block_sums)
+    return loops.sigmoid(call.logits, call.targets, call.pos_weight, call.sample_weight, call.where, call.ignored, call.smoothing,
+                         call.gamma, divisor, call.valued, losses, gradient, hessian, call.passes_cache(gradient), call.n_threads,
+                         block_sums)

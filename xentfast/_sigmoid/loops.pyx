@@ -64,11 +64,20 @@ cdef double run_elements(const SigmoidKernels* table, RangeKernel kernel, Elemen
                       data_of(block_sums, n_blocks, sizeof(double)), FLOAT64)
 
 
-def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoothing, double gamma,
+cdef void set_read(Elements* problem, targets, where, ignored, cnp.ndarray like) except *:
+    """What leaves elements out: a mask, and a value of the targets; each may be None."""
+    set_array(&problem.where, where, like)
+    problem.ignores = ignored is not None
+    if ignored is not None:
+        problem.ignored = ignored
+        set_array(&problem.targets, targets, like)
+
+
+def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, where, ignored, double smoothing, double gamma,
             double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads, block_sums=None):
     """Losses, gradient and Hessian of the elements, into those arrays that are not None. Gradient and Hessian are over
     `divisor`, and so is the sum of the losses, which is returned where they are `valued`; or, of each block, it goes to
-    `block_sums`, float64, and is over nothing."""
+    `block_sums`, float64, and is over nothing. All of it is 0 where `where` is False or the target is `ignored`."""
     cdef Elements problem
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
     cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
@@ -87,6 +96,7 @@ def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoot
     set_array(&problem.targets, targets, logits)
     set_array(&problem.pos_weight, pos_weight, logits)
     set_array(&problem.sample_weight, sample_weight, logits)
+    set_read(&problem, targets, where, ignored, logits)
     set_array(&problem.losses, losses, logits, True)
     set_array(&problem.gradient, gradient, logits, True)
     set_array(&problem.hessian, hessian, logits, True)
@@ -94,6 +104,8 @@ def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, double smoot
         kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:
         kernel = own.weighted
+    elif where is not None or ignored is not None:
+        kernel = own.masked
     value = run_elements(table, kernel, &problem, n_threads, block_sums)
     return scalar(value, divisor, NULL, as_double)
 
@@ -121,10 +133,14 @@ def total_within(cnp.ndarray array, double lowest, double highest, int n_threads
     return run_elements(table, scans_of(table, array).scan, &problem, n_threads, block_sums)
 
 
-def total_read(cnp.ndarray array, cnp.ndarray like, sample_weight, double lowest, double highest, int n_threads):
-    """The same of the elements of `like`, to which `array` and `sample_weight` are broadcast, whose weight is not 0."""
+def total_read(cnp.ndarray array, cnp.ndarray like, sample_weight, where, targets, ignored, double lowest, double highest,
+               int n_threads, bint counting=False, block_sums=None):
+    """The same of those elements of `like`, to which all arrays are broadcast, that are read: whose weight is not 0, nor their
+    `where` False, nor their target `ignored`, if there are such. When `counting`: how many they are."""
     cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
     cdef Elements problem
     set_scan(&problem, array, like, lowest, highest)
+    problem.counts = counting
     set_array(&problem.sample_weight, sample_weight, like)
-    return run_elements(table, scans_of(table, array).scan_read, &problem, n_threads, None)
+    set_read(&problem, targets, where, ignored, like)
+    return run_elements(table, scans_of(table, array).scan_read, &problem, n_threads, block_sums)

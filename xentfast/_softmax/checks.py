@@ -10,7 +10,7 @@ from xentfast._base.numbers import SMALLEST, finite_number, integer, position, s
 from xentfast._base.reduction import check_reduction
 from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
 from xentfast._base.threads import requested
-from xentfast._base.values import check_finite, weight_array
+from xentfast._base.values import broadcast_mask, check_finite, weight_array
 
 
 def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where,
@@ -41,20 +41,7 @@ def set_options(call, z_loss, logit_scale, softcap, where, shape):
         if call.softcap < SMALLEST:
             raise ValueError(f"softcap is {call.softcap}; expected a number above 0, or None")
     if where is not None:
-        if type(where) is not np.ndarray:
-            where = plain_array(where, "where", ": filled(False) leaves masked entries out")
         call.where = broadcast_mask(where, shape)
-
-
-def broadcast_mask(where, shape):
-    """An array of booleans, broadcast to the shape of the logits."""
-    if where.dtype != np.bool_:
-        raise TypeError(f"where has dtype {where.dtype}; expected booleans")
-    try:
-        return np.broadcast_to(where, shape)
-    except ValueError:
-        raise ValueError(
-            f"where has shape {where.shape}, which does not broadcast to that of logits, {shape}") from None
 
 
 def set_weights(call, weight, sample_weight, n_classes):

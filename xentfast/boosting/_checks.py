@@ -7,7 +7,7 @@ import numpy as np
 from xentfast._base.arrays import float_array, is_float, native_array, plain_array
 from xentfast._base.threads import requested
 from xentfast._base.values import name_outside, weight_array
-from xentfast._sigmoid.checks import SigmoidCall, total_allowed, total_within
+from xentfast._sigmoid.checks import Read, SigmoidCall, total_allowed, total_within
 from xentfast._softmax.call import cross_entropy_call
 
 # Labels are float32 in both libraries, which holds every whole number up to this one.
@@ -110,7 +110,8 @@ class Sigmoid:
             if pos_weight.ndim > 1:
                 raise ValueError(f"pos_weight has shape {pos_weight.shape}; expected a number, or one for each column of labels")
         # One element for each weight: the loss's own checks of its options.
-        SigmoidCall(np.zeros(np.shape(pos_weight)), False, pos_weight, None, label_smoothing, focal_gamma, "sum", n_threads)
+        SigmoidCall(np.zeros(np.shape(pos_weight)), False, pos_weight, None, None, label_smoothing, focal_gamma, None, "sum",
+                    n_threads)
         self.options = {"pos_weight": pos_weight, "label_smoothing": label_smoothing, "focal_gamma": focal_gamma,
                         "n_threads": n_threads}
 
@@ -158,10 +159,11 @@ def check_margins(margins, weights, n_threads):
 def check_range(array, lowest, highest, name, expected, n_threads, weights=None):
     """Of the rows whose weight is not 0."""
     if math.isnan(sum_within(array, lowest, highest, n_threads)):
+        read = None
         if weights is not None:
             weights = weight_array(weights, array.shape[:1], "sample_weight", "a weight for each row")
-            weights = weights.reshape(-1, *[1] * (array.ndim - 1))
-        total_allowed(array, lowest, highest, name, expected, requested(n_threads), array, weights)
+            read = Read(array, weights.reshape(-1, *[1] * (array.ndim - 1)))
+        total_allowed(array, lowest, highest, name, expected, requested(n_threads), read)
 
 
 def sum_within(array, lowest, highest, n_threads):

@@ -9,10 +9,10 @@ import numpy as np
 
 from xentfast._base.arrays import class_axis, result_type
 from xentfast._base.numbers import real_number
-from xentfast._base.values import check_weights
+from xentfast._base.values import broadcast_mask, check_weights
 from xentfast._partials.checks import FIELDS, chunk_length
 from xentfast._softmax.call import cross_entropy_call
-from xentfast._softmax.checks import as_classes, broadcast_mask, check_targets, ignored_class
+from xentfast._softmax.checks import as_classes, check_targets, ignored_class
 from xentfast.dask import _cross_entropy_tasks as tasks
 from xentfast.dask import _sums
 from xentfast.dask._graphs import (

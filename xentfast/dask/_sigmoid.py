@@ -12,6 +12,7 @@ from xentfast._base.arrays import any_masked, result_type
 from xentfast._base.numbers import real_number
 from xentfast._base.reduction import nothing_to_divide_by
 from xentfast._base.threads import requested
+from xentfast._base.values import broadcast_mask
 from xentfast._sigmoid.checks import SigmoidCall, broadcast_array, check_broadcast, total_allowed, total_within
 from xentfast._sigmoid.functions import BLOCK_LENGTH, compute
 from xentfast.dask import _sums
@@ -22,13 +23,13 @@ from xentfast.dask._graphs import (
     apply,
     as_floats,
     dask_array,
-    filled,
     fold,
     in_one_block,
     item,
     located,
     operand,
     spread,
+    stand_in,
     starts,
     without_mask,
 )
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_grad_hess",
            "sigmoid_cross_entropy_value_and_grad"]
 
-ARRAYS = "targets", "pos_weight", "sample_weight"
+ARRAYS = "targets", "pos_weight", "sample_weight", "where"
 
 
 @documented()
@@ -50,8 +51,10 @@ def sigmoid_cross_entropy(
     *,
     pos_weight: Arrays | None = None,
     sample_weight: Arrays | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: Arrays | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = 1,
@@ -63,7 +66,7 @@ def sigmoid_cross_entropy(
     logits : dask.array.Array of float16, bfloat16, float32 or float64
         Log-odds, of any shape, in NumPy blocks of known sizes that are cut in any way. Integers become float64.
     targets
-        Cut otherwise than `logits`, they are cut anew (lazily), and so are `pos_weight` and `sample_weight`.
+        Cut otherwise than `logits`, they are cut anew (lazily), and so are `pos_weight`, `sample_weight` and `where`.
 
     Returns
     -------
@@ -86,8 +89,8 @@ def sigmoid_cross_entropy(
     np.float32(0.6931472)
     """
     graph = SigmoidGraph(
-        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
-        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads)
     return graph.reduced(graph.results(graph.valued), empty)
 
 
@@ -98,8 +101,10 @@ def sigmoid_cross_entropy_grad(
     *,
     pos_weight: Arrays | None = None,
     sample_weight: Arrays | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: Arrays | None = None,
     reduction: Reduction = "mean",
     n_threads: int | None = 1,
 ) -> da.Array:
@@ -117,8 +122,8 @@ def sigmoid_cross_entropy_grad(
 
     Notes
     -----
-    It has the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, whose sum is
-    made as that of the losses.
+    It has the bits that one machine gives, but for "mean" with a weight for each element in a Dask `sample_weight`, or with
+    weights of which `ignore_index` or `where` leaves some: their sum is made as that of the losses.
 
     Examples
     --------
@@ -128,8 +133,8 @@ def sigmoid_cross_entropy_grad(
     array([ 0.125, -0.125,  0.125, -0.125])
     """
     graph = SigmoidGraph(
-        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
-        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads)
     return graph.results("gradient")
 
 
@@ -140,8 +145,10 @@ def sigmoid_cross_entropy_value_and_grad(
     *,
     pos_weight: Arrays | None = None,
     sample_weight: Arrays | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: Arrays | None = None,
     reduction: Reduction = "mean",
     empty: float = float("nan"),
     n_threads: int | None = 1,
@@ -163,8 +170,8 @@ def sigmoid_cross_entropy_value_and_grad(
     np.float64(0.6931471805599453)
     """
     graph = SigmoidGraph(
-        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
-        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads)
     values, grad = graph.results(graph.valued, "gradient")
     return graph.reduced(values, empty), grad
 
@@ -176,8 +183,10 @@ def sigmoid_cross_entropy_grad_hess(
     *,
     pos_weight: Arrays | None = None,
     sample_weight: Arrays | None = None,
+    ignore_index: float | None = None,
     label_smoothing: float = 0.0,
     focal_gamma: float = 0.0,
+    where: Arrays | None = None,
     reduction: Reduction = "sum",
     n_threads: int | None = 1,
 ) -> tuple[da.Array, da.Array]:
@@ -197,33 +206,38 @@ def sigmoid_cross_entropy_grad_hess(
     array([0.25, 0.25, 0.25, 0.25])
     """
     graph = SigmoidGraph(
-        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, label_smoothing=label_smoothing,
-        focal_gamma=focal_gamma, reduction=reduction, n_threads=n_threads)
+        logits, targets, pos_weight=pos_weight, sample_weight=sample_weight, ignore_index=ignore_index,
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads)
     return graph.results("gradient", "hessian")
 
 
 class SigmoidGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them."""
 
-    def __init__(self, logits, targets, *, pos_weight, sample_weight, label_smoothing, focal_gamma, reduction, n_threads):
+    def __init__(self, logits, targets, *, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where,
+                 reduction, n_threads):
         logits, closed = without_mask(logits, "logits")
         targets, skipped = without_mask(targets, "targets")
         sample_weight, weightless = without_mask(sample_weight, "sample_weight")
         logits = self.logits = as_floats(dask_array(logits, "logits"), "logits")
         self.labels = tuple(range(logits.ndim))
         self.reduction = reduction
-        SigmoidCall(np.zeros(0, logits.dtype), 0, None, None, label_smoothing, focal_gamma, reduction, n_threads)
-        self.options = {"label_smoothing": label_smoothing, "focal_gamma": focal_gamma, "n_threads": n_threads}
-        arrays = {"targets": any_array(targets, "targets")}
-        arrays |= {name: any_array(value, name) for name, value in (("pos_weight", pos_weight), ("sample_weight", sample_weight))
-                   if value is not None}
+        SigmoidCall(np.zeros(0, logits.dtype), 0, None, None, ignore_index, label_smoothing, focal_gamma, None, reduction,
+                    n_threads)
+        self.options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "focal_gamma": focal_gamma,
+                        "n_threads": n_threads}
+        given = zip(ARRAYS, (targets, pos_weight, sample_weight, where), strict=True)
+        arrays = {name: any_array(value, name) for name, value in given if value is not None or name == "targets"}
         for name, array in arrays.items():
-            check_broadcast(array, logits.shape, name)
-        arrays["targets"] = filled(arrays["targets"], skipped, False)
+            if name == "where":
+                broadcast_mask(stand_in(array.shape, array.dtype), logits.shape)
+            else:
+                check_broadcast(array, logits.shape, name)
         masked = any_masked(closed, skipped, weightless)
         if masked is not None:
-            arrays["sample_weight"] = filled(arrays["sample_weight"], masked, False) if "sample_weight" in arrays else ~masked
+            arrays["where"] = ~masked & arrays["where"] if "where" in arrays else ~masked
         self.weights = arrays.get("sample_weight")
+        self.masked = "where" in arrays or ignore_index is not None
         self.operands = [operand(arrays[name], logits.shape, logits.chunks) if name in arrays else None for name in ARRAYS]
 
     @property
@@ -239,16 +253,20 @@ class SigmoidGraph:
         """What is `wanted` of `elements`, each an array; the tasks make all at once."""
         dtypes = [{"losses": self.loss_dtype, "sums": np.float64}.get(name, self.logits.dtype) for name in wanted]
         cuts = [dict.fromkeys(self.labels, 1) if name == "sums" else None for name in wanted]
-        made = apply(
-            elements, self.labels, (self.logits, self.labels), *[ABSENT if one is None else one.pair for one in self.operands],
-            self.divisor if "gradient" in wanted else (1.0, None), dtype=dtypes[-1], adjust_chunks=cuts[-1],
-            place=dict(zip(self.labels, self.logits.chunks, strict=True)), wanted=wanted,
-            missing=tuple(() if one is None else one.missing for one in self.operands),
-            axes=tuple(() if one is None else one.axes for one in self.operands), **self.options)
+        made = self._apply(elements, self.logits, self.divisor if "gradient" in wanted else (1.0, None), dtype=dtypes[-1],
+                           adjust_chunks=cuts[-1], wanted=wanted)
         if len(wanted) == 1:
             return made
         return tuple(apply(item, self.labels, (made, self.labels), dtype=dtype, adjust_chunks=cut, number=number)
                      for number, (dtype, cut) in enumerate(zip(dtypes, cuts, strict=True)))
+
+    def _apply(self, function, logits, *more, without="", **options):
+        """The array of what the function makes of each block and the operands there."""
+        pairs = [ABSENT if one is None or name == without else one.pair for name, one in zip(ARRAYS, self.operands, strict=True)]
+        return apply(function, self.labels, (logits, self.labels), *pairs, *more,
+                     place=dict(zip(self.labels, self.logits.chunks, strict=True)),
+                     missing=tuple(() if one is None else one.missing for one in self.operands),
+                     axes=tuple(() if one is None else one.axes for one in self.operands), **options, **self.options)
 
     def reduced(self, values, empty):
         """The losses as they are, or their sum or mean, from the sums of spans."""
@@ -260,12 +278,17 @@ class SigmoidGraph:
 
     @cached_property
     def divisor(self):
-        """What losses are divided by, (array, labels) or (number, None): the sum of all elements' weights."""
-        if self.reduction != "mean" or self.weights is None:
+        """What losses are divided by, (array, labels) or (number, None): the sum of the weights of all elements that are read."""
+        if self.reduction != "mean" or (self.weights is None and not self.masked):
             return (float(self.logits.size) if self.reduction == "mean" else 1.0), None
-        weights = self.weights
         if not self.logits.size:
             return 0.0, None
+        if self.masked:                                         # neither logits nor positive weights are looked at
+            shape = da.broadcast_to(da.zeros((), dtype=self.logits.dtype), self.logits.shape, chunks=self.logits.chunks)
+            sums = self._apply(sums_of_read, shape, dtype=np.float64, adjust_chunks=dict.fromkeys(self.labels, 1),
+                               without="pos_weight")
+            return fold(total_of_sums, sums, dtype=np.float64, factor=1.0), ()
+        weights = self.weights
         if isinstance(weights, np.ndarray) or weights.size < self.logits.size:
             weights = in_one_block(weights)                     # of rows, or in memory anyway
         labels = tuple(range(weights.ndim))
@@ -277,13 +300,10 @@ class SigmoidGraph:
 # ---- tasks
 
 
-def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, wanted, missing, axes, label_smoothing, focal_gamma,
-             n_threads):
+def elements(logits, targets, pos_weight, sample_weight, where, divisor, place, *, wanted, **options):
     """What is `wanted` of a block, one array or a tuple: its "losses", or the "sums" of spans of 1 024 of them; "gradient" and
     "hessian" over the divisor."""
-    targets, pos_weight, sample_weight = map(spread, (targets, pos_weight, sample_weight), missing)
-    with located(**{name: starts(place, own) for name, own in zip(ARRAYS, axes, strict=True)}):
-        call = SigmoidCall(logits, targets, pos_weight, sample_weight, label_smoothing, focal_gamma, "sum", n_threads)
+    call = call_of_block(logits, targets, pos_weight, sample_weight, where, place, **options)
     logits = call.logits
     losses = np.empty(logits.shape, result_type(logits)) if "losses" in wanted else None
     sums = np.empty(-(-logits.size // BLOCK_LENGTH)) if "sums" in wanted else None
@@ -297,6 +317,23 @@ def elements(logits, targets, pos_weight, sample_weight, divisor, place, *, want
         compute(call, divisor, losses, gradient, hessian, sums)
     made = {"losses": losses, "sums": sums, "gradient": gradient, "hessian": hessian}
     return made[wanted[0]] if len(wanted) == 1 else tuple(made[name] for name in wanted)
+
+
+def call_of_block(logits, targets, pos_weight, sample_weight, where, place, *, missing, axes, ignore_index, label_smoothing,
+                  focal_gamma, n_threads):
+    """Errors name places in the whole arrays."""
+    targets, pos_weight, sample_weight, where = map(spread, (targets, pos_weight, sample_weight, where), missing)
+    with located(**{name: starts(place, own) for name, own in zip(ARRAYS, axes, strict=True)}):
+        return SigmoidCall(logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, "sum",
+                           n_threads)
+
+
+def sums_of_read(logits, targets, pos_weight, sample_weight, where, place, **options):
+    """The sums of the weights of spans of 1 024 elements, of those that are read. `logits` have the shape alone."""
+    call = call_of_block(logits, targets, pos_weight, sample_weight, where, place, **options)
+    sums = np.empty(-(-call.logits.size // BLOCK_LENGTH))
+    call.sum_weights(sums)
+    return sums
 
 
 def sums_of_weights(weights, place, *, n_threads):

@@ -6,7 +6,11 @@ cdef enum:
 
 # Buffers of a thread's scratch.
 cdef enum Buffer:
-    LOGITS, TARGETS, POS_WEIGHT, SAMPLE_WEIGHT, LOSSES, GRADIENTS, HESSIANS, N_BUFFERS
+    LOGITS, TARGETS, POS_WEIGHT, SAMPLE_WEIGHT, LOSSES, GRADIENTS, HESSIANS, READ, WIDE, N_BUFFERS
+
+ctypedef fused other:           # a second type beside `real`
+    float
+    double
 
 cdef extern from *:
     float FLT_MAX
@@ -133,13 +137,45 @@ cdef inline void copy_edge(const real* source, Py_ssize_t n, real* edge) noexcep
 # ---- which elements are read
 
 
-cdef inline void mark_read(const Elements* problem, Py_ssize_t first, Py_ssize_t n, char* scratch, real* read) noexcept nogil:
-    """read[0 : n]: 1 for an element that is read, 0 for one of weight 0. `scratch` has buffers of doubles."""
-    cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
+cdef inline bint is_exact(ValueType type, real kind) noexcept nogil:
+    """Whether the type of the arithmetic holds every value of `type`."""
+    if real is double:
+        return True
+    return type == FLOAT32 or type == FLOAT16 or type == BFLOAT16 or type in (INT8, INT16, UINT8, UINT16)
+
+
+cdef inline void close_where(const other* values, other closed, Py_ssize_t n, real* read) noexcept nogil:
+    """read[0 : n] = 0 where the value is `closed`"""
+    cdef real kept
     cdef Py_ssize_t i
-    gather(&problem.sample_weight, first, n, weight)
     for i in range(n):
-        read[i] = 0 if weight[i] == 0.0 else 1
+        kept = read[i]                                  # before the choice, which is a branch otherwise
+        read[i] = 0 if values[i] == closed else kept
+
+
+cdef inline void mark_read(const Elements* problem, Py_ssize_t first, Py_ssize_t n, char* scratch, real* read) noexcept nogil:
+    """read[0 : n]: 0 for elements that `where` or their target leaves out, else another number. `scratch`: the thread's."""
+    cdef double* wide = buffer_of(scratch, WIDE, <double>0)     # behind all buffers of floats
+    cdef Py_ssize_t i
+    if problem.where.data != NULL:
+        gather(&problem.where, first, n, read)
+    else:
+        for i in range(n):
+            read[i] = 1
+    if problem.ignores:
+        if is_exact(problem.targets.type, <real>0):
+            close_where(load_elements(&problem.targets, first, n, <real*>wide), <real>problem.ignored, n, read)
+        else:
+            close_where(load_elements(&problem.targets, first, n, wide), problem.ignored, n, read)
+
+
+cdef inline void keep_read(const real* read, Py_ssize_t n, other* values) noexcept nogil:
+    """values[0 : n] = 0 for elements that are not read"""
+    cdef other value
+    cdef Py_ssize_t i
+    for i in range(n):
+        value = values[i]
+        values[i] = 0 if read[i] == 0 else value
 
 
 # ---- values within bounds, and their sum
@@ -192,17 +228,28 @@ cdef inline void scan_range(const Elements* problem, Py_ssize_t first, Py_ssize_
 
 cdef inline void scan_read_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
                                  real kind) noexcept nogil:
-    """The same of what is read, with 0, which must be within the bounds, for the others."""
+    """The same of what is read and has a weight other than 0. 0 is within the bounds."""
     cdef real lowest = <real>max(problem.lowest, <double>(-FLT_MAX if real is float else -DBL_MAX))
     cdef real highest = <real>min(problem.highest, <double>(FLT_MAX if real is float else DBL_MAX))
     cdef real* values = <real*>buffer_of(scratch, LOGITS, <double>0)
-    cdef real* read = <real*>buffer_of(scratch, LOSSES, <double>0)
+    cdef real* read = <real*>buffer_of(scratch, READ, <double>0)
+    cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
+    cdef double value
+    cdef int32_t count
     cdef Py_ssize_t block, start, n, i
     for block in range(first, last):
         start = block * ELEMENT_BLOCK
         n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
-        gather(&problem.logits, start, n, values)
         mark_read(problem, start, n, scratch, read)
-        for i in range(n):
-            values[i] = 0 if read[i] == 0 else values[i]
-        row_values[block - first] = scan_block(values, n, lowest, highest)
+        if problem.sample_weight.data != NULL:
+            gather(&problem.sample_weight, start, n, weight)
+            close_where(weight, <double>0, n, read)
+        gather(&problem.logits, start, n, values)
+        keep_read(read, n, values)
+        value = scan_block(values, n, lowest, highest)
+        if problem.counts and value == value:
+            count = 0
+            for i in range(n):
+                count += read[i] != 0
+            value = <double>count
+        row_values[block - first] = value

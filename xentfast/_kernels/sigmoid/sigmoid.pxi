@@ -125,11 +125,11 @@ cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) 
         memcpy(target, values, count * sizeof(real))
 
 
-cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real kept, real half, Factor factor, real* losses,
-                               real* gradient, real* hessian, bint valued, bint stored, bint graded,
-                               bint curved) noexcept nogil:
+cdef inline double plain_block(const real* x, const real* t, const real* read, Py_ssize_t n, real kept, real half, Factor factor,
+                               real* losses, real* gradient, real* hessian, bint valued, bint stored, bint graded, bint curved,
+                               bint masked) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
-    may be x; the sum of the losses where `valued`. a + b is 1 here."""
+    may be x; the sum of the losses where `valued`. a + b is 1 here. `read`, which has whole passes, is for `masked`."""
     cdef real x_edge[PASS]
     cdef real t_edge[PASS]
     cdef real scaled[PASS]
@@ -183,6 +183,16 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
                 slope[i] = nan_where(scaled_down(b * p - a * q, second, least), logit)
             if curved:
                 curve[i] = nan_where(scaled_down(big[i] * small[i], second, least), logit)
+        if masked:
+            if valued:
+                keep_read(read + start, PASS, main)
+                keep_read(read + start, PASS, rest)
+            if stored:
+                keep_read(read + start, PASS, loss)
+            if graded:
+                keep_read(read + start, PASS, slope)
+            if curved:
+                keep_read(read + start, PASS, curve)
         if valued:
             add_lanes(main, count, main_sums)
             add_lanes(rest, count, rest_sums)
@@ -202,12 +212,13 @@ cdef inline double plain_block(const real* x, const real* t, Py_ssize_t n, real 
 
 
 cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                             real kind, bint valued, bint graded, bint curved) noexcept nogil:
+                             real kind, bint valued, bint graded, bint curved, bint masked) noexcept nogil:
     cdef Factor factor = factor_of(kind, problem.scale)
     cdef bint stored = valued and problem.losses.data != NULL
     cdef bint stream = graded and problem.stream and lies_plain(&problem.gradient, kind)
     cdef real* results = buffer_of(scratch, GRADIENTS, kind)
     cdef real* gradient = results
+    cdef real* read = buffer_of(scratch, READ, kind)
     cdef real* losses
     cdef real* hessian
     cdef const real* x
@@ -218,16 +229,18 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
         n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
         x = load_elements(&problem.logits, start, n, buffer_of(scratch, LOGITS, kind))
         t = load_elements(&problem.targets, start, n, buffer_of(scratch, TARGETS, kind))
+        if masked:
+            mark_read(problem, start, n, scratch, read)
         losses = goal_of(&problem.losses, start, buffer_of(scratch, LOSSES, kind))
         hessian = goal_of(&problem.hessian, start, buffer_of(scratch, HESSIANS, kind))
         gradient = results + waiting if stream else goal_of(&problem.gradient, start, results)
         if stored:
-            row_values[block - first] = plain_block(x, t, n, <real>problem.kept, <real>problem.half, factor, losses, gradient,
-                                                    hessian, valued, True, graded, curved)
+            row_values[block - first] = plain_block(x, t, read, n, <real>problem.kept, <real>problem.half, factor, losses,
+                                                    gradient, hessian, valued, True, graded, curved, masked)
             store_elements(&problem.losses, start, n, losses)
         else:
-            row_values[block - first] = plain_block(x, t, n, <real>problem.kept, <real>problem.half, factor, losses, gradient,
-                                                    hessian, valued, False, graded, curved)
+            row_values[block - first] = plain_block(x, t, read, n, <real>problem.kept, <real>problem.half, factor, losses,
+                                                    gradient, hessian, valued, False, graded, curved, masked)
         if stream:
             waiting = stream_numbers(results, waiting + n, <real*>problem.gradient.data + start - waiting)
         elif graded:
@@ -240,12 +253,12 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
 
 
 cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                           real kind) noexcept nogil:
+                           real kind, bint masked) noexcept nogil:
     if problem.hessian.data != NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, False, True, True)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, True, masked)
     elif problem.gradient.data == NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, True, False, False)
+        plain_range(problem, first, last, scratch, row_values, kind, True, False, False, masked)
     elif problem.valued:
-        plain_range(problem, first, last, scratch, row_values, kind, True, True, False)
+        plain_range(problem, first, last, scratch, row_values, kind, True, True, False, masked)
     else:
-        plain_range(problem, first, last, scratch, row_values, kind, False, True, False)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, False, masked)

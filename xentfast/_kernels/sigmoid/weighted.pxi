@@ -159,6 +159,7 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
     cdef double* t = buffer_of(scratch, TARGETS, <double>0)
     cdef double* pos_weight = buffer_of(scratch, POS_WEIGHT, <double>0)
     cdef double* weight = buffer_of(scratch, SAMPLE_WEIGHT, <double>0)
+    cdef real* read = <real*>buffer_of(scratch, READ, <double>0)
     cdef double* losses = buffer_of(scratch, LOSSES, <double>0)
     cdef double* gradient = buffer_of(scratch, GRADIENTS, <double>0)
     cdef double* hessian = buffer_of(scratch, HESSIANS, <double>0)
@@ -171,6 +172,9 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
         padded_load(&problem.targets, start, n, t)
         padded_load(&problem.pos_weight, start, n, pos_weight)
         padded_load(&problem.sample_weight, start, n, weight)
+        if problem.where.data != NULL or problem.ignores:       # what is not read has no weight
+            mark_read(problem, start, n, scratch, read)
+            keep_read(read, n, weight)
         row_values[block - first] = weighted_block(x, t, pos_weight, weight, n, problem, smallest, losses, gradient, hessian,
                                                    valued, graded, curved, focal)
         if valued and problem.losses.data != NULL:
