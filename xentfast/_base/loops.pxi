@@ -274,7 +274,7 @@ cdef double run_ranges(RangeKernel kernel, const void* problem, Py_ssize_t n_row
 
 
 cdef int refuse_changed() except -1:
-    raise ValueError("an array has another shape or dtype than when the call began; expected arrays that nobody changes meanwhile")
+    raise ValueError("an array has another shape or dtype than when the call began; expected arrays that stay as they are")
 
 
 cdef void* data_of(array, Py_ssize_t size, Py_ssize_t itemsize) except? NULL:

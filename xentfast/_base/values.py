@@ -60,8 +60,8 @@ def first_outside(array, allowed, unread=None):
 
 
 def name_outside(array, lowest, highest, shape=None, unread=None):
-    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`; None where there is none. Where some
-    elements of `shape`, to which the array is broadcast, are not read: of the first that is one of the others'."""
+    """('[1, 3]', value) of the first value that is not finite and from `lowest` to `highest`; None where there is none. Where
+    some elements of `shape`, to which the array is broadcast, are not read: of the first that is one of the others'."""
     def allowed(values):
         values = values.astype(np.float64)
         return (values >= lowest) & (values <= highest) & np.isfinite(values)

@@ -278,8 +278,7 @@ cdef void set_targets(Problem* problem, CrossEntropyCall call) except *:
     cdef Py_ssize_t n_rows = rows_of(problem)
     problem.classes = <const int64_t*>data_of(call.classes, n_rows, sizeof(int64_t))
     problem.sample_weight = <const double*>data_of(call.sample_weight, n_rows, sizeof(double))
-    problem.class_weight = <const double*>data_of(call.class_weight, problem.n_classes + problem.other_classes,
-                                                   sizeof(double))
+    problem.class_weight = <const double*>data_of(call.class_weight, problem.n_classes + problem.other_classes, sizeof(double))
     problem.smoothing_mass = NULL if call.smoothing_mass is None else cnp.PyArray_DATA(call.smoothing_mass)     # our own
     problem.smoothing = call.smoothing
     if call.soft is not None:

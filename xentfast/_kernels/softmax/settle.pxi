@@ -352,7 +352,7 @@ cdef inline double bad_value(const Problem* problem, double top, const char* row
 
 
 cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target,
-                             Settled* settled, real kind) noexcept nogil:
+                      Settled* settled, real kind) noexcept nogil:
     """Of two groups, plain and bare: folds[field·PAIR + row]."""
     cdef RowTerms terms
     terms.x_target = x_target

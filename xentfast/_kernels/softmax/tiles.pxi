@@ -208,7 +208,7 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
 
 
 cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
-    """Bytes: rows and how they are settled, which would fill half of a small stack; their stats, and three matrices of a chunk."""
+    """Bytes: rows and how they are settled, too much for a small stack; their stats, and three matrices of a chunk."""
     return (sizeof(Settled) + 2 * sizeof(RowGroup) + N_FIELDS * chunk_count(problem, kind) * LANES * 8
             + 3 * min(problem.n_classes, chunk_length(kind)) * LANES * <Py_ssize_t>sizeof(real))
 
