@@ -74,6 +74,18 @@ def test_hot_loops_are_vectorised(path):
         assert wide > 50 and wide > len(re.findall(rf"\bv?mul{kind.replace('p', 's')}\b", code))
 
 
+@needs_binutils
+@pytest.mark.skipif(_build.DEBUG or "clang" in _build.COMPILER, reason="other compilers lay out frames as they like")
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_frame_is_above_16_kib(path):
+    """64 KiB of stack are enough for a thread (docs/faults.md)."""
+    if "x86_64" not in " ".join(_build.LEVELS):
+        pytest.skip("the instruction is named for x86-64")
+    code = output_of("objdump", "-d", "--no-show-raw-insn", str(path))
+    frames = [int(size, 16) for size in re.findall(r"\bsub +\$0x([0-9a-f]{1,8}),%rsp", code)]
+    assert frames and max(frames) <= 16 * 1024
+
+
 def test_strict_flags():
     flags = f"{_build.FLAGS} {' '.join(_build.LEVELS.values())}"
     for banned in ("-ffast-math", "-Ofast", "-march=native", "-funsafe-math", "-ffp-contract=fast"):

@@ -40,7 +40,10 @@ cdef extern from "<math.h>" nogil:
 cdef enum:
     PIECE = 16384           # elements of an item: some 10 µs
     TILE = 16               # spans of a tile …
-    TILE_COLUMNS = 256      # … and elements of each
+    TILE_COLUMNS = 256      # … and elements of each,
+    TILE_LENGTH = TILE_COLUMNS + 2 * GROUP      # for which so many are made at most
+    FEW_SPANS = 4           # that fit on a stack
+    TILE_BYTES = TILE * TILE_LENGTH * 8
 
 include "../_base/parts.pxi"
 
@@ -263,23 +266,36 @@ cdef void run_cell(const RandomKernels* kernels, const Job* job, Py_ssize_t cell
         start += n
 
 
-cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell) noexcept nogil:
-    """TILE spans, or what is left of them, in one piece each."""
-    cdef double values[TILE][TILE_COLUMNS + 2 * GROUP]
-    cdef char* rows[TILE]
+cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell, char* room) noexcept nogil:
+    """TILE spans, or what is left of them, in one piece each: all side by side in `room`, or, where that is NULL, a few at a time."""
+    cdef double values[FEW_SPANS * TILE_LENGTH]     # of any type
     cdef char* data
     cdef uint64_t place
     cdef int inner = job.n_axes - 1
     cdef Py_ssize_t start = cell % job.pieces * TILE_COLUMNS, rest = cell // job.pieces
     cdef Py_ssize_t n_tiles = (job.shape[inner - 1] + TILE - 1) // TILE, first = rest % n_tiles * TILE
     cdef Py_ssize_t n_rows = min(job.shape[inner - 1] - first, <Py_ssize_t>TILE)
-    cdef Py_ssize_t n_columns = min(job.span - start, <Py_ssize_t>TILE_COLUMNS), row, column
+    cdef Py_ssize_t n_columns = min(job.span - start, <Py_ssize_t>TILE_COLUMNS), done = 0, count
+    cdef Py_ssize_t at_once = TILE if room != NULL else FEW_SPANS
     walk(job, inner - 1, rest // n_tiles, &place, &data)
     place += <uint64_t>(first * job.places[inner - 1] + start)
     data += first * job.itemsize + start * job.strides[inner]
+    while done < n_rows:
+        count = min(at_once, n_rows - done)
+        run_spans(kernels, job, place + <uint64_t>(done * job.places[inner - 1]), data + done * job.itemsize, count, n_columns,
+                  room if room != NULL else <char*>values)
+        done += count
+
+
+cdef void run_spans(const RandomKernels* kernels, const Job* job, uint64_t place, char* data, Py_ssize_t n_rows,
+                    Py_ssize_t n_columns, char* room) noexcept nogil:
+    """So many elements of neighbouring spans, side by side in `room`, and from there to the output, a column at a time."""
+    cdef char* rows[TILE]
+    cdef int inner = job.n_axes - 1
+    cdef Py_ssize_t row, column
     for row in range(n_rows):
         rows[row] = make(kernels.chunk, job, place + <uint64_t>(row * job.places[inner - 1]), n_columns,
-                         <char*>values[row])
+                         room + row * TILE_LENGTH * 8)
     for column in range(n_columns):
         if job.itemsize == 4:
             for row in range(n_rows):
@@ -293,7 +309,8 @@ cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell
         data += job.strides[inner]
 
 
-cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, Py_ssize_t item) noexcept nogil:
+cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, Py_ssize_t item,
+                   char* room) noexcept nogil:
     cdef Py_ssize_t low = 0, high = n_jobs, middle, cell
     while high - low > 1:                           # the last job whose items begin at or before this one
         middle = (low + high) // 2
@@ -305,7 +322,7 @@ cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_j
     high = min(cell + jobs[low].cells_per_item, jobs[low].cells)
     while cell < high:
         if jobs[low].tiled:
-            run_tile(kernels, &jobs[low], cell)
+            run_tile(kernels, &jobs[low], cell, room)
         else:
             run_cell(kernels, &jobs[low], cell)
         cell += 1
@@ -313,15 +330,15 @@ cdef void run_item(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_j
         xf_stream_done()
 
 
-cdef void run_items(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, const Parts* parts,
-                    int part) noexcept nogil:
-    """All that one thread comes to."""
+cdef void run_items(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_jobs, const Parts* parts, int part,
+                    char* room) noexcept nogil:
+    """All that one thread comes to. `room` for a tile, or NULL."""
     cdef Turn turn = turn_of(part)
     cdef Py_ssize_t item
     cdef xf_mode saved = xf_enter_ieee()
     while take(parts, &turn):
         for item in range(turn.first, turn.last):
-            run_item(kernels, jobs, n_jobs, item)
+            run_item(kernels, jobs, n_jobs, item, room)
     xf_leave_ieee(saved)
 
 
@@ -349,8 +366,9 @@ cdef void set_job(Job* job, fields) except *:
 cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil:
     """Jobs whose fields are set up to `strides`, and `stream`."""
     cdef Py_ssize_t only_line[2]
-    cdef Py_ssize_t n_items = 0, i
+    cdef Py_ssize_t n_items = 0, i, tile_bytes = 0
     cdef char* lines
+    cdef char* room = NULL
     cdef Parts parts
     cdef int part
     for i in range(n_jobs):
@@ -358,16 +376,20 @@ cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int
         plan_spans(jobs + i)
         jobs[i].first_item = n_items
         n_items += (jobs[i].cells + jobs[i].cells_per_item - 1) // jobs[i].cells_per_item
+        if jobs[i].tiled:
+            tile_bytes = TILE_BYTES
     n_threads = threads_at_hand(<int>min(<Py_ssize_t>n_threads, n_items), n_items * PIECE)
-    lines = <char*>malloc(n_threads * TICKET_LINE)
+    lines = <char*>malloc(n_threads * (TICKET_LINE + tile_bytes))
     if lines == NULL:                               # a fill has no way to fail, and one thread needs no memory
         n_threads = 1
+    elif tile_bytes > 0:
+        room = lines + n_threads * TICKET_LINE
     set_parts(&parts, n_items, n_items * PIECE, n_threads, lines if lines != NULL else <char*>only_line)
     if n_threads == 1:
-        run_items(table, jobs, n_jobs, &parts, 0)
+        run_items(table, jobs, n_jobs, &parts, 0, room)
     else:
         for part in prange(n_threads, num_threads=n_threads, schedule="static"):
-            run_items(table, jobs, n_jobs, &parts, part)
+            run_items(table, jobs, n_jobs, &parts, part, NULL if room == NULL else room + part * tile_bytes)
         note_parts(&parts)
     free(lines)
 
