@@ -159,6 +159,15 @@ def test_log_loss(chunks):
             same([xd.log_loss(other, lazy, **more)], [np.float64(xf.log_loss(given, q, **more))])
     same([xd.log_loss(labels, lazy, labels=range(7))], [np.float64(xf.log_loss(labels, q, labels=range(7)))])
     same([xd.log_loss(labels % 2, da.from_array(q[:, 0], chunks=600))], [np.float64(xf.log_loss(labels % 2, q[:, 0]))])
+    pairs = np.eye(2, dtype=int)[labels % 2]
+    for given in (pairs, da.from_array(pairs, chunks=(900, 1)), pairs.tolist()):
+        for column in (q[:, 0], q[:, :1]):
+            lazy = da.from_array(column, chunks=600)
+            same([xd.log_loss(given, y_proba=lazy, sample_weight=weights)],
+                 [np.float64(xf.log_loss(pairs, column, sample_weight=weights))])
+    names = [-1, *range(2**63, 2**63 + 6)]
+    same([xd.log_loss([names[i] for i in labels], da.from_array(q, chunks=chunks), labels=names)],
+         [np.float64(xf.log_loss(labels, q))])
 
 
 def test_log_loss_warns_as_it_does_on_one_machine():

@@ -1,5 +1,6 @@
 """log_loss: scikit-learn's results for every kind of labels, its warnings, and errors that name what is wrong."""
 
+import inspect
 import re
 import tracemalloc
 import warnings
@@ -107,6 +108,107 @@ def test_indicators(level, n_classes):
         assert np.isclose(xf.log_loss(hot, q), xf.log_loss(np.arange(30) % n_classes, q), rtol=LOG_LOSS[q.dtype])
 
 
+SHAPES_OF_LABELS = {
+    f"{kind}{n_classes}": make(np.arange(6) * n_classes // 6) for n_classes in (2, 3) for kind, make in {
+        "integers": lambda y: y, "column": lambda y: y[:, None], "floats": lambda y: y * 2.0, "list": lambda y: y.tolist(),
+        "strings": lambda y: np.array(list("abc"))[y], "column of strings": lambda y: np.array(list("abc"))[y][:, None],
+        "bool": lambda y: y > 0, "uint64": lambda y: y.astype(np.uint64) * np.uint64(3) + np.uint64(2**63),
+        "indicators": lambda y: np.eye(y.max() + 1, dtype=int)[y],
+        "bool indicators": lambda y: np.eye(y.max() + 1, dtype=bool)[y],
+        "float indicators": lambda y: np.eye(y.max() + 1)[y], "list of indicators": lambda y: np.eye(y.max() + 1)[y].tolist(),
+        "several": lambda y: np.eye(y.max() + 1, dtype=int)[y] | np.eye(y.max() + 1, dtype=int)[::-1][y],
+        "none": lambda y: np.zeros((len(y), y.max() + 1), int), "one label": lambda y: np.zeros(len(y), int),
+    }.items()
+}
+SHAPES_OF_PROBABILITIES = {
+    "one axis": data(6, 2)[1][:, 1], "column": data(6, 2)[1][:, 1:], "column of float32": data(6, 2, np.float32)[1][:, 1:],
+    "two": data(6, 2)[1], "three": data(6, 3)[1], "list": data(6, 2)[1][:, 1].tolist(),
+    "integers": [[0], [1], [1], [0], [1], [1]],
+    "bool": [False, True, True, False, True, False],
+}
+
+
+@pytest.mark.parametrize("labels", SHAPES_OF_LABELS)
+@pytest.mark.parametrize("probabilities", SHAPES_OF_PROBABILITIES)
+def test_shapes(labels, probabilities):
+    """What scikit-learn takes is taken, with its value, and what it refuses is refused."""
+    y, q = SHAPES_OF_LABELS[labels], SHAPES_OF_PROBABILITIES[probabilities]
+    for weights in (None, [1, 2, 3, 4, 5, 6]):
+        try:
+            want = oracle(y, np.asarray(q, float) if isinstance(q, list) else q, sample_weight=weights)
+        except ValueError:
+            with pytest.raises(ValueError, match="y_true"):
+                xf.log_loss(y, q, sample_weight=weights)
+        else:
+            close(xf.log_loss(y, q, sample_weight=weights), want, getattr(q, "dtype", np.float64))
+
+
+def test_indicators_of_two_with_one_column(level):
+    assert np.isclose(xf.log_loss([[0, 1], [1, 0]], [1.0, 0.2]), 0.11157177565710488, rtol=LOG_LOSS[np.dtype(np.float64)])
+    y, q, weights = data(203, 2)
+    for dtype, x in product((int, bool, np.float32), (q[:, 1], q[:, 1:], q[:, 1].astype(np.float32), q[::-1, 1][::-1])):
+        hot = np.asfortranarray(np.eye(2, dtype=dtype)[y])
+        assert xf.log_loss(hot, x, sample_weight=weights) == xf.log_loss(y, x, sample_weight=weights)
+
+
+def test_both_names_of_the_probabilities():
+    y, q, weights = data(30, 3)
+    want = xf.log_loss(y, q, sample_weight=weights)
+    assert want == xf.log_loss(y, y_pred=q, sample_weight=weights) == xf.log_loss(y_true=y, y_proba=q, sample_weight=weights)
+    assert {"y_pred", "y_proba"} <= set(inspect.signature(xf.log_loss).parameters)
+    for given in ({"y_pred": q, "y_proba": q}, {}):
+        with pytest.raises(TypeError, match="y_pred.*y_proba"):
+            xf.log_loss(y, **given)
+    for arguments, message in (((y, q * 4), "y_proba[0, 0] is"), ((y, q[:4]), "a label for each row of y_proba"),
+                               ((y[:, None] == [0, 1], q), "y_true and y_proba have a different number of classes: 2 and 3"),
+                               ((y % 2, q), "y_true has 2 labels and y_proba has 3 classes")):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            xf.log_loss(arguments[0], y_proba=arguments[1])
+    with pytest.warns(UserWarning, match="rows of y_proba do not sum to one"):
+        xf.log_loss(y, y_proba=q / 2)
+
+
+BEYOND = {
+    "uint64": np.array([2**63, 2**63 + 3, 2**64 - 1], np.uint64),
+    "uint64, close": np.array([2**63, 2**63 + 1, 2**63 + 5], np.uint64),
+    "list of uint64": [2**63, 2**63 + 1, 2**63 + 5], "with negative ones": [-1, 2**63, 2**63 + 1],
+    "NumPy's with negative ones": [np.int64(-1), np.uint64(2**63), np.uint64(2**63 + 1)], "bigger": [-(2**70), 1, 2**70],
+    "int64": np.array([-(2**63), 0, 2**63 - 1]),
+}
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+@pytest.mark.filterwarnings("error")
+def test_labels_beyond_int64(kind, monkeypatch):
+    """Compared as integers, however they come."""
+    y, q, _ = data(60, 3)
+    names = BEYOND[kind]
+    given = names[y] if isinstance(names, np.ndarray) else [names[i] for i in y]
+    want = xf.log_loss(y, q)
+    for table in (checks.TABLE, 0):
+        monkeypatch.setattr(checks, "TABLE", table)
+        assert want == xf.log_loss(given, q) == xf.log_loss(given, q, labels=names)
+        assert xf.log_loss(given[:4], q[:4], labels=names) == xf.log_loss(y[:4], q[:4], labels=[0, 1, 2])
+
+
+def test_labels_of_two_dtypes():
+    """Those that have no integer in common are not among each other."""
+    q = [0.25, 0.5]
+    big, small = np.array([2**63, 2**63 + 1], np.uint64), np.array([-1, 1])
+    with pytest.raises(ValueError, match=re.escape("y_true[0] is 9223372036854775808, which is not among labels [-1, 1]")):
+        xf.log_loss(big, q, labels=small)
+    with pytest.raises(ValueError, match=re.escape("y_true[0] is -1, which is not among labels [9223372036854775808, 922337203")):
+        xf.log_loss(small, q, labels=big)
+    with pytest.raises(ValueError, match=re.escape("y_true[1] is 9007199254740993, which is not among labels")):
+        xf.log_loss([1, 2**53 + 1], q, labels=[1.0, 2.0**53])
+    with pytest.raises(ValueError, match=re.escape("y_true[1] is 9007199254740992.0, which is not among labels")):
+        xf.log_loss([1.0, 2.0**53], q, labels=[1, 2**53 + 1])
+    want = xf.log_loss([0, 1], q)
+    assert want == xf.log_loss([1, 2**53], q, labels=[1.0, 2.0**53]) == xf.log_loss([1.0, 2.0**53], q, labels=[1, 2**53])
+    assert want == xf.log_loss(np.array([1, 2], np.uint64), q, labels=[1, 2]) == xf.log_loss([-1, 1], q, labels=[-1, 1])
+    assert xf.log_loss([-1, 1], [[0.5, 0.25, 0.25]] * 2, labels=[-1, 1, 2**63]) == -np.log([0.5, 0.25]).mean()
+
+
 def test_lists_integers_and_columns():
     close(xf.log_loss([0, 1], [[1, 0], [0, 1]]), oracle([0, 1], [[1, 0], [0, 1]]))
     close(xf.log_loss([0, 1, 1], [0.25, 0.5, 1]), oracle([0, 1, 1], [0.25, 0.5, 1]))
@@ -210,6 +312,19 @@ CALLS = [
     ((Y, Q), {"labels": list("abc")}, (TypeError, ValueError), "y_true"),
     (([0.5, 1, 2], Q), {}, ValueError, "y_true[0] is 0.5; expected labels, of which floating ones are whole numbers"),
     (([0, 1, np.nan], Q), {}, ValueError, "y_true[2] is nan"),
+    (([0, 1, np.inf], Q), {}, ValueError, "y_true[2] is inf; expected labels, of which floating ones are whole numbers"),
+    ((np.array([0, 1, -np.inf], object), Q), {}, ValueError, "y_true[2] is -inf; expected labels"),
+    ((Y, Q), {"labels": [0, 1, np.inf]}, ValueError, "labels[2] is inf; expected labels, of which floating ones are whole"),
+    ((Y, Q), {"labels": [0.5, 1, 2]}, ValueError, "labels[0] is 0.5; expected labels"),
+    ((Y, Q), {"labels": np.array([0, np.nan, 2], object)}, ValueError, "labels[1] is nan; expected labels"),
+    (([0, 1, 2**63], Q), {"labels": [0, 1, 2**64]}, ValueError, "y_true[2] is 9223372036854775808, which is not among"),
+    ((np.eye(3)[:, :2], Q[:, 0]), {"labels": [0, 1]}, ValueError, "labels were given with a matrix of indicators"),
+    ((np.eye(3), Q[:, 0]), {}, ValueError, "y_true and y_pred have a different number of classes: 3 and 2"),
+    ((np.eye(3), Q[:, :1]), {}, ValueError, "y_true and y_pred have a different number of classes: 3 and 2"),
+    (([[[0, 1]]] * 3, Q[:, 0]), {}, ValueError,
+     "y_true has shape (3, 1, 2); expected (3,), a label for each row of y_pred, or (3, 2)"),
+    (([[0, 1], [1, 0], [2, 0]], Q[:, 0]), {}, ValueError, "y_true[2, 0] is 2; expected indicators 0 and 1"),
+    (([[0, 1], [1, 0], [1, 0]], [0.5, 1.5, 0.5]), {}, ValueError, "y_pred[1] is 1.5; expected"),
     ((np.array([0, "a", None], object), Q), {}, TypeError, "y_true has labels that cannot be sorted, of dtype object"),
     ((np.ma.masked_array(Y, [0, 1, 0]), Q), {}, TypeError, "y_true is a masked array"),
     ((Y, np.ma.masked_array(Q, Q < 1)), {}, TypeError, "y_pred is a masked array"),

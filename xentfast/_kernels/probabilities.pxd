@@ -31,7 +31,7 @@ cdef struct Comparison:
 cdef struct LogLoss:
     Py_ssize_t n_classes            # 1: q is the probability of label 1 of two
     Operand q
-    Operand indicators              # of which labels a row has, 0 or 1 for each class; data is NULL where `classes` tells
+    Operand indicators              # 0 or 1 for each label, two for one column of q; data is NULL where `classes` tells
     ValueType q_type
     ValueType indicator_type
     const int64_t* classes

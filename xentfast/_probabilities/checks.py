@@ -16,6 +16,9 @@ from xentfast._base.values import check_finite, first_outside, weight_array
 EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
+# Integers below it have a float64 of their own.
+EXACT = 2.0**53
+
 # A table of labels may have so many entries, or as many as there are labels.
 TABLE = 65536
 
@@ -93,54 +96,78 @@ def name_bad_probability(given):
 
 
 class LogLossCall:
-    """The checked arguments of one call to log_loss."""
+    """The checked arguments of one call to log_loss; `name` is what the caller calls its probabilities."""
 
-    __slots__ = ("classes", "declared", "indicators", "n_threads", "q", "sample_weight", "weight_sum")
+    __slots__ = ("classes", "declared", "in_order", "indicators", "n_threads", "q", "sample_weight", "weight_sum")
 
-    def __init__(self, y_true, y_pred, sample_weight, labels, n_threads):
-        q = self.q = prediction(y_pred)
+    def __init__(self, y_true, y_pred, sample_weight, labels, n_threads, name):
+        q = self.q = prediction(y_pred, name)
         n_rows, n_classes = len(q), max(q.shape[1], 2)
         self.n_threads = requested(n_threads)
         self.classes = self.indicators = self.sample_weight = None
         self.weight_sum = float(n_rows)
-        y = plain_array(y_true, "y_true", advice=", and sample_weight=0 for masked rows")
+        y = label_array(y_true, "y_true", ", and sample_weight=0 for masked rows")
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
-        self.declared = declared_labels(y, labels, q.shape)
+        self.declared, self.in_order = declared_labels(y, labels, q.shape, name)
         if y.ndim == 2:
             self.indicators = indicator_array(y)
         else:
-            self.classes = label_indices(y, self.declared, n_classes)
+            self.classes = label_indices(y, self.declared, n_classes, name)
         if sample_weight is not None:
             weights = self.sample_weight = weight_array(sample_weight, (n_rows,), "sample_weight",
-                                                        "a weight for each row of y_pred")
+                                                        f"a weight for each row of {name}")
             _, first_bad, self.weight_sum = scan_targets(n_rows, None, weights, None, 0, 0, self.n_threads)
             check_finite(weights, first_bad, "sample_weight")
 
 
-def prediction(y_pred):
-    """y_pred as a matrix; one column is the probability of the second label of two."""
-    q = probability_array(y_pred, "y_pred")
+def named_probabilities(y_pred, y_proba):
+    """What was given under one of the two names of log_loss's second argument, and that name."""
+    if y_proba is None:
+        if y_pred is None:
+            raise TypeError("log_loss() is missing an argument: 'y_pred', which may be called 'y_proba'")
+        return y_pred, "y_pred"
+    if y_pred is not None:
+        raise TypeError("log_loss() got y_pred and y_proba, two names of one argument; pass one of them")
+    return y_proba, "y_proba"
+
+
+def prediction(y_pred, name):
+    """The probabilities as a matrix; one column is the probability of the second label of two."""
+    q = probability_array(y_pred, name)
     if q.ndim > 2:
-        raise ValueError(f"y_pred has shape {q.shape}; expected one axis, or two: rows and classes")
+        raise ValueError(f"{name} has shape {q.shape}; expected one axis, or two: rows and classes")
     if q.size == 0:
-        raise ValueError(f"y_pred has shape {q.shape}: there is nothing to average")
+        raise ValueError(f"{name} has shape {q.shape}: there is nothing to average")
     return q[:, None] if q.ndim == 1 else q
 
 
-def declared_labels(y, labels, shape):
-    """The labels that may occur, sorted, or None; y, labels or indicators, has a shape that fits that of y_pred."""
+def label_array(value, name, advice=""):
+    """Labels as an array. Integers that have no dtype in common but a float one, such as 2**63 and −1, stay as they are."""
+    array = plain_array(value, name, advice=advice)
+    if array.dtype == np.float64 and isinstance(value, (list, tuple)) and (np.abs(array) >= EXACT).any():
+        given = np.asarray(value, object)
+        if all(isinstance(label, (int, np.integer)) for label in given.flat):
+            return np.array([int(label) for label in given.flat], object).reshape(array.shape)
+    return array
+
+
+def declared_labels(y, labels, shape, name):
+    """(the labels that may occur, sorted, or None; whether they were given in that order)
+
+    y, labels or indicators, has a shape that fits that of the probabilities, which go by `name`.
+    """
     n_rows, n_classes = shape[0], max(shape[1], 2)
     if y.ndim not in (1, 2) or len(y) != n_rows:
-        raise ValueError(f"y_true has shape {y.shape}; expected ({n_rows},), a label for each row of y_pred, "
+        raise ValueError(f"y_true has shape {y.shape}; expected ({n_rows},), a label for each row of {name}, "
                          f"or {(n_rows, n_classes)}, an indicator for each label")
     if y.ndim == 1:
-        return None if labels is None else _declared(labels, n_classes)
+        return (None, True) if labels is None else _declared(labels, n_classes, name)
     if labels is not None:
         raise ValueError("labels were given with a matrix of indicators, whose columns are the labels")
-    if y.shape != shape:
-        raise ValueError(f"y_true and y_pred have a different number of classes: {y.shape[1]} and {shape[1]}")
-    return None
+    if y.shape[1] != n_classes:
+        raise ValueError(f"y_true and {name} have a different number of classes: {y.shape[1]} and {n_classes}")
+    return None, True
 
 
 def indicator_array(y):
@@ -152,33 +179,39 @@ def indicator_array(y):
     return indicators
 
 
-def label_indices(y, declared, n_classes):
+def label_indices(y, declared, n_classes, name):
     """For each label its place among the sorted ones: int64, contiguous. There are as many labels as classes.
 
     `declared` are the sorted labels that may occur; None: those that do.
     """
-    kind = y.dtype.kind
-    if kind == "f" or name_of(y.dtype) == "bfloat16":
-        place = first_outside(y, lambda part: part == np.trunc(part))
-        if place >= 0:
-            raise ValueError(f"y_true[{place}] is {y[place]}; expected labels, of which floating ones are whole numbers")
-    if kind in "iub":
-        found, index = _by_table(y, declared)
-    else:
-        found, index = _by_search(y, declared)
-    if declared is None:
-        if len(found) == 1:
-            raise ValueError(f"y_true has one label only, {found.tolist()[0]!r}; pass all of them as labels")
-        if len(found) != n_classes:
-            raise ValueError(f"y_true has {len(found)} labels and y_pred has {n_classes} classes; pass all labels as labels")
+    _check_whole(y, "y_true")
+    n_labels, index = _by_table(y, declared) if y.dtype.kind in "iub" else _by_search(y, declared)
+    if n_labels == 1:
+        raise ValueError(f"y_true has one label only, {y[:1].tolist()[0]!r}; pass all of them as labels")
+    if n_labels != n_classes:
+        raise ValueError(f"y_true has {n_labels} labels and {name} has {n_classes} classes; pass all labels as labels")
     return index
 
 
-def _declared(labels, n_classes):
-    """The labels that may occur, sorted."""
-    given = plain_array(labels, "labels", advice="")
+def _check_whole(labels, name):
+    """Numbers that are not whole, inf and nan among them, are no labels."""
+    place = -1
+    if labels.dtype.kind == "f" or name_of(labels.dtype) == "bfloat16":
+        place = first_outside(labels, lambda part: (part == np.trunc(part)) & np.isfinite(part))
+    elif labels.dtype.kind == "O":
+        fractions = (place for place, label in enumerate(labels)
+                     if isinstance(label, (float, np.floating)) and not label.is_integer())
+        place = next(fractions, -1)
+    if place >= 0:
+        raise ValueError(f"{name}[{place}] is {labels[place]}; expected labels, of which floating ones are whole numbers")
+
+
+def _declared(labels, n_classes, name):
+    """The labels that may occur, sorted, and whether they were given like that."""
+    given = label_array(labels, "labels")
     if given.ndim != 1:
         raise ValueError(f"labels has shape {given.shape}; expected one axis")
+    _check_whole(given, "labels")
     try:
         declared = np.unique(given)
     except TypeError:
@@ -186,8 +219,11 @@ def _declared(labels, n_classes):
     if len(declared) < 2:
         raise ValueError(f"labels has {len(declared)} labels; expected at least two")
     if len(declared) != n_classes:
-        raise ValueError(f"labels has {len(declared)} labels, and y_pred has {n_classes} classes")
-    return declared
+        raise ValueError(f"labels has {len(declared)} labels, and {name} has {n_classes} classes")
+    return declared, np.array_equal(declared, given)
+
+
+# (how many labels there are, the place of each among the sorted ones)
 
 
 def _by_table(y, declared):
@@ -200,15 +236,13 @@ def _by_table(y, declared):
     if declared is None:
         present = np.zeros(length, bool)
         present[shifted] = True
-        if present.all():
-            return np.arange(low, high + 1), shifted
-        return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[shifted]
+        return int(present.sum()), shifted if present.all() else (np.cumsum(present) - 1)[shifted]
     table = np.full(length, -1)
     inside = (declared >= low) & (declared <= high)
-    table[_from_zero(declared[inside], low)] = np.flatnonzero(inside)
+    table[_from_zero(declared[inside].astype(y.dtype), low)] = np.flatnonzero(inside)
     index = table[shifted]
     _check_declared(index >= 0, y, declared)
-    return declared, index
+    return len(declared), index
 
 
 def _from_zero(y, low):
@@ -227,14 +261,27 @@ def _by_search(y, declared):
             found, index = np.unique(y, return_inverse=True)
         except TypeError:
             raise TypeError(f"y_true has labels that cannot be sorted, of dtype {y.dtype}") from None
-        return found, contiguous_int64(index).reshape(-1)
+        return len(found), contiguous_int64(index).reshape(-1)
+    if _rounds(y.dtype, declared.dtype):
+        found, index = np.unique(y, return_inverse=True)
+        places = {label: place for place, label in enumerate(declared.tolist())}
+        index = np.array([places.get(label, -1) for label in found.tolist()])[index.reshape(-1)]
+        _check_declared(index >= 0, y, declared)
+        return len(declared), index
     try:
         index = np.minimum(np.searchsorted(declared, y), len(declared) - 1)
         fine = declared[index] == y
     except TypeError:
         raise TypeError(f"y_true has dtype {y.dtype}, which cannot be compared with labels of {declared.dtype}") from None
     _check_declared(np.broadcast_to(np.asarray(fine, bool), y.shape), y, declared)
-    return declared, contiguous_int64(index)
+    return len(declared), contiguous_int64(index)
+
+
+def _rounds(*dtypes):
+    """Whether numbers of two dtypes would be compared as floats, which cannot hold all integers of one of them."""
+    numbers = all(dtype.kind in "iuf" for dtype in dtypes)
+    return numbers and np.result_type(*dtypes).kind == "f" and any(
+        dtype.kind in "iu" and dtype.itemsize == 8 for dtype in dtypes)
 
 
 def _check_declared(fine, y, declared):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xentfast._base.arrays import name_of, one_axis_of, plain_array, reduced_shape, reduction_axes
+from xentfast._base.arrays import name_of, one_axis_of, reduced_shape, reduction_axes
 from xentfast._base.numbers import is_true
 from xentfast._base.threads import requested
 from xentfast._probabilities.checks import (
@@ -17,6 +17,7 @@ from xentfast._probabilities.checks import (
     float_dtype,
     gradient_output,
     name_bad_probability,
+    named_probabilities,
     probability_arrays,
     rows_slack,
     value_dtype,
@@ -217,18 +218,21 @@ def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, 
     return target
 
 
-def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None, labels: ArrayLike | None = None,
-             normalize: bool = True, n_threads: int | None = None) -> float:
+def log_loss(y_true: ArrayLike, y_pred: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None,
+             labels: ArrayLike | None = None, normalize: bool = True, y_proba: ArrayLike | None = None,
+             n_threads: int | None = None) -> float:
     r"""Mean negative log-likelihood of labels under predicted probabilities, as scikit-learn's `log_loss`.
 
     Parameters
     ----------
     y_true : array_like of shape (N,) or (N, C)
         Labels of any dtype that can be sorted: integers, bool, strings, objects, whole floats. Or a matrix of indicators, 0 or 1
-        for each class.
+        for each class; two columns where `y_pred` has the probability of the second of two alone.
     y_pred : array_like of shape (N, C), (N,) or (N, 1)
         A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
         the second. Any strides, no copy.
+    y_proba : array_like
+        The same argument, under the name that scikit-learn has for it since version 1.9.
     sample_weight : array_like of shape (N,), optional
         A finite weight for each row. Rows of weight 0 are looked at like all others, as in scikit-learn: their labels occur, and
         their probabilities must be some.
@@ -250,7 +254,8 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
         `y_pred` holds something else than numbers from 0 to 1, the first of which is named; lengths or the numbers of labels and
         classes differ; a label is not among `labels`; the weights to divide by sum to zero.
     TypeError
-        Labels cannot be sorted, or an argument is of a type that is not described.
+        Labels cannot be sorted, an argument is of a type that is not described, or `y_pred` and `y_proba` are both given, or
+        neither.
 
     Notes
     -----
@@ -266,16 +271,17 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike |
     >>> xf.log_loss(["spam", "ham", "ham", "spam"], [[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.35, 0.65]])
     0.21616187468057912
     """
-    call = LogLossCall(y_true, y_pred, sample_weight, labels, n_threads)
+    given, name = named_probabilities(y_pred, y_proba)
+    call = LogLossCall(y_true, given, sample_weight, labels, n_threads, name)
     eps = EPSILON[name_of(float_dtype(call.q.dtype))]
     total, fine, even = label_losses(call.q, call.classes, call.indicators, call.sample_weight, eps, 1.0 - eps,
                                      rows_slack(call.q.dtype), call.n_threads)
     if not fine:
-        name_bad_probability({"y_pred": y_pred})
+        name_bad_probability({name: given})
     if not even:
-        warnings.warn("rows of y_pred do not sum to one; pass probabilities", UserWarning, stacklevel=2)
-    if call.declared is not None and not np.array_equal(call.declared, plain_array(labels, "labels")):
-        warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
+        warnings.warn(f"rows of {name} do not sum to one; pass probabilities", UserWarning, stacklevel=2)
+    if not call.in_order:
+        warnings.warn(f"labels are not sorted, and the columns of {name} are taken to be: in the order of "
                       f"{call.declared.tolist()}", UserWarning, stacklevel=2)
     if not is_true(normalize, "normalize"):
         return total

@@ -60,7 +60,13 @@ def cross_entropy_grad(
     p: ArrayLike, q: ArrayLike, *, eps: float | None = None, out: NDArray[Any] | None = None, n_threads: int | None = None,
 ) -> NDArray[Any]: ...
 
+@overload
 def log_loss(
     y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None, labels: ArrayLike | None = None,
-    normalize: bool = True, n_threads: int | None = None,
+    normalize: bool = True, y_proba: None = None, n_threads: int | None = None,
+) -> float: ...
+@overload
+def log_loss(
+    y_true: ArrayLike, y_pred: None = None, *, sample_weight: ArrayLike | None = None, labels: ArrayLike | None = None,
+    normalize: bool = True, y_proba: ArrayLike, n_threads: int | None = None,
 ) -> float: ...

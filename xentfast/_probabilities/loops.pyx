@@ -129,7 +129,7 @@ def label_losses(cnp.ndarray q, classes, indicators, sample_weight, double least
     set_operand(&problem.q, q, 1, 1, &n_rows, problem.n_classes)
     problem.q_type = <ValueType>value_type(q)
     if indicators is not None:
-        set_operand(&problem.indicators, indicators, 1, 1, &n_rows, problem.n_classes)
+        set_operand(&problem.indicators, indicators, 1, 1, &n_rows, max(problem.n_classes, <Py_ssize_t>2))
         problem.indicator_type = <ValueType>value_type(indicators)
     problem.classes = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
     problem.sample_weight = <const double*>data_of(sample_weight, n_rows, sizeof(double))

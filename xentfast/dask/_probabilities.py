@@ -20,8 +20,10 @@ from xentfast._probabilities.checks import (
     declared_labels,
     float_dtype,
     indicator_array,
+    label_array,
     label_indices,
     name_bad_probability,
+    named_probabilities,
     prediction,
     probability_array,
     probability_arrays,
@@ -169,8 +171,9 @@ def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_thre
 
 
 @documented()
-def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None = None, labels: ArrayLike | None = None,
-             normalize: bool = True, n_threads: int | None = 1) -> da.Array:
+def log_loss(y_true: Arrays, y_pred: da.Array | None = None, *, sample_weight: Arrays | None = None,
+             labels: ArrayLike | None = None, normalize: bool = True, y_proba: da.Array | None = None,
+             n_threads: int | None = 1) -> da.Array:
     """As `xentfast.log_loss`, on Dask arrays.
 
     Parameters
@@ -182,6 +185,8 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
         the second. In NumPy blocks of known sizes; where classes are cut, the blocks of the same rows become one.
     labels : array_like of shape (C,), optional
         All labels that there are. By default those that occur in `y_true`.
+    y_proba : dask.array.Array
+        The same argument as `y_pred`, under the name that scikit-learn has for it since version 1.9.
 
     Returns
     -------
@@ -200,40 +205,43 @@ def log_loss(y_true: Arrays, y_pred: da.Array, *, sample_weight: Arrays | None =
     >>> xd.log_loss(["spam", "ham", "ham", "spam"], y_pred).compute()
     np.float64(0.21616187468057912)
     """
-    q = dask_array(y_pred, "y_pred")
-    shape = prediction(stand_in(q.shape, q.dtype.newbyteorder("="))).shape
-    q = whole_along(q, 1) if q.ndim == 2 else q[:, None]
-    y = any_array(y_true, "y_true")
+    given, name = named_probabilities(y_pred, y_proba)
+    q = dask_array(given, name)
+    flat = q.ndim == 1
+    shape = prediction(stand_in(q.shape, q.dtype.newbyteorder("=")), name).shape
+    q = q[:, None] if flat else whole_along(q, 1)
+    y = any_array(label_array(y_true, "y_true") if isinstance(y_true, (list, tuple)) else y_true, "y_true")
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    declared = declared_labels(y, labels, shape)
+    declared, in_order = declared_labels(y, labels, shape, name)
     requested(n_threads)
     normalize = is_true(normalize, "normalize")
-    classes, indicators = _classes(y, declared, max(shape[1], 2), q.chunks)
-    weights, divisor = _weights(sample_weight, q.chunks[:1])
-    if declared is not None and not np.array_equal(declared, labels):
-        warnings.warn("labels are not sorted, and the columns of y_pred are taken to be: in the order of "
+    rows = q.chunks[0]
+    classes, indicators = _classes(y, declared, max(shape[1], 2), name, rows)
+    weights, divisor = _weights(sample_weight, rows, name)
+    if not in_order:
+        warnings.warn(f"labels are not sorted, and the columns of {name} are taken to be: in the order of "
                       f"{declared.tolist()}", UserWarning, stacklevel=2)
-    losses = apply(label_losses, (0,), (q, (0, 1)), classes, indicators, weights, dtype=np.float64, place={0: q.chunks[0]},
-                   flat=np.ndim(y_pred) == 1, n_threads=n_threads)
+    losses = apply(label_losses, (0,), (q, (0, 1)), classes, indicators, weights, dtype=np.float64, place={0: rows}, flat=flat,
+                   called=name, n_threads=n_threads)
     return apply(label_loss, (), (in_one_block(losses), (0,)), divisor if normalize else ABSENT, dtype=np.float64)
 
 
-def _classes(y, declared, n_classes, chunks):
+def _classes(y, declared, n_classes, name, rows):
     """(index of each row's class, matrix of indicators), one of which is absent, cut as the probabilities are."""
     if y.ndim == 2:
-        return ABSENT, (cut(y, chunks), (0, 1))
-    index = apply(indices, (0,), (in_one_block(y), (0,)), dtype=np.int64, declared=declared, n_classes=n_classes)
-    return (cut(index, chunks[:1]), (0,)), ABSENT
+        return ABSENT, (cut(y, (rows, (n_classes,))), (0, 1))
+    index = apply(indices, (0,), (in_one_block(y), (0,)), dtype=np.int64, declared=declared, n_classes=n_classes, called=name)
+    return (cut(index, (rows,)), (0,)), ABSENT
 
 
-def _weights(sample_weight, chunks):
+def _weights(sample_weight, rows, name):
     """(each row's weight, their sum), in float64."""
-    n_rows = sum(chunks[0])
+    n_rows = sum(rows)
     if sample_weight is None:
         return ABSENT, (float(n_rows), None)
     sample_weight = any_array(sample_weight, "sample_weight")
-    check_weights(sample_weight, (n_rows,), "sample_weight", "a weight for each row of y_pred")
-    weights = apply(finite_weights, (0,), (cut(sample_weight, chunks), (0,)), dtype=np.float64, place={0: chunks[0]})
+    check_weights(sample_weight, (n_rows,), "sample_weight", f"a weight for each row of {name}")
+    weights = apply(finite_weights, (0,), (cut(sample_weight, (rows,)), (0,)), dtype=np.float64, place={0: rows})
     weight_sum = apply(_sums.weight_sum, (), (in_one_block(weights), (0,)), dtype=np.float64)
     return (weights, (0,)), (weight_sum, ())
 
@@ -326,25 +334,25 @@ def slopes(p, q, place, *, missing, axes, eps, n_threads):
         return xentfast.cross_entropy_grad(p, q, eps=eps, n_threads=n_threads)
 
 
-def indices(y, *, declared, n_classes):
+def indices(y, *, declared, n_classes, called):
     """Each label's place among all of them."""
-    return label_indices(plain_array(y, "y_true", advice=""), declared, n_classes)
+    return label_indices(plain_array(y, "y_true", advice=""), declared, n_classes, called)
 
 
-def label_losses(q, classes, indicators, sample_weight, place, *, flat, n_threads):
-    """Each row's loss; `flat`: y_pred had no axis of classes."""
+def label_losses(q, classes, indicators, sample_weight, place, *, flat, called, n_threads):
+    """Each row's loss; `flat`: the probabilities, which the caller calls `called`, had no axis of classes."""
     if indicators is not None:
         with located(y_true=[*starts(place), 0]):
             indicators = indicator_array(indicators)
-    own = prediction(q) if q.size else q
+    own = prediction(q, called) if q.size else q
     losses, eps = np.empty(len(q)), EPSILON[name_of(float_dtype(q.dtype))]
     _, fine, even = losses_of_labels(own, classes, indicators, sample_weight, eps, 1.0 - eps, rows_slack(q.dtype),
                                      requested(n_threads), losses)
     if not fine:
-        with located(y_pred=starts(place) if flat else [*starts(place), 0]):
-            name_bad_probability({"y_pred": q[:, 0] if flat else q})
+        with located(**{called: starts(place) if flat else [*starts(place), 0]}):
+            name_bad_probability({called: q[:, 0] if flat else q})
     if not even:
-        warnings.warn("rows of y_pred do not sum to one; pass probabilities", UserWarning, stacklevel=1)
+        warnings.warn(f"rows of {called} do not sum to one; pass probabilities", UserWarning, stacklevel=1)
     return losses
 
 

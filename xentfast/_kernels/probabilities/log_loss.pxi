@@ -92,9 +92,8 @@ cdef inline void judge(const LogLoss* problem, const RowCheck* check) noexcept n
         xf_raise_flag(problem.uneven)
 
 
-cdef inline void binary_probabilities(const LogLoss* problem, Py_ssize_t first, Py_ssize_t count, double* q,
-                                      double* chosen) noexcept nogil:
-    """One column, the probability of label 1 of two, for `count` rows."""
+cdef inline void check_column(const LogLoss* problem, Py_ssize_t first, Py_ssize_t count, double* q) noexcept nogil:
+    """One column, the probability of label 1 of two, of `count` rows, into q."""
     cdef RowCheck check
     cdef Py_ssize_t row
     check.sum = 1.0
@@ -104,8 +103,33 @@ cdef inline void binary_probabilities(const LogLoss* problem, Py_ssize_t first, 
         check.sum = check.sum if q[row] == q[row] else NAN
         check.least = lower(check.least, q[row])
         check.largest = higher(check.largest, q[row])
-        chosen[row] = q[row] if problem.classes[first + row] == 1 else 1.0 - q[row]
     judge(problem, &check)
+
+
+cdef inline void losses_of(const LogLoss* problem, double* values, Py_ssize_t count) noexcept nogil:
+    """Probabilities → −log of what they are clipped to, a block of lanes."""
+    cdef Py_ssize_t lane
+    for lane in range(count, LANES):
+        values[lane] = 1.0
+    for lane in range(LANES):
+        values[lane] = -log_probability(clipped(values[lane], problem.least, problem.largest))
+
+
+cdef inline void indicated_pairs(const LogLoss* problem, Py_ssize_t first, Py_ssize_t count, const double* q, double* indicated,
+                                 double* values) noexcept nogil:
+    """The losses of `count` rows of two indicators, from one column of probabilities q."""
+    cdef double losses[LANES]
+    cdef Py_ssize_t row, label
+    for row in range(count):
+        values[row] = 0.0
+    for label in range(2):
+        read_doubles(problem.indicators.data + first * problem.indicators.strides[0] + label * problem.indicators.step,
+                     problem.indicators.strides[0], problem.indicator_type, count, indicated)
+        for row in range(count):
+            losses[row] = q[row] if label == 1 else 1.0 - q[row]
+        losses_of(problem, losses, count)
+        for row in range(count):
+            values[row] += indicated[row] * losses[row]
 
 
 # Rows of q → sample_weight·loss. Scratch: two chunks.
@@ -116,11 +140,16 @@ cdef void log_loss_rows(const void* log_loss, Py_ssize_t first, Py_ssize_t last,
     cdef double* q = p + TERMS
     cdef double values[LANES]
     cdef RowCheck check
-    cdef Py_ssize_t start = first, count, row, lane
+    cdef Py_ssize_t start = first, count, row
     while start < last:
         count = min(<Py_ssize_t>LANES, last - start)
         if problem.n_classes == 1:
-            binary_probabilities(problem, start, count, q, values)
+            check_column(problem, start, count, q)
+            if problem.indicators.data != NULL:
+                indicated_pairs(problem, start, count, q, p, values)
+            else:
+                for row in range(count):
+                    values[row] = q[row] if problem.classes[start + row] == 1 else 1.0 - q[row]
         else:
             for row in range(count):
                 check.sum = check.least = check.largest = 0.0
@@ -130,10 +159,7 @@ cdef void log_loss_rows(const void* log_loss, Py_ssize_t first, Py_ssize_t last,
                     values[row] = indicated_loss(problem, start + row, &check, p, q)
                 judge(problem, &check)
         if problem.indicators.data == NULL:
-            for lane in range(count, LANES):
-                values[lane] = 1.0
-            for lane in range(LANES):
-                values[lane] = -log_probability(clipped(values[lane], problem.least, problem.largest))
+            losses_of(problem, values, count)
         for row in range(count):
             if problem.sample_weight != NULL:
                 values[row] *= problem.sample_weight[start + row]
