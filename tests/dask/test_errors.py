@@ -63,6 +63,8 @@ AT_ONCE = [
     (LOSSES, (X, T[:5]), {}, ValueError, "targets have shape (5,); expected (6,), the shape of logits (6, 5) without axis 1"),
     (LOSSES, (X, np.zeros((6, 4))), {}, ValueError, "soft targets have shape (6, 4); expected that of logits, (6, 5)"),
     (LOSSES, (X, T > 0), {}, TypeError, "targets have dtype bool"),
+    (LOSSES, (X, np.eye(6, 5, dtype=int)), {}, ValueError, "one-hot ones too, are floats, such as targets.astype(logits.dtype)"),
+    (LOSSES, (X, np.eye(6, 5, dtype=bool)), {}, TypeError, "one-hot ones too, are floats, such as targets.astype(logits.dtype)"),
     (LOSSES, (X, T), {"weight": np.ones(4)}, ValueError, "weight has shape (4,); expected (5,)"),
     (LOSSES, (X, T), {"weight": [1, 2, NAN, 4, 5]}, ValueError, "weight[2] is nan"),
     (LOSSES, (X, T), {"sample_weight": np.ones(5)}, ValueError, "sample_weight has shape (5,); expected (6,)"),

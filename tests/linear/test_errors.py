@@ -31,6 +31,8 @@ CALLS = [
     ((H, W, T), {"bias": array(4)}, ValueError, "bias has shape (4,); expected (5,), a number for each class"),
     ((H, W, T), {"bias": array(5, "m8[s]")}, TypeError, "bias has dtype timedelta64[s]"),
     ((H, W, array(4, int)), {}, ValueError, "targets have shape (4,); expected (3,), the shape of logits (3, 5) without axis 1"),
+    ((H, W, array((3, 5), int)), {}, ValueError, "one-hot ones too, are floats, such as targets.astype(logits.dtype)"),
+    ((H, W, array((3, 5), bool)), {}, TypeError, "one-hot ones too, are floats, such as targets.astype(logits.dtype)"),
     ((H, W, array((3, 4))), {}, ValueError, "soft targets have shape (3, 4); expected that of logits, (3, 5)"),
     ((H, W, [0, 5, 0]), {}, IndexError, "targets[1] is 5, but logits have 5 classes (0 to 4) and ignore_index is -100"),
     ((H, W, T), {"weight": array(4)}, ValueError, "weight has shape (4,); expected (5,), a weight for each class"),

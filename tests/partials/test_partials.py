@@ -200,6 +200,8 @@ SOFT = xf.softmax_cross_entropy_partial(X, X, first_class=0, n_classes=10)
 PARTIAL, COMBINE, GRAD = (xf.softmax_cross_entropy_partial, xf.softmax_cross_entropy_combine,
                           xf.softmax_cross_entropy_combine_grad)
 BAD = [
+    (PARTIAL, (X, np.eye(3, 10, dtype=int)), {"first_class": 0, "n_classes": 10}, ValueError, "one-hot ones too, are floats"),
+    (PARTIAL, (X, np.eye(3, 10, dtype=bool)), {"first_class": 0, "n_classes": 10}, TypeError, "one-hot ones too, are floats"),
     (PARTIAL, (X, T), {"first_class": 11, "n_classes": 20}, ValueError, "first_class is 11, and logits have 10 classes"),
     (PARTIAL, (X, T), {"first_class": -1, "n_classes": 20}, ValueError, "first_class is -1"),
     (PARTIAL, (X, T), {"first_class": 1.0, "n_classes": 20}, TypeError, "first_class is 1.0; expected an integer"),

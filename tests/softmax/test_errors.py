@@ -18,6 +18,8 @@ def array(shape, dtype=np.float32):
     return np.zeros(shape, dtype)
 
 
+ONE_HOT = ("; soft targets, one-hot ones too, are floats, such as targets.astype(logits.dtype); argmax over the classes gives "
+           "indices")
 # (arguments, options, error, what its message says)
 CALLS = [
     ((np.float32(1), 0), {}, ValueError, "logits is zero-dimensional"),
@@ -31,6 +33,12 @@ CALLS = [
     (([[1.0, 2.0], [1.0]], [0, 0]), {}, ValueError, "logits is not an array"),
     ((X, array(4, int)), {}, ValueError, "targets have shape (4,); expected (3,), the shape of logits (3, 10) without axis 1"),
     ((X, array((3, 10), int)), {}, ValueError, "targets have shape (3, 10); expected (3,)"),
+    ((X, np.eye(10, dtype=int)[T]), {}, ValueError,
+     "targets have shape (3, 10); expected (3,), the shape of logits (3, 10) without axis 1" + ONE_HOT),
+    ((X, np.eye(10, dtype=bool)[T]), {}, TypeError,
+     "targets have dtype bool; expected integers (class indices) or floats (soft targets)" + ONE_HOT),
+    ((array(10), array(10, np.uint8)), {}, ValueError,
+     "targets have shape (10,); expected (), the shape of logits (10,) without axis 0" + ONE_HOT),
     ((X, array(3)), {}, ValueError, "soft targets have shape (3,); expected that of logits, (3, 10)"),
     ((X, array((3, 10), np.longdouble)), {}, TypeError, "targets have dtype float128"),
     ((X, array(3, bool)), {}, TypeError, "targets have dtype bool; expected integers (class indices) or floats"),
@@ -92,6 +100,19 @@ def test_losses(arguments, options, error, message):
     for function in (xf.softmax_cross_entropy, xf.softmax_cross_entropy_grad, BOTH):
         with pytest.raises(error, match=re.escape(message)):
             function(*arguments, **options)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(int, ValueError), (np.uint8, ValueError), (bool, TypeError)])
+def test_one_hot_targets(dtype, error):
+    """That are no floats: the error says how to make them."""
+    x, hot = np.zeros((3, 4, 5), np.float32), np.ones((3, 4, 5), dtype)
+    for axis in range(3):
+        for function in (xf.softmax_cross_entropy, xf.softmax_cross_entropy_grad, BOTH, xf.softmax_cross_entropy_grad_hess,
+                         xf.perplexity):
+            with pytest.raises(error, match=re.escape(ONE_HOT)):
+                function(x, hot, axis=axis)
+            function(x, hot.astype(x.dtype), axis=axis)
+            function(x, hot.argmax(axis), axis=axis)
 
 
 @pytest.mark.parametrize(("out", "error", "message"), OUTS)

@@ -315,6 +315,8 @@ MISUSES = {
     "classes of bool": ({"target": lambda t: t.bool()}, "target has dtype torch.bool; expected int64 or uint8"),
     "classes of float": ({"target": lambda t: t.float()}, "target has dtype torch.float32; expected int64 or uint8"),
     "probabilities of int64": ({"target": torch.ones(3, 5).long()}, "target has the shape of input, as probabilities have"),
+    "one-hot": ({"target": torch.eye(3, 5).long()},
+                r"float64: target.to\(input.dtype\) makes probabilities of one-hot targets, target.argmax\(1\) class indices"),
     "another batch": ({"target": lambda t: t[:2]}, r"target has shape \(2,\); expected \(3,\)"),
     "no batch": ({"target": lambda t: t[0]}, r"target has shape \(\); expected \(3,\)"),
     "more axes": ({"target": lambda t: t.reshape(3, 1)}, r"target has shape \(3, 1\); expected \(3,\)"),

@@ -86,12 +86,16 @@ def as_classes(targets):
 
 def check_targets(targets, logits_shape, rows, meaning_of_rows):
     """Their dtype and shape. Whether they are class indices; else they are soft."""
+    advice = "" if targets.shape != logits_shape else (
+        "; soft targets, one-hot ones too, are floats, such as targets.astype(logits.dtype); argmax over the classes gives "
+        "indices")
     if targets.dtype.kind in "iu":
         if targets.shape != rows:
-            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {meaning_of_rows}")
+            raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {meaning_of_rows}{advice}")
         return True
     if not is_float(targets.dtype):
-        raise TypeError(f"targets have dtype {targets.dtype}; expected integers (class indices) or floats (soft targets)")
+        raise TypeError(f"targets have dtype {targets.dtype}; expected integers (class indices) or floats (soft targets)"
+                        f"{advice if targets.dtype.kind == 'b' else ''}")
     if targets.shape != logits_shape:
         raise ValueError(f"soft targets have shape {targets.shape}; expected that of logits, {logits_shape}; "
                          f"class indices must be integers, of shape {rows}")

@@ -180,8 +180,10 @@ def _check(input, target, weight, ignore_index, reduction, label_smoothing):
 
 def _check_probabilities(input, target, ignore_index):
     if target.dtype not in FLOATS:
+        way = "" if target.is_complex() else (": target.to(input.dtype) makes probabilities of one-hot targets, "
+                                              f"target.argmax({min(1, input.ndim - 1)}) class indices")
         raise RuntimeError(f"target has the shape of input, as probabilities have, and dtype {target.dtype}; expected float16, "
-                           "bfloat16, float32 or float64")
+                           f"bfloat16, float32 or float64{way}")
     if ignore_index >= 0:
         raise RuntimeError(f"ignore_index is {ignore_index}, and target holds probabilities, none of which is ignored; "
                            "expected a negative number")
