@@ -37,7 +37,8 @@ def rows(few, middle, options):
     )
 
 
-SOFTMAX = rows((64, 10), [(100_000, 10), (20_000, 100)], ["weight", "label_smoothing", "soft_labels", "sample_weight"])
+SOFTMAX = rows((64, 10), [(100_000, 10), (20_000, 100)],
+               ["weight", "label_smoothing", "soft_labels", "focal_gamma", "sample_weight"])
 SIGMOID = rows((64,), [(1_000_000,)], ["pos_weight", "label_smoothing", "focal_gamma", "sample_weight"])
 FUNCTIONS = {
     "boosting.SoftmaxObjective": SOFTMAX,

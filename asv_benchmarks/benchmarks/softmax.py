@@ -45,7 +45,7 @@ FUNCTIONS = {
     "softmax_cross_entropy_grad": Function(True, ("new", "given", "in place")),
     "softmax_cross_entropy_value_and_grad": Function(True, ("new", "given", "in place")),
     "softmax_cross_entropy_grad_hess": Function(True, ("new", "given", "in place"), ("z_loss", "logit_scale", "softcap")),
-    "perplexity": Function(True, ("new",), ("label_smoothing", "z_loss", "reduction")),
+    "perplexity": Function(True, ("new",), ("label_smoothing", "focal_gamma", "z_loss", "reduction")),
     "softmax": Function(False, ("new", "given", "in place")),
     "log_softmax": Function(False, ("new", "given", "in place")),
     "logsumexp": Function(False, ("new", "given")),
@@ -92,7 +92,7 @@ TIME = {
 TIME_TARGETS = {
     "target_dtype": {"shape": [(65_536, 10)], "targets": ["int64", "int32", "uint8"]},
     "soft_targets": {"shape": [(65_536, 10), (1024, 1000)], "targets": "soft"},
-    "option": {"shape": [(65_536, 10), (1024, 1000)], "option": ["label_smoothing", "weight", "sample_weight"]},
+    "option": {"shape": [(65_536, 10), (1024, 1000)], "option": ["label_smoothing", "weight", "sample_weight", "focal_gamma"]},
     # Those that shape the logits, and z_loss. `class_where` is a mask of the classes, which broadcasts.
     "logit_option": {"shape": [(1024, 1000), (256, 32_000)],
                      "option": ["z_loss", "logit_scale", "softcap", "where", "class_where"]},
@@ -156,7 +156,7 @@ def options(name, rng, rows, classes, without):
     if name == "every one":
         return {key: value for key, value in every.items() if key not in without}
     # Not of "every one", which is older.
-    return {name: (every | {"z_loss": 1e-4, "logit_scale": 0.7, "softcap": 30.0})[name]}
+    return {name: (every | {"focal_gamma": 2.0, "z_loss": 1e-4, "logit_scale": 0.7, "softcap": 30.0})[name]}
 
 
 def mask(name, rng, shape, axis, targets):

@@ -54,6 +54,21 @@ def test_softmax_is_the_formula(weighted, smoothing, hessian, dtype):
     assert near(hess, SCALES[hessian](4) * want, dtype)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hessian", SCALES)
+def test_focal_softmax_is_the_formula(hessian, dtype):
+    """The Hessian is negative where a row is badly misclassified: its absolute value comes out."""
+    labels, margins = softmax_data(dtype=dtype)
+    margins[0], labels[0] = [8, 0, 0, 0], 1
+    weights, class_weight = RNG.random(50), RNG.random(4) + 0.5
+    grad, hess = SoftmaxObjective(hessian, weight=class_weight, focal_gamma=1.5)(labels, margins, weights)
+    _, want = reference.cross_entropy(margins, labels.astype(int), weight=class_weight, sample_weight=weights, focal_gamma=1.5,
+                                      reduction="sum")
+    assert near(grad, want, dtype)
+    raw = reference.softmax_hessian(margins, labels.astype(int), 1.5)[0] * (weights * class_weight[labels.astype(int)])[:, None]
+    assert (raw[0, :2] < 0).all() and near(hess, np.abs(SCALES[hessian](4) * raw), dtype)
+
+
 def test_xgboost_has_a_floor_and_the_others_have_none():
     margins = np.array([[200.0, 0.0, -200.0]], np.float64)
     assert (SoftmaxObjective("xgboost")([0], margins)[1] == 1e-16).all()
@@ -204,7 +219,7 @@ def test_soft_labels_are_a_copy():
 # ---- metrics
 
 
-@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 2.0, 0.5, 1.0]}, {"label_smoothing": 0.2}])
+@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 2.0, 0.5, 1.0]}, {"label_smoothing": 0.2}, {"focal_gamma": 2.0}])
 def test_softmax_metric_is_the_mean_loss(options):
     labels, margins = softmax_data(dtype=np.float64)
     weights = RNG.random(len(labels))

@@ -52,6 +52,19 @@ def test_bits_of_one_machine(soft, name, dtype):
         check(logits, targets, chunks, reduction=reduction, **given)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_focal_loss(dtype):
+    n_classes = 2 * CHUNK + 77
+    logits, targets = problem(9, n_classes, dtype)
+    for more, chunks in itertools.product(({}, {"weight": True, "sample_weight": True}),
+                                          ((4, n_classes), ((1, 3, 5), (CHUNK, CHUNK + 77)))):
+        given = {name: value for name, value in options("where", 9, n_classes, more).items() if name != "where"}
+        check(logits, targets, chunks, reduction="none", focal_gamma=2.0, **given)
+        check(logits, targets, chunks, focal_gamma=0.5, z_loss=0.1, softcap=9.0, **given)
+        same(xd.softmax_cross_entropy_grad_hess(da.from_array(logits, chunks=chunks), targets, focal_gamma=2.0, **given),
+             xf.softmax_cross_entropy_grad_hess(logits, targets, focal_gamma=2.0, **given))
+
+
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("weighted", [(), ("sample_weight",), ("weight",), ("weight", "sample_weight")])
 def test_sums_over_many_rows(weighted, soft):

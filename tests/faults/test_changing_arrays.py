@@ -118,8 +118,8 @@ def test_linear_layer():
     for bad in [*NO_CLASSES, 300]:
         results = []
         for after in (300 if bad == 7 else bad, -1):
-            call = LinearCall(hidden, linear_weight, targets.copy(), None, np.ones(300), None, -100, 0.1, 0.0, 1.0, None, None,
-                              "sum", 0.0, 2**20, 2)
+            call = LinearCall(hidden, linear_weight, targets.copy(), None, np.ones(300), None, -100, 0.1, 0.0, 0.0, 1.0, None,
+                              None, "sum", 0.0, 2**20, 2)
             call.loss.classes[gone] = after
             gradients = call.outputs(None)
             results.append([run_linear(call, gradients), *gradients[:2]])

@@ -42,7 +42,7 @@ def shaped(logits, logit_scale=1.0, softcap=None, where=None, dtype=np.float64):
     return np.where(excluded, -np.inf, y), slope
 
 
-def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, label_smoothing=0.0, z_loss=0.0,
+def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, label_smoothing=0.0, focal_gamma=0.0, z_loss=0.0,
                   logit_scale=1.0, softcap=None, where=None, reduction="mean", ignore_index=-100, dtype=np.float64):
     """(loss, gradient); logits are finite or −inf."""
     y, slope = shaped(logits, logit_scale, softcap, where, dtype)
@@ -58,12 +58,35 @@ def cross_entropy(logits, targets, *, axis=-1, weight=None, sample_weight=None, 
     lse, p = logsumexp(y, axis, dtype, keepdims=True), softmax(y, axis, dtype)
     with np.errstate(invalid="ignore"):
         terms = np.where(mass == 0, 0, mass * (lse - y))
-    losses = kept * (terms.sum(axis) + z_loss * lse.squeeze(axis) ** 2)
+    factor, slant = focal(p, t, focal_gamma, axis) if focal_gamma else (1, 1)
+    losses = kept * (factor * terms.sum(axis) + z_loss * lse.squeeze(axis) ** 2)
+    mass = np.expand_dims(slant, axis) * mass if focal_gamma else mass
     grad = np.expand_dims(kept, axis) * (p * (mass.sum(axis, keepdims=True) + 2 * z_loss * lse) - mass) * slope
     total = (kept * ((w * t).sum(axis) if hard or weight is not None else 1)).sum()
     if reduction == "none":
         return losses, grad
     return (losses.sum(), grad) if reduction == "sum" else (losses.sum() / total, grad / total)
+
+
+def focal(p, t, gamma, axis):
+    """(the factor of a row's loss, that of its gradient) for probabilities and one-hot targets."""
+    own, others = (p * t).sum(axis), np.where(t.sum(axis) > 0, (p * (1 - t)).sum(axis), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loss = -np.where(others < 0.5, np.log1p(-others), np.log(own))
+        slope = gamma * others ** (gamma - 1) * np.where(own > 0, own * loss, 0)
+    return others**gamma, others**gamma + np.where(others > 0, slope, 0)
+
+
+def softmax_hessian(logits, targets, focal_gamma=0.0, dtype=np.float64):
+    """(the diagonal, the sum of its terms' sizes) for rows of finite logits and integer targets."""
+    p, t, gamma = softmax(logits, -1, dtype), soft_targets(np.shape(logits), targets, -1, dtype), dtype(focal_gamma)
+    own, q = (p * t).sum(-1, keepdims=True), (p * (1 - t)).sum(-1, keepdims=True)
+    others = np.stack([np.delete(p, cls, -1).sum(-1) for cls in range(p.shape[-1])], -1)
+    loss = -np.where(q < 0.5, np.log1p(-q), np.log(own))
+    main = (q**gamma + gamma * q ** (gamma - 1) * own * loss) * p * others
+    bend = gamma * q ** (gamma - 1) * own * np.where(t == 1, q, p) ** 2
+    middle = own / q * loss
+    return main + bend * (2 - loss + (gamma - 1) * middle), main + bend * (2 + loss + abs(gamma - 1) * middle)
 
 
 def linear_cross_entropy(hidden, linear_weight, targets, *, bias=None, dtype=np.float64, **options):

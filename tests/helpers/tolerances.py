@@ -61,6 +61,12 @@ NEIGHBOURS = 1e-3
 # cancel where the Hessian changes its sign.
 FOCAL = 1e-12
 
+# The focal loss of softmax, in ulp: (1 − p_t)^γ is γ times as sensitive to the exponentials that 1 − p_t is made of as the loss
+# and its gradient are; half of it seen. The Hessian, in ulp of the sum of its terms' sizes.
+def focal_bound(bound, gamma):
+    return bound * (1 + gamma)
+
+
 # Margins of boosted trees, relative to the largest, after some rounds by our objective and by the built-in one. XGBoost computes
 # gradients in float32: 5e-7 seen. LightGBM computes in double and rounds to float32, as it does with ours: 0 seen,
 # and half an ulp of a gradient may be one of a leaf.

@@ -71,6 +71,7 @@ def probabilities() -> None:
     assert_type(xf.kl_divergence(p, p, keepdims=True), Losses)
     assert_type(xf.cross_entropy_grad(p, p), NDArray[np.float32])
     assert_type(xf.log_loss([0, 1], [0.25, 0.75]), float)
+    assert_type(xf.log_loss([0, 1], y_proba=[0.25, 0.75]), float)
 
 
 def weights() -> None:

@@ -11,10 +11,10 @@ from xentfast._softmax.call import CrossEntropyCall, cross_entropy_call
 pytestmark = pytest.mark.every_build
 
 RNG = np.random.default_rng(0)
-DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "z_loss": 0.0,
-            "logit_scale": 1.0, "softcap": None, "where": None, "reduction": "mean", "n_threads": None}
-FIELDS = ("logits", "axis", "classes", "soft", "sample_weight", "class_weight", "smoothing", "smoothing_mass", "z_loss",
-          "logit_scale", "softcap", "where", "weight_sum", "weighs_soft", "reduction", "exponential", "n_threads")
+DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "focal_gamma": 0.0,
+            "z_loss": 0.0, "logit_scale": 1.0, "softcap": None, "where": None, "reduction": "mean", "n_threads": None}
+FIELDS = ("logits", "axis", "classes", "soft", "sample_weight", "class_weight", "smoothing", "smoothing_mass", "gamma",
+          "z_loss", "logit_scale", "softcap", "where", "weight_sum", "weighs_soft", "reduction", "exponential", "n_threads")
 OTHER_NAMES = {"rows", "meaning_of_rows", "inputs", "value_shape", "value_dtype"}
 X, T = RNG.standard_normal((5, 7)).astype(np.float32), np.array([0, 6, 2, -100, 3])
 
@@ -55,7 +55,7 @@ OTHERS = [
     (X.view(np.matrix), T, {}), (X, T, {"axis": 1}), (X, T, {"axis": np.int64(-1)}), (X, T, {"weight": np.ones(7)}),
     (X, T, {"sample_weight": np.ones(5)}), (X, np.arange(5), {"ignore_index": 2}), (X, T, {"ignore_index": np.int64(-100)}),
     (X, np.arange(5), {"ignore_index": -2**70}), (X, T, {"label_smoothing": 0.1}), (X, T, {"label_smoothing": 0}),
-    (X, T, {"z_loss": 0.1}), (X, T, {"logit_scale": 2.0}), (X, T, {"softcap": 3.0}), (X, T, {"where": True}),
+    (X, T, {"focal_gamma": 2.0}), (X, T, {"z_loss": 0.1}), (X, T, {"logit_scale": 2.0}), (X, T, {"softcap": 3.0}), (X, T, {"where": True}),
     (X, T, {"reduction": np.str_("mean")}), (np.zeros((0, 3)), np.zeros(0, np.int64), {}),
     (np.zeros((65_537, 1)), np.zeros(65_537, np.int64), {}),
 ]
@@ -63,6 +63,7 @@ BAD = [
     (X, np.array([0, 6, 2, -100, 7]), {}), (X, np.array([0, 6, 2, -1, 0]), {}), (X, T[:4], {}), (X, T[:, None], {}),
     (X[0], T, {}), (np.zeros((3, 0)), np.full(3, -100), {}), (X, T, {"axis": True}), (X, T, {"ignore_index": False}),
     (X, T, {"n_threads": 0}), (X, T, {"label_smoothing": 1.5}), (X, T, {"z_loss": np.nan}), (X, T, {"logit_scale": None}),
+    (X, T, {"focal_gamma": -1}), (X, X, {"focal_gamma": 1.0}), (X, T, {"focal_gamma": 1.0, "label_smoothing": 0.1}),
     (X, T, {"reduction": "avg"}), (X, T, {"reduction": ["mean"]}),
 ]
 

@@ -73,6 +73,14 @@ def is_true(value, name):
         raise TypeError(f"{name} is {shown(value)}; expected True or False") from None
 
 
+def focusing(focal_gamma):
+    """γ of a focal loss."""
+    number = focal_gamma if type(focal_gamma) is float else real_number(focal_gamma, "focal_gamma")
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"focal_gamma is {number}; expected a finite number of at least 0")
+    return number
+
+
 def one_of(value, choices, name):
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, choices))}")

@@ -38,7 +38,7 @@ cdef struct Problem:
     Operand logits
     Operand out
     Operand soft                    # soft targets; data is NULL where there are none
-    Operand hess                    # where GRADIENT puts w·p·(1 − p) as well; data is NULL where it does not
+    Operand hess                    # where GRADIENT puts the Hessian's diagonal as well; data is NULL where it does not
     Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1
@@ -47,6 +47,7 @@ cdef struct Problem:
     double smoothing                # ε
     double gradient_scale           # what every row's gradient is multiplied by: logit_scale·1, ·1/Σw, or 0
     double z_loss                   # λ
+    double gamma                    # of the focal loss, which is for integer targets without smoothing; 0: none
     bint negate                     # logit_scale is negative …
     double scale                    # … and this its size; > 0
     double cap                      # softcap, or 0

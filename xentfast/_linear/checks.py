@@ -23,8 +23,8 @@ SPINNING = 2
 class LinearCall:
     """The checked arguments of one call to linear + cross-entropy. `loss` holds those that are not the layer's."""
 
-    def __init__(self, hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, z_loss,
-                 logit_scale, softcap, where, reduction, empty, memory_limit, n_threads):
+    def __init__(self, hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, focal_gamma,
+                 z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads):
         self.empty = mean_of_nothing(empty)
         self.memory_limit = integer(memory_limit, "memory_limit")
         self.hidden = number_array(hidden, "hidden")
@@ -39,8 +39,8 @@ class LinearCall:
         logits = np.broadcast_to(np.zeros((), self.dtype), shape)
         self.loss = cross_entropy_call(
             logits, targets, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-            label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-            reduction=reduction, n_threads=n_threads)
+            label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+            where=where, reduction=reduction, n_threads=n_threads)
         if n_threads is None and count_threads(0, logits.size) == SPINNING:
             self.loss.n_threads = 1
         self._set_rows()
@@ -132,6 +132,7 @@ class LinearCall:
         arguments.class_weight = loss.class_weight
         arguments.smoothing = loss.smoothing
         arguments.smoothing_mass = loss.smoothing_mass
+        arguments.gamma = loss.gamma
         arguments.z_loss, arguments.logit_scale, arguments.softcap = loss.z_loss, loss.logit_scale, loss.softcap
         arguments.where = None if self.where is None else self.where[rows]
         arguments.n_threads = loss.n_threads

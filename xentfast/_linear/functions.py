@@ -37,6 +37,7 @@ def linear_cross_entropy(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -61,7 +62,7 @@ def linear_cross_entropy(
         The layer's bias. −inf excludes a class.
     weight : array_like of shape (C,), optional
         A finite weight of the loss for each class.
-    sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where, reduction, empty
+    sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale, softcap, where, reduction, empty
         As for `softmax_cross_entropy`. Ignored rows and rows of weight 0 are left out of the products as well.
     memory_limit : int, default 64 MiB
         Bytes that this function may allocate for logits, blocks of weights and what must be converted. Not counted are 48
@@ -110,8 +111,8 @@ def linear_cross_entropy(
     >>> round(float(xf.linear_cross_entropy(hidden, linear_weight, [0, 1])), 4)
     0.1681
     """
-    call = LinearCall(hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, z_loss,
-                      logit_scale, softcap, where, reduction, empty, memory_limit, n_threads)
+    call = LinearCall(hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, focal_gamma,
+                      z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads)
     return _run(call, None)
 
 
@@ -125,6 +126,7 @@ def linear_cross_entropy_value_and_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -189,8 +191,8 @@ def linear_cross_entropy_value_and_grad(
     >>> d_bias
     array([ 0.25,  0.25, -0.75,  0.25])
     """
-    call = LinearCall(hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, z_loss,
-                      logit_scale, softcap, where, reduction, empty, memory_limit, n_threads)
+    call = LinearCall(hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing, focal_gamma,
+                      z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads)
     gradients = call.outputs(out)
     return _run(call, gradients), gradients
 

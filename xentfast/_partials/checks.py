@@ -13,7 +13,7 @@ from xentfast._base.threads import requested
 from xentfast._partials import loops
 from xentfast._partials.loops import FIELDS
 from xentfast._softmax.call import CrossEntropyCall
-from xentfast._softmax.checks import set_options, set_smoothing_mass, set_targets, set_weight_sum, set_weights
+from xentfast._softmax.checks import check_focal, set_options, set_smoothing_mass, set_targets, set_weight_sum, set_weights
 
 EXPECTED = "expected the float64 arrays of softmax_cross_entropy_partial, joined along their last axis but one"
 
@@ -24,8 +24,8 @@ class SliceCall(CrossEntropyCall):
     __slots__ = ("first_class", "n_classes", "open_classes", "records", "first_record")
 
     def __init__(self, logits, records, targets, *, n_classes, first_class=0, axis=-1, weight=None, sample_weight=None,
-                 ignore_index=-100, label_smoothing=0.0, z_loss=0.0, logit_scale=1.0, softcap=None, where=None, where_count=None,
-                 reduction="sum", n_threads=None):
+                 ignore_index=-100, label_smoothing=0.0, focal_gamma=0.0, z_loss=0.0, logit_scale=1.0, softcap=None, where=None,
+                 where_count=None, reduction="sum", n_threads=None):
         """`logits` or `records` may be None; `targets` too, where they were soft and there are no logits."""
         self.records = None if records is None else records_array(records)
         self.first_record = 0
@@ -44,13 +44,14 @@ class SliceCall(CrossEntropyCall):
         self.n_threads = requested(n_threads)
         shape = None if self.logits is None else self.logits.shape
         where = self._whole_where(where, where_count, masked)
-        set_options(self, z_loss, logit_scale, softcap, where, shape)
+        set_options(self, focal_gamma, z_loss, logit_scale, softcap, where, shape)
         if masked is not None:
             self.where = leave_out(self.where, masked)
         set_weights(self, weight, sample_weight, self.n_classes)
         if targets is not None:
             self._check_kind(targets)
             set_targets(self, targets, self.n_classes, ignore_index, shape)
+        check_focal(self.gamma, self.classes is not None, self.smoothing)
         if self.records is not None:
             self._check_records()
         if self.logits is not None:

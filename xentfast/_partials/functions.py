@@ -142,6 +142,7 @@ def softmax_cross_entropy_combine(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -161,7 +162,7 @@ def softmax_cross_entropy_combine(
         Those that they were made with; None for soft targets.
     n_classes, weight, sample_weight, ignore_index, label_smoothing, logit_scale, softcap, where_count
         Those that they were made with.
-    z_loss, reduction, empty, n_threads
+    focal_gamma, z_loss, reduction, empty, n_threads
         As for `softmax_cross_entropy`.
 
     Returns
@@ -192,8 +193,8 @@ def softmax_cross_entropy_combine(
     empty = mean_of_nothing(empty)
     call = SliceCall(
         None, not_none(partials, "partials"), targets, n_classes=n_classes, weight=weight, sample_weight=sample_weight,
-        ignore_index=ignore_index, label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
-        where_count=where_count, reduction=reduction, n_threads=n_threads)
+        ignore_index=ignore_index, label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss,
+        logit_scale=logit_scale, softcap=softcap, where_count=where_count, reduction=reduction, n_threads=n_threads)
     return reduced(call, compute, (), empty)
 
 
@@ -209,6 +210,7 @@ def softmax_cross_entropy_combine_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -228,7 +230,7 @@ def softmax_cross_entropy_combine_grad(
         Those that the slice's own partial results were made with.
     logit_scale, softcap, where, where_count
         The same.
-    z_loss, reduction, n_threads
+    focal_gamma, z_loss, reduction, n_threads
         As for `softmax_cross_entropy_combine`. With "none" the result is the gradient of the sum.
     out : ndarray, optional
         Where to put the result: of the shape and dtype of `logits`, any strides. ``out=logits`` works in place.
@@ -259,8 +261,8 @@ def softmax_cross_entropy_combine_grad(
     call = SliceCall(
         not_none(logits, "logits"), not_none(partials, "partials"), not_none(targets, "targets"), n_classes=n_classes,
         first_class=first_class, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        where_count=where_count, reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, where_count=where_count, reduction=reduction, n_threads=n_threads)
     out = call.output(out)
     divisor = call.weight_sum if reduction == "mean" else 1.0
     if not nothing_to_divide_by(divisor, out):

@@ -21,33 +21,33 @@ def softmax_cross_entropy_partial(
 @overload
 def softmax_cross_entropy_combine(
     partials: ArrayLike, targets: ArrayLike | None, *, n_classes: int, weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None, ignore_index: int = -100, label_smoothing: float = 0.0, z_loss: float = 0.0,
-    logit_scale: float = 1.0, softcap: float | None = None, where_count: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None, ignore_index: int = -100, label_smoothing: float = 0.0, focal_gamma: float = 0.0,
+    z_loss: float = 0.0, logit_scale: float = 1.0, softcap: float | None = None, where_count: ArrayLike | None = None,
     reduction: Literal["mean", "sum"] = "mean", empty: float = ..., n_threads: int | None = None,
 ) -> Loss: ...
 @overload
 def softmax_cross_entropy_combine(
     partials: ArrayLike, targets: ArrayLike | None, *, n_classes: int, weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None, ignore_index: int = -100, label_smoothing: float = 0.0, z_loss: float = 0.0,
-    logit_scale: float = 1.0, softcap: float | None = None, where_count: ArrayLike | None = None, reduction: Literal["none"],
-    empty: float = ..., n_threads: int | None = None,
+    sample_weight: ArrayLike | None = None, ignore_index: int = -100, label_smoothing: float = 0.0, focal_gamma: float = 0.0,
+    z_loss: float = 0.0, logit_scale: float = 1.0, softcap: float | None = None, where_count: ArrayLike | None = None,
+    reduction: Literal["none"], empty: float = ..., n_threads: int | None = None,
 ) -> Losses: ...
 
 @overload
 def softmax_cross_entropy_combine_grad(
     partials: ArrayLike, logits: NDArray[Float], targets: ArrayLike, *, first_class: int, n_classes: int, axis: int = -1,
     weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int = -100,
-    label_smoothing: float = 0.0, z_loss: float = 0.0, logit_scale: float = 1.0, softcap: float | None = None,
-    where: ArrayLike | None = None, where_count: ArrayLike | None = None, reduction: Reduction = "mean",
-    out: NDArray[Float] | None = None, n_threads: int | None = None,
+    label_smoothing: float = 0.0, focal_gamma: float = 0.0, z_loss: float = 0.0, logit_scale: float = 1.0,
+    softcap: float | None = None, where: ArrayLike | None = None, where_count: ArrayLike | None = None,
+    reduction: Reduction = "mean", out: NDArray[Float] | None = None, n_threads: int | None = None,
 ) -> NDArray[Float]: ...
 @overload
 def softmax_cross_entropy_combine_grad(
     partials: ArrayLike, logits: ArrayLike, targets: ArrayLike, *, first_class: int, n_classes: int, axis: int = -1,
     weight: ArrayLike | None = None, sample_weight: ArrayLike | None = None, ignore_index: int = -100,
-    label_smoothing: float = 0.0, z_loss: float = 0.0, logit_scale: float = 1.0, softcap: float | None = None,
-    where: ArrayLike | None = None, where_count: ArrayLike | None = None, reduction: Reduction = "mean",
-    out: NDArray[Any] | None = None, n_threads: int | None = None,
+    label_smoothing: float = 0.0, focal_gamma: float = 0.0, z_loss: float = 0.0, logit_scale: float = 1.0,
+    softcap: float | None = None, where: ArrayLike | None = None, where_count: ArrayLike | None = None,
+    reduction: Reduction = "mean", out: NDArray[Any] | None = None, n_threads: int | None = None,
 ) -> NDArray[Any]: ...
 
 def compute(call: SliceCall, divisor: float, values: NDArray[Any] | None) -> Any: ...

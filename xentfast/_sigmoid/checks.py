@@ -17,7 +17,7 @@ from xentfast._base.arrays import (
     without_mask,
 )
 from xentfast._base.memory import apart, is_plain_float
-from xentfast._base.numbers import real_number, smoothing
+from xentfast._base.numbers import focusing, smoothing
 from xentfast._base.outputs import output_array, output_pair
 from xentfast._base.reduction import check_reduction
 from xentfast._base.threads import requested
@@ -41,9 +41,7 @@ class SigmoidCall:
         self.reduction = check_reduction(reduction)
         self.valued = True                              # the losses are asked for
         self.smoothing = smoothing(label_smoothing)
-        self.gamma = focal_gamma if type(focal_gamma) is float else real_number(focal_gamma, "focal_gamma")
-        if not 0.0 <= self.gamma < math.inf:
-            raise ValueError(f"focal_gamma is {self.gamma}; expected a finite number of at least 0")
+        self.gamma = focusing(focal_gamma)
         self.targets = broadcast_array(targets, logits.shape, "targets")
         self.weight_sum = float(logits.size)
         self.pos_weight = self.sample_weight = self.where = self.ignored = None

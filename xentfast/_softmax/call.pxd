@@ -11,6 +11,7 @@ cdef class CrossEntropyCall:
     cdef public object class_weight
     cdef public double smoothing
     cdef public object smoothing_mass   # class_weight·ε/C for each class, with integer targets, of the type of the arithmetic
+    cdef public double gamma            # of the focal loss; 0: none
     cdef public double z_loss
     cdef public double logit_scale
     cdef public double softcap          # 0: none

@@ -17,6 +17,7 @@ class CrossEntropyCall:
     class_weight: NDArray[np.float64] | None
     smoothing: float
     smoothing_mass: NDArray[Any] | None
+    gamma: float
     z_loss: float
     logit_scale: float
     softcap: float
@@ -41,6 +42,6 @@ class CrossEntropyCall:
 
 def cross_entropy_call(
     logits: object, targets: object, *, axis: object = -1, weight: object = None, sample_weight: object = None,
-    ignore_index: object = -100, label_smoothing: object = 0.0, z_loss: object = 0.0, logit_scale: object = 1.0,
-    softcap: object = None, where: object = None, reduction: object = "sum", n_threads: object = None,
+    ignore_index: object = -100, label_smoothing: object = 0.0, focal_gamma: object = 0.0, z_loss: object = 0.0,
+    logit_scale: object = 1.0, softcap: object = None, where: object = None, reduction: object = "sum", n_threads: object = None,
 ) -> CrossEntropyCall: ...

@@ -69,20 +69,21 @@ cdef class CrossEntropyCall:
 
 
 def cross_entropy_call(logits, targets, *, axis=-1, weight=None, sample_weight=None, ignore_index=-100, label_smoothing=0.0,
-                       z_loss=0.0, logit_scale=1.0, softcap=None, where=None, reduction="sum", n_threads=None):
+                       focal_gamma=0.0, z_loss=0.0, logit_scale=1.0, softcap=None, where=None, reduction="sum", n_threads=None):
     """The call of these arguments, checked."""
     cdef CrossEntropyCall call = CrossEntropyCall.__new__(CrossEntropyCall)
     cdef int threads = 0 if n_threads is None else requested(n_threads)
     if (weight is None and sample_weight is None and softcap is None and where is None and is_float(label_smoothing, 0.0)
-            and is_float(z_loss, 0.0) and is_float(logit_scale, 1.0) and is_one_of(reduction, ("mean", "sum", "none"))
+            and is_float(focal_gamma, 0.0) and is_float(z_loss, 0.0) and is_float(logit_scale, 1.0)
+            and is_one_of(reduction, ("mean", "sum", "none"))
             and type(axis) is int and axis == -1 and type(ignore_index) is int and -2**31 <= ignore_index < 0
             and is_plain_float(logits) and is_plain_classes(targets)
             and set_if_good(call, logits, targets, ignore_index)):
         call.reduction = reduction
         call.n_threads = threads
     else:
-        fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
-             where, reduction, n_threads)
+        fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale,
+             softcap, where, reduction, n_threads)
     return call
 
 

@@ -6,15 +6,15 @@ import numpy as np
 
 from xentfast._base.arrays import class_axis, float_array, is_float, leave_out, native_array, plain_array, without_mask
 from xentfast._base.memory import contiguous_float64, contiguous_int64, is_plain_classes, is_plain_float
-from xentfast._base.numbers import SMALLEST, finite_number, integer, position, smoothing
+from xentfast._base.numbers import SMALLEST, finite_number, focusing, integer, position, smoothing
 from xentfast._base.reduction import check_reduction
 from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
 from xentfast._base.threads import requested
 from xentfast._base.values import broadcast_mask, check_finite, weight_array
 
 
-def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap, where,
-         reduction, n_threads):
+def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale,
+         softcap, where, reduction, n_threads):
     """A call whose arguments are not plain, or bad."""
     logits, masked = without_mask(logits, "logits")
     logits = call.logits = float_array(logits, "logits")
@@ -22,18 +22,20 @@ def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label
     call.n_threads = requested(n_threads)
     call.reduction = check_reduction(reduction)
     call.smoothing = smoothing(label_smoothing)
-    set_options(call, z_loss, logit_scale, softcap, where, logits.shape)
+    set_options(call, focal_gamma, z_loss, logit_scale, softcap, where, logits.shape)
     if masked is not None:
         call.where = leave_out(call.where, masked)
     n_classes = logits.shape[axis]
     set_weights(call, weight, sample_weight, n_classes)
     set_targets(call, targets, n_classes, ignore_index, logits.shape)
+    check_focal(call.gamma, call.classes is not None, call.smoothing)
     call.weighs_soft = call.soft is not None and call.class_weight is not None and call.reduction == "mean"
     set_smoothing_mass(call, n_classes, call.class_weight)
 
 
-def set_options(call, z_loss, logit_scale, softcap, where, shape):
+def set_options(call, focal_gamma, z_loss, logit_scale, softcap, where, shape):
     """`shape` is that of the logits; None where there are none."""
+    call.gamma = focusing(focal_gamma)
     call.z_loss = finite_number(z_loss, "z_loss")
     call.logit_scale = finite_number(logit_scale, "logit_scale")
     if softcap is not None:
@@ -42,6 +44,16 @@ def set_options(call, z_loss, logit_scale, softcap, where, shape):
             raise ValueError(f"softcap is {call.softcap}; expected a number above 0, or None")
     if where is not None:
         call.where = broadcast_mask(where, shape)
+
+
+def check_focal(gamma, hard, smoothing):
+    """`hard`: targets are class indices."""
+    if gamma != 0.0 and not hard:
+        raise ValueError(f"focal_gamma is {gamma} and targets are soft; expected class indices, or focal_gamma=0: the focal "
+                         "loss has the probability of one class")
+    if gamma != 0.0 and smoothing != 0.0:
+        raise ValueError(f"focal_gamma is {gamma} and label_smoothing is {smoothing}; expected one of them to be 0: the focal "
+                         "loss has the probability of one class")
 
 
 def set_weights(call, weight, sample_weight, n_classes):

@@ -28,6 +28,7 @@ def softmax_cross_entropy(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -58,6 +59,9 @@ def softmax_cross_entropy(
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become (1 − ε)·t + ε/C (Szegedy et al. 2016); with `where`, C counts the classes that
         a row has left.
+    focal_gamma : float, default 0.0
+        γ, finite and at least 0: each row has the factor (1 − p_t)^γ, which plays down what is classified well (Lin et al. 2017).
+        For integer targets, without `label_smoothing`.
     z_loss : float, default 0.0
         λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row, which keeps logits from drifting (de Brébisson & Vincent 2016).
     logit_scale : float, default 1.0
@@ -95,12 +99,14 @@ def softmax_cross_entropy(
     .. math:: w_i\,\Bigl(\log \sum_c e^{x_{ic}} - x_{i,t_i}\Bigr),
         \qquad \text{soft targets:}\quad \sum_c w_{ic}\,t_{ic}\,\Bigl(\log \sum_k e^{x_{ik}} - x_{ic}\Bigr)
 
-    plus :math:`\lambda\,\mathrm{sample\_weight}_i\,(\log \sum_k e^{x_{ik}})^2` (Shannon 1948), by a log-sum-exp that leaves
+    times :math:`(1 - p_{i,t_i})^\gamma`, p the softmax, for `focal_gamma` γ, and plus
+    :math:`\lambda\,\mathrm{sample\_weight}_i\,(\log \sum_k e^{x_{ik}})^2` (Shannon 1948), by a log-sum-exp that leaves
     the target out of the sum it might swamp and adds it back in double precision, so that confident rows keep all their
     digits. Inside a chunk (2 048 classes of float32, 1 024 of float64), 16 numbers at a time are added in the logits' type
     (float32 for 16 bits); all other sums are in float64. A logit of −inf excludes its class, whatever `logit_scale` and
     `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan. The result has the same bits for
-    any memory layout, number of threads and CPU.
+    any memory layout, number of threads and CPU. A focal loss and its gradient are 1 + γ times as sensitive to the exponentials'
+    rounding, and as far from the exact ones.
 
     Of masked arrays (`numpy.ma`) masked logits are those that `where` leaves out, for which a mask of a byte a logit is made;
     masked targets and weights make their rows weigh nothing, a soft target with one masked entry too (a masked class weight the
@@ -113,6 +119,7 @@ def softmax_cross_entropy(
        IMA J. Numer. Anal. 41, 2021.
     .. [3] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
     .. [4] A. de Brébisson, P. Vincent, "The z-loss: a shift and scale invariant classification loss", 2016.
+    .. [5] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
     --------
@@ -132,8 +139,8 @@ def softmax_cross_entropy(
     empty = mean_of_nothing(empty)
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     return run(call, empty)
 
 
@@ -146,6 +153,7 @@ def softmax_cross_entropy_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -158,7 +166,7 @@ def softmax_cross_entropy_grad(
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma
         As for `softmax_cross_entropy`.
     z_loss, logit_scale, softcap, where, reduction, n_threads
         As there. With "none" the result is the gradient of the sum: row i is that of loss i.
@@ -184,6 +192,8 @@ def softmax_cross_entropy_grad(
     :math:`s\,(p_{ic} \sum_k w_{ik} t_{ik} - w_{ic} t_{ic})`. Where Σ wᵢ is 0 it is 0. `z_loss` adds
     :math:`2\,s\,\lambda\,\mathrm{sample\_weight}_i\,\mathrm{lse}_i\,p_{ic}`; `logit_scale` and `softcap` multiply by
     their derivatives. A −inf logit has the gradient 0, and −s·wᵢ (times `logit_scale`) where it is the target.
+    With `focal_gamma` γ and :math:`q = 1 - p_{i,t_i}` the gradient of the cross-entropy has the factor
+    :math:`q^\gamma - \gamma\,q^{\gamma - 1} (1 - q) \log(1 - q)`.
 
     float16 holds no number below 6·10⁻⁸, which the mean over many rows soon is: scale the loss, as in the second example, and
     divide the weights' update by S.
@@ -201,8 +211,8 @@ def softmax_cross_entropy_grad(
     """
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     out = call.output(out)
     call.reduction = of_the_sum(call.reduction)
     run(call, 0.0, out)
@@ -218,6 +228,7 @@ def softmax_cross_entropy_value_and_grad(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -231,7 +242,7 @@ def softmax_cross_entropy_value_and_grad(
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma
         As for `softmax_cross_entropy`.
     z_loss, logit_scale, softcap, where, reduction, empty, n_threads
         As there.
@@ -264,8 +275,8 @@ def softmax_cross_entropy_value_and_grad(
     empty = mean_of_nothing(empty)
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     out = call.output(out)
     loss = run(call, empty, out)
     return loss, out
@@ -280,6 +291,7 @@ def softmax_cross_entropy_grad_hess(
     sample_weight: ArrayLike | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     where: ArrayLike | None = None,
     reduction: Reduction = "sum",
     out: tuple[NDArray[Any], NDArray[Any]] | None = None,
@@ -289,7 +301,7 @@ def softmax_cross_entropy_grad_hess(
 
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, where, reduction, n_threads
+    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
         As for `softmax_cross_entropy_grad`, whose bits the gradient has.
     out : tuple of two ndarrays, optional
         Where to put gradient and Hessian: of the logits' shape and dtype, any strides. The first may be `logits` itself.
@@ -310,6 +322,13 @@ def softmax_cross_entropy_grad_hess(
     1 − p is summed from the other classes where p is near 1. Boosting libraries have conventions of their own: XGBoost
     doubles it, LightGBM multiplies by C/(C − 1). A row with a nan or +inf logit is nan.
 
+    With `focal_gamma` γ, A the factor of the gradient, :math:`q = 1 - p_{i,t_i}`, and δ 1 for the target, else 0, it is
+
+    .. math:: s\,w_i \Bigl(A\,p_{ic}\,(1 - p_{ic}) + \gamma\,q^{\gamma - 1} (1 - q) \Bigl(2 + \log(1 - q)
+        - (\gamma - 1) \frac{1 - q}{q} \log(1 - q)\Bigr) (p_{ic} - \delta)^2\Bigr)
+
+    which is negative in places: boosting libraries want its absolute value, or a lower bound.
+
     Examples
     --------
     >>> import numpy as np
@@ -320,7 +339,7 @@ def softmax_cross_entropy_grad_hess(
     """
     call = cross_entropy_call(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, where=where, reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads)
     grad, hess = call.outputs(out)
     call.reduction = of_the_sum(call.reduction)
     run(call, 0.0, grad, hess)

@@ -305,6 +305,7 @@ cdef void set_shape(Problem* problem, double logit_scale, double softcap, double
 cdef void set_options(Problem* problem, CrossEntropyCall call) except *:
     """After the gradient's scale."""
     set_shape(problem, call.logit_scale, call.softcap, call.z_loss)
+    problem.gamma = call.gamma
     if call.where is not None:
         set_classes(problem, &problem.where, call.where, call.axis)
 

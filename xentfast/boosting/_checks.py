@@ -47,7 +47,7 @@ def arguments_of(y_true, y_pred, sample_weight):
 class Softmax:
     """The checked options of a softmax loss; rows come with each call."""
 
-    def __init__(self, weight, soft_labels, label_smoothing, n_threads):
+    def __init__(self, weight, soft_labels, label_smoothing, focal_gamma, n_threads):
         self.soft_labels = None
         if weight is not None:
             weight = np.array(plain_array(weight, "weight", ""))
@@ -66,8 +66,11 @@ class Softmax:
         classes = 2 if weight is None else len(weight)
         # No rows: the loss's own checks of its options.
         cross_entropy_call(np.empty((0, classes)), np.empty(0, np.int64), weight=weight, label_smoothing=label_smoothing,
-                           n_threads=n_threads)
-        self.options = {"weight": weight, "label_smoothing": label_smoothing, "n_threads": n_threads}
+                           focal_gamma=focal_gamma, n_threads=n_threads)
+        if soft_labels is not None and focal_gamma:
+            raise ValueError(f"focal_gamma is {focal_gamma} with soft_labels; expected labels that are classes, or 0: "
+                             "the focal loss has the probability of one class")
+        self.options = {"weight": weight, "label_smoothing": label_smoothing, "focal_gamma": focal_gamma, "n_threads": n_threads}
 
     def rows(self, y_true, y_pred, sample_weight):
         """(margins, targets, weights), of N rows and K classes, and whether the margins came flattened, class by class."""
@@ -92,6 +95,9 @@ class Softmax:
                 raise ValueError(f"labels have shape {labels.shape}, but margins have {n_classes} classes")
             if table is not None:
                 raise ValueError(f"labels have shape {labels.shape}; expected one axis of row numbers of soft_labels")
+            if self.options["focal_gamma"]:
+                raise ValueError(f"labels have shape {labels.shape}, as soft labels have, and focal_gamma is "
+                                 f"{self.options['focal_gamma']}; expected one axis of classes, or focal_gamma=0")
             check_range(labels, 0.0, math.inf, "labels", "a finite number of at least 0", n_threads, weights)
             return labels if is_float(labels.dtype) else labels.astype(np.float32)
         if table is None:

@@ -61,6 +61,9 @@ class SoftmaxObjective(_Objective):
         table, from 0 to M − 1. XGBoost also takes soft labels as labels of shape (N, K), without ``num_class``.
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become (1 − ε)·t + ε/K.
+    focal_gamma : float, default 0.0
+        γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017). For labels that are
+        classes, without `soft_labels` and `label_smoothing`.
     n_threads : int, optional
         Threads to use at most, as for `softmax_cross_entropy`.
 
@@ -95,12 +98,16 @@ class SoftmaxObjective(_Objective):
     Built-in objectives start from the frequencies of the classes, a custom one from equal scores: with `base_margin` it starts
     from the frequencies as well.
 
+    With `focal_gamma` p·(1 − p) stands for the absolute value of the Hessian's diagonal, which is negative where a row is badly
+    misclassified: as for `SigmoidObjective`.
+
     Gradient and Hessian are written over the arrays of the last call once nobody else refers to these. An object can be pickled,
     copied, and used by several threads.
 
     References
     ----------
     .. [1] J. H. Friedman, "Greedy function approximation: a gradient boosting machine", 2001, section 4.6.
+    .. [2] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
     --------
@@ -123,15 +130,18 @@ class SoftmaxObjective(_Objective):
         weight: ArrayLike | None = None,
         soft_labels: ArrayLike | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         n_threads: int | None = None,
     ) -> None:
         self.hessian = choice(hessian, (*LIBRARIES, "diagonal"), "hessian")
-        self._loss = Softmax(weight, soft_labels, label_smoothing, n_threads)
+        self._loss = Softmax(weight, soft_labels, label_smoothing, focal_gamma, n_threads)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
         margins, targets, weights, flat = self._loss.rows(y_true, y_pred, sample_weight)
         grad, hess = softmax_cross_entropy_grad_hess(margins, targets, sample_weight=weights, reduction="sum",
                                                      out=self._arrays(margins), **self._loss.options)
+        if self._loss.options["focal_gamma"]:
+            np.absolute(hess, out=hess)
         if self.hessian == "xgboost":
             np.maximum(np.multiply(hess, 2, out=hess), XGBOOST_FLOOR, out=hess)
         elif self.hessian == "lightgbm":
@@ -235,7 +245,7 @@ class SoftmaxMetric(_Metric):
     ----------
     library : {"xgboost", "lightgbm"}
         Whose form the result has.
-    weight, soft_labels, label_smoothing, n_threads
+    weight, soft_labels, label_smoothing, focal_gamma, n_threads
         As for `SoftmaxObjective`: with the same options the metric is the loss that is trained, without them the
         log-loss (``mlogloss``, ``multi_logloss``).
     name : str, default "softmax_cross_entropy"
@@ -270,11 +280,12 @@ class SoftmaxMetric(_Metric):
         weight: ArrayLike | None = None,
         soft_labels: ArrayLike | None = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         name: str = "softmax_cross_entropy",
         n_threads: int | None = None,
     ) -> None:
         super().__init__(library, name)
-        self._loss = Softmax(weight, soft_labels, label_smoothing, n_threads)
+        self._loss = Softmax(weight, soft_labels, label_smoothing, focal_gamma, n_threads)
 
     def _mean(self, y_true, y_pred, sample_weight):
         margins, targets, weights, _ = self._loss.rows(y_true, y_pred, sample_weight)

@@ -13,7 +13,8 @@ class SoftmaxObjective:
     hessian: Literal["xgboost", "lightgbm", "diagonal"]
     def __init__(
         self, hessian: Literal["xgboost", "lightgbm", "diagonal"], *, weight: ArrayLike | None = None,
-        soft_labels: ArrayLike | None = None, label_smoothing: float = 0.0, n_threads: int | None = None,
+        soft_labels: ArrayLike | None = None, label_smoothing: float = 0.0, focal_gamma: float = 0.0,
+        n_threads: int | None = None,
     ) -> None: ...
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
 
@@ -43,7 +44,8 @@ class _Metric(Generic[_Library]):
 class SoftmaxMetric(_Metric[_Library]):
     def __init__(
         self, library: _Library, *, weight: ArrayLike | None = None, soft_labels: ArrayLike | None = None,
-        label_smoothing: float = 0.0, name: str = "softmax_cross_entropy", n_threads: int | None = None,
+        label_smoothing: float = 0.0, focal_gamma: float = 0.0, name: str = "softmax_cross_entropy",
+        n_threads: int | None = None,
     ) -> None: ...
 
 class SigmoidMetric(_Metric[_Library]):

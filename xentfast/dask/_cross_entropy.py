@@ -36,6 +36,7 @@ def softmax_cross_entropy(
     sample_weight: Arrays | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -80,8 +81,8 @@ def softmax_cross_entropy(
     """
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     return graph.reduced(graph.losses(), empty)
 
 
@@ -95,6 +96,7 @@ def softmax_cross_entropy_grad(
     sample_weight: Arrays | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -135,8 +137,8 @@ def softmax_cross_entropy_grad(
     """
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     return graph.gradient()
 
 
@@ -150,6 +152,7 @@ def softmax_cross_entropy_value_and_grad(
     sample_weight: Arrays | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     z_loss: float = 0.0,
     logit_scale: float = 1.0,
     softcap: float | None = None,
@@ -179,8 +182,8 @@ def softmax_cross_entropy_value_and_grad(
     """
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap, where=where,
-        reduction=reduction, n_threads=n_threads)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, z_loss=z_loss, logit_scale=logit_scale, softcap=softcap,
+        where=where, reduction=reduction, n_threads=n_threads)
     losses, grad = graph.losses_and_gradient()
     return graph.reduced(losses, empty), grad
 
@@ -195,6 +198,7 @@ def softmax_cross_entropy_grad_hess(
     sample_weight: Arrays | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
+    focal_gamma: float = 0.0,
     where: Arrays | None = None,
     reduction: Reduction = "sum",
     n_threads: int | None = 1,
@@ -222,7 +226,8 @@ def softmax_cross_entropy_grad_hess(
     """
     graph = CrossEntropyGraph(
         logits, targets, axis=axis, weight=weight, sample_weight=sample_weight, ignore_index=ignore_index,
-        label_smoothing=label_smoothing, where=where, reduction=reduction, n_threads=n_threads, whole=True)
+        label_smoothing=label_smoothing, focal_gamma=focal_gamma, where=where, reduction=reduction, n_threads=n_threads,
+        whole=True)
     return graph.gradient_and_hessian()
 
 

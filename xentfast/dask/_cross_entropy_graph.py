@@ -12,7 +12,7 @@ from xentfast._base.numbers import real_number
 from xentfast._base.values import broadcast_mask, check_weights
 from xentfast._partials.checks import FIELDS, chunk_length
 from xentfast._softmax.call import cross_entropy_call
-from xentfast._softmax.checks import as_classes, check_targets, ignored_class
+from xentfast._softmax.checks import as_classes, check_focal, check_targets, ignored_class
 from xentfast.dask import _cross_entropy_tasks as tasks
 from xentfast.dask import _sums
 from xentfast.dask._graphs import (
@@ -40,8 +40,8 @@ class CrossEntropyGraph:
     that goes into one block and is no other array's: -1 of `weight`, -2 of the chunks of partial results.
     """
 
-    def __init__(self, logits, targets, *, axis, weight, sample_weight, ignore_index, label_smoothing=0.0, z_loss=0.0,
-                 logit_scale=1.0, softcap=None, where, reduction, n_threads, whole=False):
+    def __init__(self, logits, targets, *, axis, weight, sample_weight, ignore_index, label_smoothing=0.0, focal_gamma=0.0,
+                 z_loss=0.0, logit_scale=1.0, softcap=None, where, reduction, n_threads, whole=False):
         logits, closed = without_mask(logits, "logits")
         logits = as_floats(dask_array(logits, "logits"), "logits")
         axis = self.axis = class_axis(axis, logits, "logits")
@@ -74,10 +74,10 @@ class CrossEntropyGraph:
         elif skipped is not None:                           # soft ones of which some are masked
             ones = stand_in(rows, np.float64) + 1 if sample_weight is None else sample_weight
             sample_weight = filled(ones, skipped.any(axis), 0.0)
-        # Of every task that sees logits or their partial results; z_loss is for those that make losses and gradients of them.
+        # Of every task that sees logits or their partial results; `row_options` are for those that make losses and gradients.
         self.options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing, "logit_scale": logit_scale,
                         "softcap": softcap, "n_threads": n_threads}
-        self.z_loss, self.reduction = z_loss, reduction
+        self.row_options, self.reduction = {"focal_gamma": focal_gamma, "z_loss": z_loss}, reduction
         self._check_options(weight)
         self._cut(targets, weight, sample_weight, where)
 
@@ -88,7 +88,8 @@ class CrossEntropyGraph:
         rows = shape[:self.axis] + shape[self.axis + 1:]
         cross_entropy_call(stand_in(shape, self.logits.dtype), np.zeros(rows, np.int64), axis=self.axis,
                            weight=weight if isinstance(weight, np.ndarray) else None, reduction=self.reduction,
-                           z_loss=self.z_loss, **self.options)
+                           **self.row_options, **self.options)
+        check_focal(self.row_options["focal_gamma"], self.hard, self.options["label_smoothing"])
 
     def _cut(self, targets, weight, sample_weight, where):
         chunks, axis = self.logits.chunks, self.axis
@@ -141,7 +142,7 @@ class CrossEntropyGraph:
             labels, place, divisor, dtype = self.labels, self.place, self.divisor, self.logits.dtype
         return apply(tasks.whole_rows, labels, (self.logits, self.labels), self.targets, self.sample_weight, self.where,
                      self.weight, divisor, dtype=dtype, place=place, wanted=wanted, values_dtype=self.values_dtype,
-                     axis=self.axis, missing=self.missing, z_loss=self.z_loss, **self.options)
+                     axis=self.axis, missing=self.missing, **self.row_options, **self.options)
 
     def _partial_results(self):
         """Of all classes of a row in one block, where the logits themselves are not."""
@@ -161,7 +162,7 @@ class CrossEntropyGraph:
         return apply(tasks.sliced_losses, self.row_labels, self._without_classes(records),
                      self.targets if self.hard else ABSENT, self.sample_weight, self.where_count, self.weight,
                      dtype=self.values_dtype, place=self.row_place, values_dtype=self.values_dtype, axis=self.axis,
-                     n_classes=self.n_classes, z_loss=self.z_loss, **self.options)
+                     n_classes=self.n_classes, **self.row_options, **self.options)
 
     def _without_classes(self, records):
         """Their labels: the chunks of all classes are in one block, whichever classes the other arrays have."""
@@ -175,7 +176,7 @@ class CrossEntropyGraph:
         return apply(tasks.sliced_gradient, self.labels, self._without_classes(records), (self.logits, self.labels),
                      self.targets, self.sample_weight, self.where, self.where_count, self.weight, self.divisor,
                      dtype=self.logits.dtype, place=self.place, axis=self.axis, missing=self.missing, n_classes=self.n_classes,
-                     z_loss=self.z_loss, **self.options)
+                     **self.row_options, **self.options)
 
     def losses_and_gradient(self):
         """Each row's, and the gradient over the divisor: by tasks that make both, or from the same partial results."""

@@ -1,4 +1,5 @@
-# The diagonal of the Hessian, w·p·(1 − p), from the exponentials of the second sweep.
+# The diagonal of the Hessian, w·p·(1 − p), from the exponentials of the second sweep. Of a focal loss 1 − p is 1 − p + bend·p,
+# and w has the factor that the row's gradient has (focal.pxi).
 #
 # 1 − p is a difference that loses bits where p is near 1. Above ½ there is one class at most: the target, whose two parts come
 # from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' p (`top_rest`).
@@ -16,10 +17,10 @@ cdef inline bint is_at_top(double probability, real exponential, double top, dou
     return largest == top and probability * size > 0.5
 
 
-cdef inline real top_hess(double probability, real exponential, double curvature, double rest) noexcept nogil:
+cdef inline real top_hess(double probability, real exponential, double curvature, double bend, double rest) noexcept nogil:
     """w·p·(1 − p) of the class at the row's reference."""
     cdef double size = <double>exponential * (FLOAT_UNIT if real is float else DOUBLE_UNIT)
-    return rounded(exponential, curvature * (probability * size) * rest)
+    return rounded(exponential, curvature * (probability * size) * (rest + bend * (probability * size)))
 
 
 cdef inline void hess_chunk(const Problem* problem, const real* source, Py_ssize_t n, const RowState* state, double largest,
@@ -30,7 +31,7 @@ cdef inline void hess_chunk(const Problem* problem, const real* source, Py_ssize
     cdef real power = <real>factor.first
     cdef real second = <real>factor.second
     cdef real least = <real>factor.least
-    cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
+    cdef real probability = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * (1.0 - state.bend))
     cdef real smallest = <real>(FLT_MIN if real is float else DBL_MIN)
     cdef real top = exponential_of_largest(problem, largest, <real>0)
     cdef real top_value, q, e
@@ -41,7 +42,7 @@ cdef inline void hess_chunk(const Problem* problem, const real* source, Py_ssize
         q = q * (1 - e * probability)
         target[i] = 0 if -smallest < q < smallest else q
     if is_at_top(state.probability, top, state.top, largest):
-        top_value = top_hess(state.probability, top, state.curvature, state.top_rest)
+        top_value = top_hess(state.probability, top, state.curvature, state.bend, state.top_rest)
         for i in range(n):
             if source[i] == top:
                 target[i] = top_value

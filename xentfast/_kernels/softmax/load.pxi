@@ -239,7 +239,7 @@ cdef inline bint marks_own(const Problem* problem) noexcept nogil:
 cdef inline bint is_plain(const Problem* problem) noexcept nogil:
     """None of the options that settling a row knows of."""
     return (problem.z_loss == 0.0 and problem.unit == 1.0 and problem.cap == 0.0 and problem.where.data == NULL
-            and problem.hess.data == NULL)
+            and problem.hess.data == NULL and problem.gamma == 0.0)
 
 
 cdef inline bint is_bare(const Problem* problem) noexcept nogil:

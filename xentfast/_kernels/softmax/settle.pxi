@@ -29,7 +29,8 @@ cdef struct Settled:                # LANES rows, or PAIR
     double target[PAIR]            # the target's gradient
     # for the Hessian alone
     double probability[PAIR]       # p_j = probability·e^{s·x_j}/B
-    double curvature[PAIR]         # Hessian_j = curvature·p_j·(1 − p_j)
+    double curvature[PAIR]         # Hessian_j = curvature·p_j·(1 − p_j + bend·p_j)
+    double bend[PAIR]
     double target_hess[PAIR]       # the target's
     double top_rest[PAIR]          # 1 − p of the class at c, without the p of the classes between (rest_of_row adds it)
     double rest[PAIR]
@@ -49,6 +50,7 @@ cdef struct RowState:               # one of them
     double target
     double probability
     double curvature
+    double bend
     double target_hess
     double top_rest
 
@@ -69,6 +71,7 @@ cdef inline RowState state_of(const Settled* settled, Py_ssize_t row, bint skipp
     state.target = settled.target[row]
     state.probability = settled.probability[row]
     state.curvature = settled.curvature[row]
+    state.bend = settled.bend[row]
     state.target_hess = settled.target_hess[row]
     state.top_rest = settled.top_rest[row]
     return state
@@ -148,9 +151,10 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
 
 
 cdef inline void settle_group(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
-                              Py_ssize_t n_rows, bint plain, bint bare, real kind) noexcept nogil:
-    """folds[field·n_rows + row] → settled, n_rows of them, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask or
-    Hessian: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'."""
+                              Py_ssize_t n_rows, bint plain, bint bare, bint focal, real kind) noexcept nogil:
+    """folds[field·n_rows + row] → settled, n_rows of them, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
+    Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
+    `focal`: of LANES rows."""
     cdef const double* top = folds + REFERENCE * n_rows
     cdef const double* sums = folds + TAIL * n_rows
     cdef const double* mass = folds + MASS * n_rows
@@ -176,6 +180,10 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     cdef double inverse[PAIR]
     cdef double log_sum[PAIR]
     cdef double z_slope[PAIR]
+    cdef double own[LANES]                             # for the focal loss: −log p_t, 1 − p_t and p_t
+    cdef double away[LANES]
+    cdef double near[LANES]
+    cdef Focus focus
     cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, part
     cdef real power, turns = <real>(DOUBLE_LOG2_E * unit)
     cdef Py_ssize_t row
@@ -214,6 +222,12 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
         share[row] = e[row] if sign[row] < 0.0 else 1.0
         y[row] = first[row] + second[row]
     log_rows(first, second, y, inverse, log_sum, n_rows, kind)
+    if focal:
+        for row in range(LANES):
+            own[row] = log_sum[row] - behind[row]
+            away[row] = (0.5 + 0.5 * sign[row]) - sign[row] * (second[row] * inverse[row])
+            near[row] = inverse[row] if sign[row] < 0.0 else e[row] * inverse[row]
+        focus_rows(problem.gamma, away, near, own, &focus)
     for row in range(n_rows):
         loss = log_sum[row] - behind[row]
         bad = 1.0 if y[row] != y[row] else 0.0          # not "or", which is a branch
@@ -222,6 +236,8 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
         if bare:
             settled.value[row] = loss
             continue
+        if focal:
+            loss = focus.factor[row] * loss
         nothing = 0.0 if loss == loss else loss
         loss = nothing if terms.target_mass[row] == 0.0 else terms.target_mass[row] * loss
         others = log_sum[row] + ((terms.x_target[row] - top[row]) * unit if sign[row] < 0.0 else gap[row])      # lse − c
@@ -245,6 +261,8 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             continue
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
+        if focal:
+            total = total * focus.slope[row]
         settled.mass_scale[row] = weight
         settled.scale[row] = weight * (total + z_slope[row]) * part
         settled.target[row] = weight * mass[row] - weight * total * rest
@@ -254,8 +272,15 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
                                    settled.target[row] + weight * z_slope[row] * others)
             settled.probability[row] = part
             settled.curvature[row] = weight * total
-            settled.target_hess[row] = weight * total * rest * others
+            settled.target_hess[row] = weight * total * rest * (others + focus.bend[row] * rest if focal else others)
+            settled.bend[row] = focus.bend[row] if focal else 0.0
             settled.top_rest[row] = rest if chosen else others
+
+
+cdef void settle_focal(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
+                       real kind) noexcept nogil:
+    """Of LANES rows. Not inlined: its frame is its own."""
+    settle_group(problem, folds, terms, settled, LANES, False, False, True, kind)
 
 
 cdef inline void settle_softmax(const double* folds, Settled* settled) noexcept nogil:
@@ -324,12 +349,14 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
         terms.target_mass = target_mass
     if problem.result == SOFTMAX:
         settle_softmax(folds, settled)
+    elif problem.gamma != 0.0:
+        settle_focal(problem, folds, &terms, settled, kind)
     elif not is_plain(problem):
-        settle_group(problem, folds, &terms, settled, LANES, False, False, kind)
+        settle_group(problem, folds, &terms, settled, LANES, False, False, False, kind)
     elif is_bare(problem):
-        settle_group(problem, folds, &terms, settled, LANES, real is float, True, kind)
+        settle_group(problem, folds, &terms, settled, LANES, real is float, True, False, kind)
     else:
-        settle_group(problem, folds, &terms, settled, LANES, real is float, False, kind)
+        settle_group(problem, folds, &terms, settled, LANES, real is float, False, False, kind)
     if problem.classes != NULL and not is_plain(problem) and problem.out.data != NULL:
         for row in range(LANES):
             settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
@@ -357,7 +384,7 @@ cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* fold
     cdef RowTerms terms
     terms.x_target = x_target
     terms.target_mass = terms.weight = NULL
-    settle_group(problem, folds, &terms, settled, PAIR, real is float, True, kind)
+    settle_group(problem, folds, &terms, settled, PAIR, real is float, True, False, kind)
     settled.n_special = 0
     count_special(rows, settled, 0)
     count_special(rows + 1, settled, LANES)

@@ -57,8 +57,9 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
         power[row] = <real>factor.first
         second[row] = <real>factor.second
         least[row] = <real>factor.least
-        probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT))
-        top_value[row] = top_hess(settled.probability[row], top[row], settled.curvature[row], settled.top_rest[row])
+        probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * (1.0 - settled.bend[row]))
+        top_value[row] = top_hess(settled.probability[row], top[row], settled.curvature[row], settled.bend[row],
+                                  settled.top_rest[row])
         top[row] = top[row] if is_at_top(settled.probability[row], top[row], settled.top[row], largest[row]) else <real>NAN
     for cls in range(n):
         for row in range(LANES):
