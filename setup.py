@@ -2,6 +2,8 @@
 
 XENTFAST_NO_OPENMP=1   build without threads
 XENTFAST_DEBUG=1       no optimisation, bounds checks on memoryviews and local arrays, assertions, no intrinsics in philox.h
+XENTFAST_SANITIZE=...  what GCC's or Clang's -fsanitize= takes, as in address,undefined or thread: with symbols, little optimised.
+                       Such a build runs where the sanitizer's library is loaded first (tools/sanitize.py)
 
 Values depend on no flag but the contraction of a·b + c into one rounding, which is off for every compiler: a kernel gives
 the same bits on every level. Never -ffast-math, -Ofast or -march=native.
@@ -21,6 +23,7 @@ from setuptools.command.build_ext import build_ext
 
 NO_OPENMP = os.environ.get("XENTFAST_NO_OPENMP", "0") not in ("", "0")
 DEBUG = os.environ.get("XENTFAST_DEBUG", "0") not in ("", "0")
+SANITIZE = os.environ.get("XENTFAST_SANITIZE", "")
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
 # level: (flags for GCC and Clang, flags for MSVC)
@@ -53,6 +56,8 @@ CHECKED = {
     "unix": ["-O1", "-g", "-UNDEBUG", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error", "-DXF_PORTABLE"],
     "msvc": ["/Od", "/RTC1", "/DXF_PORTABLE"],
 }
+# -fsanitize= is added, where objects are linked too. Whether the first finding ends the process is for the run to say.
+SANITIZED = ["-O1", "-g1", "-fno-omit-frame-pointer", "-UNDEBUG"]
 # (compile flags, link flags) to try, in this order
 OPENMP = {
     "unix": [(["-fopenmp"], ["-fopenmp"]), (["-Xpreprocessor", "-fopenmp"], ["-lomp"])],
@@ -81,23 +86,33 @@ class BuildExt(build_ext):
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         openmp_compile, openmp_link = self.probe_openmp(kind)
-        common = STRICT[kind] + (CHECKED if DEBUG else OPTIMISED)[kind]
-        if kind == "unix" and not DEBUG and self.runs("int main(void) { return 0; }", GCC_ONLY, []):
-            common += GCC_ONLY
+        common = STRICT[kind] + self.optimisation(kind)
+        sanitizer = [f"-fsanitize={SANITIZE}"] if SANITIZE else []
         levels = {}
         for extension in self.extensions:
             level = level_of(extension)
             if level is not None:
                 levels[level] = " ".join(LEVELS[level][kind == "msvc"])
-                extension.extra_compile_args = common + INLINED[kind] + LEVELS[level][kind == "msvc"]
+                extension.extra_compile_args = common + sanitizer + INLINED[kind] + LEVELS[level][kind == "msvc"]
+                extension.extra_link_args = sanitizer
             else:
-                extension.extra_compile_args = common + openmp_compile
-                extension.extra_link_args = openmp_link
+                extension.extra_compile_args = common + sanitizer + openmp_compile
+                extension.extra_link_args = sanitizer + openmp_link
         # The longest first, else the last one is waited for.
         self.extensions.sort(key=lambda extension: os.path.getsize(extension.sources[0]), reverse=True)
         super().build_extensions()
         self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common), "LEVELS": levels,
-                 "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG}
+                 "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG, "SANITIZE": SANITIZE or None}
+
+    def optimisation(self, kind):
+        if SANITIZE:
+            if kind == "msvc" or DEBUG:
+                sys.exit("xentfast: XENTFAST_SANITIZE is for GCC and Clang, and not together with XENTFAST_DEBUG")
+            return SANITIZED
+        if DEBUG:
+            return CHECKED[kind]
+        known = kind == "unix" and self.runs("int main(void) { return 0; }", GCC_ONLY, [])
+        return OPTIMISED[kind] + (GCC_ONLY if known else [])
 
     def build_extension(self, extension):
         """A unit's C file is compiled for several levels: each has a folder of its own for what comes of it."""

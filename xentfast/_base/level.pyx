@@ -17,8 +17,12 @@ cdef extern from "_base/platform.h":
     int xf_openmp() nogil
     int xf_x86_64_level() nogil
     int xf_affinity() nogil
-    int xf_load(const int* value) nogil
+    Py_ssize_t xf_load(const Py_ssize_t* value) nogil
+    void xf_store(Py_ssize_t* value, Py_ssize_t n) nogil
     int omp_get_max_threads() nogil
+
+cdef extern from "_base/start.h":
+    int xf_startable(int n) nogil
 
 
 def openmp_version():
@@ -206,48 +210,51 @@ cdef int64_t piece_numbers() noexcept nogil:
 
 # What the last calls on several threads have taught: on a busy machine a thread may come when its part is long done by others,
 # and a parallel region waits for it all the same, for milliseconds. Such a call gains nothing by that thread, nor would the next.
-cdef int came_last = 0                  # threads that took part, where some did not; 0: all did
-cdef int64_t numbers_last = 0           # of that call
-cdef int calls_left = 0                 # that stay on so few
-cdef int patience = 0
+# Calls at once read and write these as they come: they may miss each other's notes, which costs time alone.
+cdef Py_ssize_t came_last = 0           # threads that took part, where some did not; 0: all did
+cdef Py_ssize_t numbers_last = 0        # of that call
+cdef Py_ssize_t calls_left = 0          # that stay on so few
+cdef Py_ssize_t patience = 0
 
 
 cdef int likely_threads(int n_threads, int64_t n_numbers) noexcept nogil:
     """Of so many threads, those that are likely to come in time."""
-    cdef int came = xf_load(&came_last)             # once: another thread may change it
-    if not own_policy.wary or came <= 0 or n_threads <= came or n_numbers > 4 * numbers_last or calls_left <= 0:
+    cdef Py_ssize_t came = xf_load(&came_last)
+    if (not own_policy.wary or came <= 0 or n_threads <= came or n_numbers // 4 > xf_load(&numbers_last)
+            or xf_load(&calls_left) <= 0):
         return n_threads
-    return came
+    return <int>came
 
 
 cpdef int threads_at_hand(int n_threads, int64_t n_numbers) noexcept nogil:
     """The same for a call, after which its threads are noted. All are tried again after 1, 3, 7 … 63 calls, or for longer
     work."""
-    global calls_left
     cdef int likely = likely_threads(n_threads, n_numbers)
     if likely < n_threads:
-        calls_left -= 1
+        xf_store(&calls_left, xf_load(&calls_left) - 1)
     return likely
 
 
 cpdef void note_helpers(int asked, int came, int64_t n_numbers) noexcept nogil:
-    """After a call: so many threads of those that were asked took part. Calls at once may miss each other's notes, which costs
-    time alone."""
-    global came_last, numbers_last, calls_left, patience
+    """After a call: so many threads of those that were asked took part."""
+    cdef Py_ssize_t wait
     if came < asked:
-        came_last, numbers_last = max(came, 1), n_numbers
-        patience = min(2 * patience + 1, 63)
-        calls_left = patience
-    elif came_last > 0 and asked > came_last:
-        came_last = patience = 0
+        xf_store(&came_last, max(came, 1))
+        xf_store(&numbers_last, <Py_ssize_t>n_numbers)
+        wait = min(2 * xf_load(&patience) + 1, <Py_ssize_t>63)
+        xf_store(&patience, wait)
+        xf_store(&calls_left, wait)
+    elif xf_load(&came_last) > 0 and asked > xf_load(&came_last):
+        xf_store(&came_last, 0)
+        xf_store(&patience, 0)
 
 
 cpdef int count_threads(int n_threads, int64_t n_numbers) noexcept nogil:
-    """Threads for work on so many numbers, of those that were asked for; 0: as many as pay."""
+    """Threads for work on so many numbers, of those that were asked for; 0: as many as pay. One where they cannot be started."""
     if n_numbers < 2 * own_policy.grain or own_policy.forked:
         return 1
     if n_threads == 0:
         n_threads = default_threads()
     elif n_threads > own_policy.crowd:                  # thousands take seconds to start, and bring nothing
         n_threads = min(<int64_t>n_threads, <int64_t>own_policy.crowd * available_cpus())
-    return <int>min(<int64_t>n_threads, n_numbers // own_policy.grain)
+    return xf_startable(<int>min(<int64_t>n_threads, n_numbers // own_policy.grain))

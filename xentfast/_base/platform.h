@@ -27,8 +27,14 @@ static inline ptrdiff_t xf_take(ptrdiff_t *next)
 #endif
 }
 
-/* *value, read once. */
-static inline int xf_load(const int *value) { return *(const volatile int *)value; }
+/* A number that threads read and write at once: each time whole, in no order with others. Plain moves on every CPU. */
+#if defined(__GNUC__)
+static inline ptrdiff_t xf_load(const ptrdiff_t *value) { return __atomic_load_n(value, __ATOMIC_RELAXED); }
+static inline void xf_store(ptrdiff_t *value, ptrdiff_t n) { __atomic_store_n(value, n, __ATOMIC_RELAXED); }
+#else
+static inline ptrdiff_t xf_load(const ptrdiff_t *value) { return *(const volatile ptrdiff_t *)value; }
+static inline void xf_store(ptrdiff_t *value, ptrdiff_t n) { *(volatile ptrdiff_t *)value = n; }
+#endif
 
 /* CPUs that the calling thread may run on; 0 where the system does not say. */
 #if defined(__linux__)
