@@ -23,6 +23,10 @@ class SliceCall(CrossEntropyCall):
 
     __slots__ = ("first_class", "n_classes", "open_classes", "records", "first_record")
 
+    def __new__(cls, *_, **__):
+        """Without arguments: what Cython 3.3 makes of keywords frees what it does not hold, where memory for them is missing."""
+        return super().__new__(cls)
+
     def __init__(self, logits, records, targets, *, n_classes, first_class=0, axis=-1, weight=None, sample_weight=None,
                  ignore_index=-100, label_smoothing=0.0, focal_gamma=0.0, z_loss=0.0, logit_scale=1.0, softcap=None, where=None,
                  where_count=None, reduction="sum", n_threads=None):

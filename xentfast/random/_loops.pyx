@@ -41,7 +41,7 @@ cdef enum:
     PIECE = 16384           # elements of an item: some 10 µs
     TILE = 16               # spans of a tile …
     TILE_COLUMNS = 256      # … and elements of each,
-    TILE_LENGTH = TILE_COLUMNS + 2 * GROUP      # for which so many are made at most
+    TILE_LENGTH = TILE_COLUMNS + GROUP      # with what lies before in their group
     FEW_SPANS = 4           # that fit on a stack
     TILE_BYTES = TILE * TILE_LENGTH * 8
 
