@@ -40,6 +40,15 @@ def peers(session):
 
 
 @nox.session(default=False)
+@nox.parametrize("kind", [nox.param("address,undefined", id="address"), nox.param("thread", id="thread")])
+def sanitize(session, kind):
+    """Kernels and loops under sanitizers (Linux); for threads by Clang, whose OpenMP they understand."""
+    environment = {"XENTFAST_SANITIZE": kind} | ({"CC": "clang"} if kind == "thread" else {})
+    session.install(".", *group("test"), env=environment)
+    session.run("python", "tools/sanitize.py", "-m", "sanitized and not slow", *session.posargs, env=environment)
+
+
+@nox.session(default=False)
 def docs(session):
     """Doctests, README's code, and the files that it names."""
     session.install(".", *group("docs"))

@@ -101,7 +101,7 @@ class BuildExt(build_ext):
         # The longest first, else the last one is waited for.
         self.extensions.sort(key=lambda extension: os.path.getsize(extension.sources[0]), reverse=True)
         super().build_extensions()
-        self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common), "LEVELS": levels,
+        self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common + sanitizer), "LEVELS": levels,
                  "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG, "SANITIZE": SANITIZE or None}
 
     def optimisation(self, kind):

@@ -1,11 +1,11 @@
 """Run a command with the library of the sanitizer that the installed build was made with, as in
 
     XENTFAST_SANITIZE=address,undefined pip install ".[test]"
-    python tools/sanitize.py pytest -m "every_build and not slow"
+    python tools/sanitize.py pytest -m "sanitized and not slow"
 
-With nothing but arguments of pytest behind it, pytest is run. ``nox -s sanitize`` does both, in an environment of its own. The
-first finding ends the process. Races inside of OpenMP's own code are none only where it tells ThreadSanitizer of its barriers:
-build with Clang, whose libomp brings Archer for that.
+The command is a module of Python's; arguments alone are pytest's. ``nox -s sanitize`` does both, in an environment of its own.
+The first finding ends the process. For threads, build with Clang: its OpenMP tells ThreadSanitizer of its barriers (Archer), which
+are races otherwise.
 """
 
 import importlib.util
@@ -64,8 +64,8 @@ def main():
     command = sys.argv[1:]
     if not command or command[0].startswith("-") or os.path.exists(command[0].partition("::")[0]):
         command = ["pytest", "-p", "no:cacheprovider", *command]
-    # As modules of this Python, which has the build.
-    os.execve(sys.executable, [sys.executable, "-m", *command], {**os.environ, **settings()})
+    # As modules of this Python, which has the build; the sources that lie here have none.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", *command], {**os.environ, **settings()})
 
 
 if __name__ == "__main__":

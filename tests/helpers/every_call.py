@@ -146,6 +146,17 @@ CALLS = {
     "random.Philox4x32": [lambda d: np.random.Generator(xf.random.Philox4x32(d.seed)).random(d.n)],
 }
 
+# name: a call into `out`, of the logits' shape and dtype
+INTO = {
+    **{name: partial(lambda function, d, out: function(d.x, d.t, out=out, n_threads=d.n_threads), getattr(xf, name))
+       for name in ("softmax_cross_entropy_grad", "softmax_cross_entropy_value_and_grad")},
+    **{name: partial(lambda function, d, out: function(d.x, d.binary, out=out, n_threads=d.n_threads), getattr(xf, name))
+       for name in ("sigmoid_cross_entropy_grad", "sigmoid_cross_entropy_value_and_grad")},
+    "softmax": lambda d, out: xf.softmax(d.x, out=out), "log_softmax": lambda d, out: xf.log_softmax(d.x, out=out),
+    "cross_entropy_grad": lambda d, out: xf.cross_entropy_grad(d.soft, d.soft, out=out),
+    "init.normal": lambda d, out: init.normal(out.shape, rng=d.seed, dtype=out.dtype, out=out, n_threads=d.n_threads),
+}
+
 
 def bytes_of(result):
     """Of a number, an array, or several of them."""

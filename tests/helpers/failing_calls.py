@@ -86,8 +86,8 @@ def grows(attempts):
 
 
 def leaks(call, arguments, total):
-    """The allocations whose failure leaves a block of memory each time; caches keep some, but not ever more of them. Where there is
-    no memory for values of arrays, NumPy itself leaves blocks."""
+    """The allocations whose failure leaves a block of memory each time; caches keep some, but not ever more of them. Where there
+    is no memory for values of arrays, NumPy itself leaves blocks."""
     setting("with_arrays", False)
     if grows(lambda: [attempt(call, arguments, k, k) and None for k in range(1, total + 1)]) > 0:
         for k in range(1, total + 1):
@@ -123,6 +123,19 @@ def check(mode, name, index, call, arguments):
         yield f"{name} {index}: references to arguments are left"
 
 
+def check_output(name, call, arguments):
+    """An output that is given holds what it held, or the whole result."""
+    out = np.full_like(arguments.x, 7)
+    before = out.tobytes()
+    total = attempt(lambda d: call(d, out), arguments, FOREVER, FOREVER)[1]
+    whole = out.tobytes()
+    for k in range(1, total + 1):
+        out[...] = 7
+        attempt(lambda d: call(d, out), arguments, k, FOREVER)
+        if out.tobytes() not in (before, whole):
+            yield f"{name}: allocation {k} of {total}: the output has some of it"
+
+
 def main():
     faulthandler.enable()
     gc.disable()
@@ -140,6 +153,8 @@ def main():
         for index, call in enumerate(every_call.CALLS[name]):
             for line in check(mode, name, index, call, arguments):
                 print(line)
+        for line in check_output(name, every_call.INTO[name], arguments) if name in every_call.INTO else ():
+            print(line)
     print("done")
 
 
