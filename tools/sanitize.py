@@ -3,9 +3,9 @@
     XENTFAST_SANITIZE=address,undefined pip install ".[test]"
     python tools/sanitize.py pytest -m "sanitized and not slow"
 
-The command is a module of Python's; arguments alone are pytest's. ``nox -s sanitize`` does both, in an environment of its own.
-The first finding ends the process. For threads, build with Clang: its OpenMP tells ThreadSanitizer of its barriers (Archer), which
-are races otherwise.
+The command is a module of Python; arguments alone are pytest's. ``nox -s sanitize`` does both, in an environment of its own.
+The first finding ends the process. For threads, build with Clang: its OpenMP tells ThreadSanitizer of its barriers (Archer),
+without which all is a race.
 """
 
 import importlib.util

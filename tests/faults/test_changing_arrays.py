@@ -22,7 +22,7 @@ from xentfast._sigmoid.functions import compute as compute_elements
 from xentfast._softmax.call import cross_entropy_call
 from xentfast._softmax.functions import compute
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
 
 NO_CLASSES = [2**40, -2**40, 7, 2**63 - 1, -2**63]      # with 7 classes, or their index plus whatever the arrays hold
 CHANGED = "another shape or dtype than when the call began"

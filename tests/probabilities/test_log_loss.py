@@ -15,7 +15,7 @@ import xentfast as xf
 from xentfast._base import dispatch
 from xentfast._probabilities import checks
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
 
 LEVELS = dispatch.supported_levels()
 CLASSES = [2, 3, 10, 31, 32, 33, 97, 1025]

@@ -13,7 +13,7 @@ from tolerances import FOCAL, HESSIAN, LARGEST_TERM, NEIGHBOURS, TWIN, gradient_
 
 import xentfast as xf
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
 
 BOTH = xf.sigmoid_cross_entropy_value_and_grad
 CURVED = xf.sigmoid_cross_entropy_grad_hess

@@ -14,7 +14,7 @@ from tolerances import DIFFERENCES, STEP, TWIN, hessian_bound, needs_long_double
 
 import xentfast as xf
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
 
 BOTH = xf.softmax_cross_entropy_grad_hess
 WIDE = [np.float32, np.float64]

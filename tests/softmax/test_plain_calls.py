@@ -8,7 +8,7 @@ from xentfast._softmax import call as module
 from xentfast._softmax import checks
 from xentfast._softmax.call import CrossEntropyCall, cross_entropy_call
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
 
 RNG = np.random.default_rng(0)
 DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "focal_gamma": 0.0,
