@@ -16,13 +16,15 @@ cnp.import_array()
 cdef extern from "_base/platform.h":
     int xf_openmp() nogil
     int xf_x86_64_level() nogil
-    int xf_affinity() nogil
     Py_ssize_t xf_load(const Py_ssize_t* value) nogil
     void xf_store(Py_ssize_t* value, Py_ssize_t n) nogil
     int omp_get_max_threads() nogil
 
 cdef extern from "_base/start.h":
     int xf_startable(int n) nogil
+
+cdef extern from "_base/cpus.h":
+    int xf_cpus() nogil
 
 
 def openmp_version():
@@ -192,8 +194,8 @@ cpdef int max_threads() noexcept nogil:
 
 
 cpdef int available_cpus() noexcept nogil:
-    """CPUs that this process may use: its affinity now, its quota at import."""
-    cdef int found = own_policy.affinity if own_policy.affinity > 0 else xf_affinity()
+    """CPUs that this process may use: its affinity now, or the places of OpenMP where it binds threads; its quota at import."""
+    cdef int found = own_policy.affinity if own_policy.affinity > 0 else xf_cpus()
     if found == 0:
         found = own_policy.cpus
     return min(found, own_policy.quota) if own_policy.quota > 0 else found
@@ -201,7 +203,8 @@ cpdef int available_cpus() noexcept nogil:
 
 cpdef int default_threads() noexcept nogil:
     """What a call that asks for no number gets, for large work."""
-    return 1 if own_policy.forked else max(1, min(max_threads(), available_cpus()))
+    cdef int most = max_threads()                   # first: libomp binds the thread here, libgomp when it is loaded
+    return 1 if own_policy.forked else max(1, min(most, available_cpus()))
 
 
 cdef int64_t piece_numbers() noexcept nogil:

@@ -1,4 +1,4 @@
-/* What the machine has: OpenMP or not, which CPUs, and which x86-64 level. */
+/* What the machine has: OpenMP or not, and which x86-64 level. (Which CPUs: cpus.h.) */
 #ifndef XENTFAST_PLATFORM_H
 #define XENTFAST_PLATFORM_H
 #include <stddef.h>
@@ -34,32 +34,6 @@ static inline void xf_store(ptrdiff_t *value, ptrdiff_t n) { __atomic_store_n(va
 #else
 static inline ptrdiff_t xf_load(const ptrdiff_t *value) { return *(const volatile ptrdiff_t *)value; }
 static inline void xf_store(ptrdiff_t *value, ptrdiff_t n) { *(volatile ptrdiff_t *)value = n; }
-#endif
-
-/* CPUs that the calling thread may run on; 0 where the system does not say. */
-#if defined(__linux__)
-#include <errno.h>
-#include <sched.h>
-static inline int xf_affinity(void)
-{
-    int n;
-    for (n = 1024; n <= 1 << 18; n *= 2) {          /* too small a set is refused */
-        cpu_set_t *set = CPU_ALLOC(n);
-        int count = 0, failed, too_small;
-        if (set == NULL)
-            return 0;
-        failed = sched_getaffinity(0, CPU_ALLOC_SIZE(n), set);
-        too_small = failed && errno == EINVAL;
-        if (!failed)
-            count = CPU_COUNT_S(CPU_ALLOC_SIZE(n), set);
-        CPU_FREE(set);
-        if (!too_small)
-            return count;
-    }
-    return 0;
-}
-#else
-static inline int xf_affinity(void) { return 0; }
 #endif
 
 /* What the operating system saves on a context switch: bits of XCR0, 0 where there is no such register. */

@@ -1,8 +1,9 @@
 """How many threads, and why.
 
 By default what OpenMP would start (OMP_NUM_THREADS and threadpoolctl included), not above the CPUs that this process may
-use. An explicit count may be above them. Either way small work stays on fewer threads, which costs no bit. In a child after
-fork there is one thread: libgomp's threads do not survive a fork, and waiting for them would hang.
+use: those of its affinity or, where OpenMP binds threads, of OpenMP's places (cpus.h). An explicit count may be above them.
+Either way small work stays on fewer threads, which costs no bit. In a child after fork there is one thread: libgomp's threads do
+not survive a fork, and waiting for them would hang.
 """
 
 import operator
