@@ -20,7 +20,7 @@ from xentfast cimport (
 from xentfast._base.level cimport Kernels, count_threads
 from xentfast._base.memory cimport span_of
 from xentfast._base.reduction cimport is_nothing
-from xentfast._base.targets cimport RowsLook, look_at_rows, set_masses, without_ignored
+from xentfast._base.targets cimport ClassWeights, RowsLook, look_at_rows, without_ignored
 from xentfast._kernels.arrays cimport FLOAT32, FLOAT64, ValueType
 from xentfast._kernels.random cimport NORMAL, TRUNCATED, Fill, RandomKernels
 from xentfast._kernels.softmax cimport GRADIENT, LOGSUMEXP, LOSS, Problem, SoftmaxKernels

@@ -11,8 +11,6 @@ cdef struct Loss:
     int64_t grad_stride         # in bytes
     double divisor
     int64_t* classes            # memory for the targets where the kernels would not skip the ignored ones, or NULL
-    void* masses                # and for the smoothing of each class
-    int64_t n_masses            # in whole blocks: kernels read them
 
 
 cdef int set_options(Loss* call, const xentfast_options* given) noexcept nogil:
@@ -60,8 +58,10 @@ cdef int check_outputs(const Loss* call) noexcept nogil:
 cdef int check_values(Loss* call) noexcept nogil:
     """A look at targets and weights, which adds up what the mean is over."""
     cdef const xentfast_options* options = &call.options
+    cdef ClassWeights weights
     cdef RowsLook look
-    if not look_at_rows(policy.softmax_float, call.rows.n_rows, call.targets, options.sample_weight, options.weight,
+    weights.data, weights.step, weights.single = <const char*>options.weight, sizeof(double), False
+    if not look_at_rows(policy.softmax_float, call.rows.n_rows, call.targets, options.sample_weight, &weights,
                         call.rows.n_classes, options.ignore_index, call.rows.n_threads, &look):
         return XENTFAST_NO_MEMORY
     if look.bad_weight >= 0:
@@ -100,16 +100,13 @@ cdef int run_loss(Loss* call) noexcept nogil:
     problem.result = GRADIENT if call.sloped else LOSS
     problem.classes = call.targets
     problem.sample_weight = options.sample_weight
-    problem.class_weight = options.weight
+    problem.class_weight = <const char*>options.weight
+    problem.weight_step = sizeof(double)
+    problem.smoothing = options.label_smoothing
     problem.gradient_scale = inverse_of(call.divisor)
     if call.classes != NULL:
         without_ignored(call.targets, rows.n_rows, options.ignore_index, call.classes)
         problem.classes = call.classes
-    if call.masses != NULL:
-        set_masses(options.label_smoothing, rows.n_classes, options.weight, rows.n_classes, call.n_masses, call.masses,
-                   rows.type == FLOAT64)
-        problem.smoothing = options.label_smoothing
-        problem.smoothing_mass = call.masses
     if options.z_loss != 0.0 or options.logit_scale != 1.0 or options.softcap != 0.0:
         set_shape(&problem, options.logit_scale, options.softcap, options.z_loss)
     if call.sloped:
@@ -128,8 +125,7 @@ cdef int run_loss(Loss* call) noexcept nogil:
 
 cdef int cross_entropy(Loss* call, const xentfast_options* given) noexcept nogil:
     """A call whose rows and outputs are set."""
-    cdef Py_ssize_t lanes = policy.softmax_float.lanes
-    cdef bint has_ignored, smooth
+    cdef bint has_ignored
     cdef int status = set_options(call, given)
     if status == XENTFAST_OK:
         status = check_outputs(call)
@@ -141,15 +137,11 @@ cdef int cross_entropy(Loss* call, const xentfast_options* given) noexcept nogil
         run_empty(call)
         return XENTFAST_OK
     has_ignored = call.options.ignore_index >= 0 and call.rows.n_rows > 0
-    smooth = call.options.label_smoothing != 0.0
-    call.n_masses = (call.rows.n_classes + lanes - 1) // lanes * lanes
     call.classes = <int64_t*>malloc(call.rows.n_rows * sizeof(int64_t)) if has_ignored else NULL
-    call.masses = malloc(call.n_masses * call.rows.itemsize) if smooth else NULL
     status = XENTFAST_NO_MEMORY
-    if (call.classes != NULL or not has_ignored) and (call.masses != NULL or not smooth):
+    if call.classes != NULL or not has_ignored:
         status = run_loss(call)
     free(call.classes)
-    free(call.masses)
     return status
 
 

@@ -199,6 +199,14 @@ def test_shapes_that_change(name):
         compute(call, 1.0, results["values"], results["out"], results["hess"])
 
 
+def test_weights_whose_dtype_changes():
+    """float32 and float64 are read as they are."""
+    call = cross_entropy_call(*arrays(70, 5000), weight=np.ones(5000, np.float32))
+    call.class_weight = call.class_weight.view(np.int32)
+    with pytest.raises(ValueError, match=CHANGED):
+        compute(call, 1.0, None, None, None)
+
+
 @pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
 @pytest.mark.parametrize("name", ["logits", "targets", "pos_weight", "sample_weight", "where", "losses", "gradient", "hessian"])
 def test_shapes_of_elements_that_change(name):

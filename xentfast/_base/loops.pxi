@@ -286,6 +286,19 @@ cdef void* data_of(array, Py_ssize_t size, Py_ssize_t itemsize) except? NULL:
     return cnp.PyArray_DATA(array)
 
 
+cdef const char* weights_of(array, Py_ssize_t n_classes, Py_ssize_t* step, bint* single) except? NULL:
+    """The data of a weight for each class, float32 or float64, and its stride; NULL for None."""
+    if array is None:
+        return NULL
+    if cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != n_classes:
+        refuse_changed()
+    step[0] = cnp.PyArray_STRIDE(array, 0)
+    single[0] = cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
+    if not single[0] and cnp.PyArray_TYPE(array) != cnp.NPY_FLOAT64:
+        refuse_changed()
+    return <const char*>cnp.PyArray_DATA(array)
+
+
 cdef int value_type(cnp.ndarray array) except -1:
     """The code of its dtype, which the checks have let through. ml_dtypes' bfloat16 is known by its name."""
     cdef int type = cnp.PyArray_TYPE(array)

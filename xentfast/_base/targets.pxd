@@ -8,9 +8,12 @@ cdef struct RowsLook:               # at targets and weights, before any work
     Py_ssize_t bad_weight           # the first row that is not ignored and whose weight is not finite, or −1
     double weight_sum               # Σ of the row weights
 
+cdef struct ClassWeights:           # one for each class, so many bytes apart
+    const char* data                # NULL: 1
+    Py_ssize_t step
+    bint single                     # float32, else float64
+
 cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
-                       const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
+                       const ClassWeights* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil
 cdef void without_ignored(const int64_t* classes, Py_ssize_t n_rows, int64_t ignored, int64_t* result) noexcept nogil
-cdef void set_masses(double smoothing, Py_ssize_t n_classes, const double* class_weight, Py_ssize_t width, Py_ssize_t padded,
-                     void* masses, bint as_double) noexcept nogil

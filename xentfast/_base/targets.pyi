@@ -5,9 +5,6 @@ from numpy.typing import NDArray
 
 def scan_targets(
     n_rows: int, classes: NDArray[np.int64] | None, sample_weight: NDArray[np.float64] | None,
-    class_weight: NDArray[np.float64] | None, n_classes: int, ignored: int, n_threads: int,
+    class_weight: NDArray[Any] | None, n_classes: int, ignored: int, n_threads: int,
 ) -> tuple[int, int, float]: ...
 def skip_ignored(classes: NDArray[np.int64], ignored: int) -> None: ...
-def smoothing_masses(
-    smoothing: float, n_classes: int, class_weight: NDArray[np.float64] | None, width: int, as_double: bool,
-) -> NDArray[Any]: ...

@@ -1,6 +1,4 @@
-"""Targets and weights, before any work: what is bad in them, the sum of the rows' weights, what smoothing gives to each class."""
-import numpy as np
-
+"""Targets and weights, before any work: what is bad in them, and the sum of the rows' weights."""
 cimport numpy as cnp
 
 from xentfast._base import dispatch
@@ -21,8 +19,14 @@ cdef struct Scan:
     Total weight
 
 
-cdef void scan_rows(const int64_t* classes, const double* sample_weight, const double* class_weight,
-                    Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan) noexcept nogil:
+cdef inline double weight_of(const ClassWeights* weights, int64_t cls, bint single) noexcept nogil:
+    cdef const char* source = weights.data + cls * weights.step
+    return <double>(<const float*>source)[0] if single else (<const double*>source)[0]
+
+
+cdef inline void scan_rows(const int64_t* classes, const double* sample_weight, const ClassWeights* class_weight,
+                           Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored, Scan* scan,
+                           bint single) noexcept nogil:
     cdef double weights[BLOCK]
     cdef double weight
     cdef int64_t cls = 0
@@ -44,8 +48,8 @@ cdef void scan_rows(const int64_t* classes, const double* sample_weight, const d
                 if cls < 0 or cls >= n_classes:
                     if weight != 0.0 and scan.bad_class < 0:
                         scan.bad_class = row
-                elif class_weight != NULL:
-                    weight *= class_weight[cls]
+                elif class_weight.data != NULL:
+                    weight *= weight_of(class_weight, cls, single)
             weights[row - start] = weight
         add_values(&scan.weight, weights, min(<Py_ssize_t>BLOCK, last - start))
         start += BLOCK
@@ -53,22 +57,25 @@ cdef void scan_rows(const int64_t* classes, const double* sample_weight, const d
 
 
 cdef void scan_span(const SoftmaxKernels* table, const int64_t* classes, const double* sample_weight,
-                    const double* class_weight, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
+                    const ClassWeights* class_weight, Py_ssize_t first, Py_ssize_t last, int64_t n_classes, int64_t ignored,
                     Scan* scan) noexcept nogil:
     """scan_rows, but where every row weighs 1 and no class is bad, counting will do."""
     cdef int64_t kept, good
-    if classes != NULL and sample_weight == NULL and class_weight == NULL:
+    if classes != NULL and sample_weight == NULL and class_weight.data == NULL:
         table.count_classes(classes + first, last - first, n_classes, ignored, &kept, &good)
         if good == kept:
             scan.bad_class = scan.bad_weight = -1
             scan.weight.sum = <double>kept
             scan.weight.error = 0.0
             return
-    scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan)
+    if class_weight.data != NULL and class_weight.single:
+        scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan, True)
+    else:
+        scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan, False)
 
 
 cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
-                       const double* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
+                       const ClassWeights* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil:
     """False where there is no memory."""
     cdef Py_ssize_t n_spans = (n_rows + SCAN - 1) // SCAN, span
@@ -109,12 +116,13 @@ def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_
     """(first row with a bad class or −1, first row with a bad weight or −1, Σ of the row weights)"""
     cdef const int64_t* class_data = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
     cdef const double* sample_data = <const double*>data_of(sample_weight, n_rows, sizeof(double))
-    cdef const double* weight_data = <const double*>data_of(class_weight, n_classes, sizeof(double))
+    cdef ClassWeights weights
     cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(False)
     cdef RowsLook look
     cdef bint done
+    weights.data = weights_of(class_weight, n_classes, &weights.step, &weights.single)
     with nogil:
-        done = look_at_rows(table, n_rows, class_data, sample_data, weight_data, n_classes, ignored,
+        done = look_at_rows(table, n_rows, class_data, sample_data, &weights, n_classes, ignored,
                             count_threads(n_threads, n_rows), &look)
     if not done:
         raise MemoryError("no memory to scan the targets")
@@ -133,33 +141,3 @@ def skip_ignored(cnp.ndarray classes, int64_t ignored):
     cdef int64_t* data = <int64_t*>cnp.PyArray_DATA(classes)
     with nogil:
         without_ignored(data, cnp.PyArray_SIZE(classes), ignored, data)
-
-
-# ---- smoothing
-
-
-cdef void set_masses(double smoothing, Py_ssize_t n_classes, const double* class_weight, Py_ssize_t width, Py_ssize_t padded,
-                     void* masses, bint as_double) noexcept nogil:
-    """class_weight·ε/C for each of `width` classes of C, zeros behind them up to `padded`; `class_weight` may be NULL."""
-    cdef xf_mode saved = xf_enter_ieee()
-    cdef double share = xf_here(smoothing) / <double>n_classes, mass
-    cdef Py_ssize_t cls
-    for cls in range(padded):
-        mass = share if cls < width else 0.0
-        if class_weight != NULL and cls < width:
-            mass *= class_weight[cls]
-        if as_double:
-            (<double*>masses)[cls] = mass
-        else:
-            (<float*>masses)[cls] = <float>mass
-    xf_leave_ieee(saved)
-
-
-def smoothing_masses(double smoothing, Py_ssize_t n_classes, class_weight, Py_ssize_t width, bint as_double):
-    """As an array, whose whole blocks the kernels read. `class_weight`, float64 and contiguous, has those of the width alone."""
-    cdef Py_ssize_t lanes = (<Kernels?>dispatch.kernels).lanes
-    cdef Py_ssize_t length = (width + lanes - 1) // lanes * lanes
-    cdef cnp.ndarray masses = np.empty(length, np.float64 if as_double else np.float32)
-    set_masses(smoothing, n_classes, <const double*>data_of(class_weight, width, sizeof(double)), width, length,
-               cnp.PyArray_DATA(masses), as_double)
-    return masses

@@ -8,6 +8,8 @@ from xentfast._base.numbers import position
 
 # Elements that are looked through at a time for the one to name in an error.
 LOOK = 65536
+# Class weights that take no memory worth saving: 32 KiB.
+FEW = 4096
 
 
 def weight_array(value, shape, name, meaning):
@@ -19,6 +21,24 @@ def weight_array(value, shape, name, meaning):
         array = array.astype(np.float64)
         array[masked] = 0.0
     return contiguous_float64(array)
+
+
+def class_weight_array(value, n_classes):
+    """A finite weight for each class; masked ones are 0. Contiguous float64 where they are few, for which calls are short; else
+    float32 and float64 in the machine's byte order as they are, others as float64."""
+    value, masked = without_mask(value, "weight")
+    array = value if type(value) is np.ndarray else plain_array(value, "weight")
+    check_weights(array, (n_classes,), "weight", "a weight for each class")
+    if masked is not None:
+        array = array.astype(np.float64)
+        array[masked] = 0.0
+    elif n_classes <= FEW or array.dtype not in (np.float32, np.float64) or not array.flags.aligned:
+        array = contiguous_float64(array)
+    for start in range(0, n_classes, LOOK):                 # a mask of all would be a byte a class
+        finite = np.isfinite(array[start:start + LOOK])
+        if not finite.all():
+            check_finite(array, start + int(np.argmin(finite)), "weight")
+    return array
 
 
 def check_weights(array, shape, name, meaning):

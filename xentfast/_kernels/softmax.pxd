@@ -42,8 +42,11 @@ cdef struct Problem:
     Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1
-    const double* class_weight      # a weight for each class, or NULL: 1
-    const void* smoothing_mass      # class_weight·ε/C for each class, of the logits' type, or NULL: ε = 0
+    const char* class_weight        # a weight for each class, so many bytes apart, or NULL: 1
+    Py_ssize_t weight_step
+    bint weight_single              # they are float32, else float64
+    const void* masses              # class_weight·ε/C for the first classes, of the arithmetic's type, zeros behind them to a …
+    Py_ssize_t n_masses             # … whole block: for so many that rows need not make them anew
     double smoothing                # ε
     double gradient_scale           # what every row's gradient is multiplied by: logit_scale·1, ·1/Σw, or 0
     double z_loss                   # λ
@@ -68,6 +71,12 @@ cdef struct Problem:
 ctypedef void (*ChunkKernel)(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py_ssize_t last,
                              double* stats, char* scratch) noexcept nogil
 ctypedef double (*SettleKernel)(const Problem* problem, Py_ssize_t row, double* stats, char* scratch) noexcept nogil
+# How a thread goes through its rows: each for itself, side by side, or chunks of rows that others share.
+cdef enum Way:
+    BY_ROWS
+    BY_TILES
+    BY_CHUNKS
+
 # Of n classes: how many are not `ignored`, and how many of these are in range.
 ctypedef void (*CountKernel)(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                              int64_t* good) noexcept nogil
@@ -85,9 +94,10 @@ cdef struct SoftmaxKernels:
     RangeKernel slices              # chunks of a slice of the rows' classes, counted through all rows → their records
     RangeKernel combine             # records → row values
     RangeKernel combine_slices      # records → the gradient's chunks, counted as by `slices`
+    void (*spread)(const Problem* problem, void* masses, Py_ssize_t n) noexcept nogil    # `masses` of the first n classes
     RangeKernel weigh               # soft targets and class weights → row weights
     CountKernel count_classes
-    Py_ssize_t (*scratch_bytes)(const Problem* problem) noexcept nogil
+    Py_ssize_t (*scratch_bytes)(const Problem* problem, Way way) noexcept nogil     # that a thread needs
     Py_ssize_t (*slice_scratch_bytes)(const Problem* problem) noexcept nogil
     void (*exp)(const void* x, void* y, Py_ssize_t n) noexcept nogil            # of the kernels' own dtype, times their scale
     void (*tanh)(const void* x, double* y, Py_ssize_t n) noexcept nogil

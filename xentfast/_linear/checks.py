@@ -115,8 +115,6 @@ class LinearCall:
         for first, logits in layer.tiles(rows):
             own = np.empty((len(losses), -(-logits.shape[1] // chunk), FIELDS))
             arguments = self.chunk(rows, logits)
-            if arguments.smoothing_mass is not None:
-                arguments.smoothing_mass = arguments.smoothing_mass[first:]
             write_records(arguments, own, n_classes, first, None)
             records[:, first // chunk:first // chunk + own.shape[1]] = own
         combine_records(self.chunk(rows, None), records, n_classes, None, self.dtype == np.float64, 1.0, losses)
@@ -131,7 +129,6 @@ class LinearCall:
         arguments.sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
         arguments.class_weight = loss.class_weight
         arguments.smoothing = loss.smoothing
-        arguments.smoothing_mass = loss.smoothing_mass
         arguments.gamma = loss.gamma
         arguments.z_loss, arguments.logit_scale, arguments.softcap = loss.z_loss, loss.logit_scale, loss.softcap
         arguments.where = None if self.where is None else self.where[rows]

@@ -13,7 +13,7 @@ from xentfast._base.threads import requested
 from xentfast._partials import loops
 from xentfast._partials.loops import FIELDS
 from xentfast._softmax.call import CrossEntropyCall
-from xentfast._softmax.checks import check_focal, set_options, set_smoothing_mass, set_targets, set_weight_sum, set_weights
+from xentfast._softmax.checks import check_focal, set_options, set_targets, set_weight_sum, set_weights
 
 EXPECTED = "expected the float64 arrays of softmax_cross_entropy_partial, joined along their last axis but one"
 
@@ -58,10 +58,6 @@ class SliceCall(CrossEntropyCall):
         check_focal(self.gamma, self.classes is not None, self.smoothing)
         if self.records is not None:
             self._check_records()
-        if self.logits is not None:
-            width = self.logits.shape[self.axis]
-            weights = None if self.class_weight is None else self.class_weight[self.first_class:self.first_class + width]
-            set_smoothing_mass(self, self.n_classes, weights)
 
     def _check_slice(self):
         if self.logits is None:

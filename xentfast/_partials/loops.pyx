@@ -12,7 +12,8 @@ cimport numpy as cnp
 from xentfast._base.level cimport Kernels
 from xentfast._kernels.softmax cimport GRADIENT, LOSS, TARGET_SOFT, Problem, Record
 from xentfast._softmax.call cimport CrossEntropyCall
-from xentfast._softmax.loops cimport clear_problem, merge_problem, rows_of, set_classes, set_options, set_rows, set_targets
+from xentfast._softmax.loops cimport (
+    clear_problem, hold_masses, merge_problem, rows_of, set_classes, set_options, set_rows, set_targets)
 
 cnp.import_array()
 
@@ -43,7 +44,7 @@ cdef void set_slice(Problem* problem, CrossEntropyCall call, cnp.ndarray records
     problem.first_class = first_class
     problem.open_classes = <const int64_t*>data_of(open_classes, n_rows, sizeof(int64_t))
     if problem.class_weight != NULL:
-        problem.class_weight += first_class
+        problem.class_weight += first_class * problem.weight_step
 
 
 cdef Py_ssize_t records_of_row(cnp.ndarray records) noexcept:
@@ -61,10 +62,16 @@ cdef const SoftmaxKernels* kernels_for(bint as_double) except NULL:
 
 cdef void run_slices(Problem* problem, RangeKernel kernel, Py_ssize_t n_chunks, CrossEntropyCall call) except *:
     """Every chunk of the slice."""
-    cdef Py_ssize_t n_rows = rows_of(problem)
+    cdef const SoftmaxKernels* table = kernels_for(problem.type == FLOAT64)
+    cdef Py_ssize_t n_rows = rows_of(problem), scratch_bytes = table.slice_scratch_bytes(problem)
     merge_problem(problem)
-    run_ranges(kernel, problem, n_rows * n_chunks, 1, cnp.PyArray_SIZE(call.logits), call.n_threads,
-               kernels_for(problem.type == FLOAT64).slice_scratch_bytes(problem), NULL, FLOAT64)
+    if not hold_masses(table, problem, scratch_bytes):
+        raise MemoryError("no memory for the masses of smoothing")
+    try:
+        run_ranges(kernel, problem, n_rows * n_chunks, 1, cnp.PyArray_SIZE(call.logits), call.n_threads, scratch_bytes, NULL,
+                   FLOAT64)
+    finally:
+        free(<void*>problem.masses)
 
 
 def write_records(CrossEntropyCall call, cnp.ndarray records, Py_ssize_t n_classes, Py_ssize_t first_class, open_classes):

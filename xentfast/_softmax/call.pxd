@@ -8,9 +8,8 @@ cdef class CrossEntropyCall:
     cdef public object classes          # int64 of any value below 0 where a row is ignored, contiguous; or
     cdef public object soft             # soft targets, of the logits' shape and any strides
     cdef public object sample_weight    # float64, contiguous, as is
-    cdef public object class_weight
+    cdef public object class_weight     # float32 or float64, of any stride
     cdef public double smoothing
-    cdef public object smoothing_mass   # class_weight·ε/C for each class, with integer targets, of the type of the arithmetic
     cdef public double gamma            # of the focal loss; 0: none
     cdef public double z_loss
     cdef public double logit_scale

@@ -14,9 +14,8 @@ class CrossEntropyCall:
     classes: NDArray[np.int64] | None
     soft: NDArray[Any] | None
     sample_weight: NDArray[np.float64] | None
-    class_weight: NDArray[np.float64] | None
+    class_weight: NDArray[Any] | None
     smoothing: float
-    smoothing_mass: NDArray[Any] | None
     gamma: float
     z_loss: float
     logit_scale: float

@@ -8,9 +8,9 @@ from xentfast._base.arrays import class_axis, float_array, is_float, leave_out, 
 from xentfast._base.memory import contiguous_float64, contiguous_int64, is_plain_classes, is_plain_float
 from xentfast._base.numbers import SMALLEST, finite_number, focusing, integer, position, smoothing
 from xentfast._base.reduction import check_reduction
-from xentfast._base.targets import scan_targets, skip_ignored, smoothing_masses
+from xentfast._base.targets import scan_targets, skip_ignored
 from xentfast._base.threads import requested
-from xentfast._base.values import broadcast_mask, check_finite, weight_array
+from xentfast._base.values import broadcast_mask, check_finite, class_weight_array, weight_array
 
 
 def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale,
@@ -30,7 +30,6 @@ def fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label
     set_targets(call, targets, n_classes, ignore_index, logits.shape)
     check_focal(call.gamma, call.classes is not None, call.smoothing)
     call.weighs_soft = call.soft is not None and call.class_weight is not None and call.reduction == "mean"
-    set_smoothing_mass(call, n_classes, call.class_weight)
 
 
 def set_options(call, focal_gamma, z_loss, logit_scale, softcap, where, shape):
@@ -58,18 +57,9 @@ def check_focal(gamma, hard, smoothing):
 
 def set_weights(call, weight, sample_weight, n_classes):
     if weight is not None:
-        call.class_weight = weight_array(weight, (n_classes,), "weight", "a weight for each class")
-        finite = np.isfinite(call.class_weight)
-        check_finite(call.class_weight, -1 if finite.all() else int(np.argmin(finite)), "weight")
+        call.class_weight = class_weight_array(weight, n_classes)
     if sample_weight is not None:
         call.sample_weight = weight_array(sample_weight, call.rows, "sample_weight", call.meaning_of_rows)
-
-
-def set_smoothing_mass(call, n_classes, weights):
-    """With integer targets; `weights` are those of the logits' own classes, of `n_classes` in all, or None."""
-    if call.smoothing and call.classes is not None:
-        call.smoothing_mass = smoothing_masses(
-            call.smoothing, n_classes, weights, call.logits.shape[call.axis], call.logits.dtype == np.float64)
 
 
 def set_targets(call, targets, n_classes, ignore_index, shape):

@@ -50,7 +50,7 @@ def softmax_cross_entropy(
     axis : int, default -1
         The axis of the classes.
     weight : array_like of shape (C,), optional
-        A finite weight for each class.
+        A finite weight for each class. Many of float32 or float64 are read where they are; others are copied to float64.
     sample_weight : array_like, optional
         A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read, nor are their
         targets looked at.

@@ -9,6 +9,7 @@ from xentfast._softmax.call cimport CrossEntropyCall
 cdef void clear_problem(Problem* problem) noexcept nogil
 cdef void merge_problem(Problem* problem) noexcept nogil
 cdef Py_ssize_t rows_of(const Problem* problem) noexcept nogil
+cdef bint hold_masses(const SoftmaxKernels* table, Problem* problem, Py_ssize_t scratch_bytes) noexcept nogil
 cdef int set_classes(Problem* problem, Operand* operand, cnp.ndarray array, int axis) except -1
 cdef void set_rows(Problem* problem, CrossEntropyCall call, Py_ssize_t other_classes) except *
 cdef void set_targets(Problem* problem, CrossEntropyCall call) except *

@@ -16,7 +16,8 @@ from xentfast._base.outputs import passes_cache
 cimport numpy as cnp
 
 from xentfast._base.level cimport Kernels
-from xentfast._kernels.softmax cimport GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem
+from xentfast._kernels.softmax cimport (
+    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem, Way)
 from xentfast._softmax.call cimport CrossEntropyCall
 
 cnp.import_array()
@@ -25,6 +26,7 @@ cdef enum:
     # Rows up to this long go along the lanes by tiles; longer ones, classes do (measured on every level, 2026-11).
     TILE_BYTES = 1536
     MAX_TILE_CLASSES = 131072
+    THREAD_BYTES = 1048576  # that a thread may use at most: guarantee 3
     ASIDE_BYTES = 786432    # a row of exponentials up to this long may wait in a thread's scratch
 
 FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
@@ -57,7 +59,7 @@ cdef bint narrow(const Problem* problem) noexcept nogil:
 
 cdef bint sloped_masses(const Problem* problem) noexcept nogil:
     """Masses that meet the slopes of a cap: exponentials and slopes are both needed in the second sweep."""
-    return problem.cap != 0.0 and (problem.soft.data != NULL or problem.smoothing_mass != NULL)
+    return problem.cap != 0.0 and (problem.soft.data != NULL or (problem.smoothing != 0.0 and problem.classes != NULL))
 
 
 # ---- rows to threads
@@ -189,33 +191,60 @@ cdef bint compute_split(const SoftmaxKernels* table, const Problem* problem, Py_
     return True
 
 
+cdef bint hold_masses(const SoftmaxKernels* table, Problem* problem, Py_ssize_t scratch_bytes) noexcept nogil:
+    """Smoothing with class weights: the masses of so many classes as what is left of a thread's memory holds; rows make those of
+    the others anew, each for itself. To be freed. False where there is no memory."""
+    cdef xf_mode saved
+    cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4, left = THREAD_BYTES - padded(scratch_bytes) - SPAN * 8, n
+    if (problem.class_weight == NULL or problem.classes == NULL or problem.smoothing == 0.0 or problem.where.data != NULL
+            or rows_of(problem) < 2 or left < table.chunk_bytes):
+        return True
+    n = min(problem.n_classes, (left // table.chunk_bytes - 1) * (table.chunk_bytes // itemsize))
+    problem.masses = malloc((n + table.lanes) * itemsize)
+    if problem.masses == NULL:
+        return False
+    saved = xf_enter_ieee()
+    table.spread(problem, <void*>problem.masses, n)
+    xf_leave_ieee(saved)
+    problem.n_masses = n
+    return True
+
+
 cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
                           ValueType type, double* total) noexcept nogil:
     """Every row of the problem. The row values go to `values` in their type, or are added up into `total`. False where there is
     no memory: nothing has been done then."""
     cdef Py_ssize_t itemsize = 8 if problem.type == FLOAT64 else 4
     cdef Py_ssize_t n_rows = rows_of(problem), n_chunks, scratch_bytes, unit = 1
+    cdef Way way = BY_ROWS
+    cdef bint done
     problem.again = problem.out.data != NULL and (narrow(problem) or sloped_masses(problem))
     merge_problem(problem)
     n_chunks = (problem.n_classes * itemsize + table.chunk_bytes - 1) // table.chunk_bytes
-    if (kernel == NULL and n_threads > 1 and n_rows < 4 * n_threads
+    if (kernel != NULL or n_threads > 1 and n_rows < 4 * n_threads
             and (n_chunks >= 2 * n_threads or (n_chunks > 1 and n_rows * n_chunks >= 16 * n_threads))):
+        way = BY_CHUNKS
         problem.stream = False
-        scratch_bytes = padded(table.scratch_bytes(problem))
-        return compute_split(table, problem, n_rows, n_chunks, n_threads, scratch_bytes, values, type, total)
-    if kernel == NULL:
+    elif prefers_tiles(problem, itemsize, table.lanes):
+        kernel, way = table.tiles, BY_TILES
+        unit = table.lanes
+        problem.stream = False
+    else:
         kernel = table.rows
-        if prefers_tiles(problem, itemsize, table.lanes):
-            kernel = table.tiles
-            unit = table.lanes
-            problem.stream = False
-        else:
-            problem.stream = problem.stream and problem.out.step == itemsize
-            problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
-            problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
-            problem.again = problem.again and not problem.aside
-    return compute_ranges(kernel, problem, n_rows, unit, n_rows * problem.n_classes, n_threads, table.scratch_bytes(problem),
-                          values, type, total)
+        problem.stream = problem.stream and problem.out.step == itemsize
+        problem.aside = narrow(problem) and problem.again and not sloped_masses(problem)
+        problem.aside = problem.aside and problem.n_classes * itemsize <= ASIDE_BYTES
+        problem.again = problem.again and not problem.aside
+    scratch_bytes = table.scratch_bytes(problem, way)
+    if not hold_masses(table, problem, scratch_bytes):
+        return False
+    if kernel == NULL:
+        done = compute_split(table, problem, n_rows, n_chunks, n_threads, padded(scratch_bytes), values, type, total)
+    else:
+        done = compute_ranges(kernel, problem, n_rows, unit, n_rows * problem.n_classes, n_threads, scratch_bytes, values, type,
+                              total)
+    free(<void*>problem.masses)
+    return done
 
 
 cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
@@ -278,8 +307,8 @@ cdef void set_targets(Problem* problem, CrossEntropyCall call) except *:
     cdef Py_ssize_t n_rows = rows_of(problem)
     problem.classes = <const int64_t*>data_of(call.classes, n_rows, sizeof(int64_t))
     problem.sample_weight = <const double*>data_of(call.sample_weight, n_rows, sizeof(double))
-    problem.class_weight = <const double*>data_of(call.class_weight, problem.n_classes + problem.other_classes, sizeof(double))
-    problem.smoothing_mass = NULL if call.smoothing_mass is None else cnp.PyArray_DATA(call.smoothing_mass)     # our own
+    problem.class_weight = weights_of(call.class_weight, problem.n_classes + problem.other_classes, &problem.weight_step,
+                                      &problem.weight_single)
     problem.smoothing = call.smoothing
     if call.soft is not None:
         set_classes(problem, &problem.soft, call.soft, call.axis)

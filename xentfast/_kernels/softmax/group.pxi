@@ -93,14 +93,21 @@ cdef inline RowPlace place_of_row(const Problem* problem, const RowGroup* rows, 
     return place
 
 
-cdef void weigh_targets(const Problem* problem, RowGroup* rows) noexcept nogil:
-    """The targets' masses, of rows that place_rows has placed."""
+cdef inline void weigh_targets_as(const Problem* problem, RowGroup* rows, bint single) noexcept nogil:
     cdef Py_ssize_t row
     cdef bint closed
-    if problem.classes == NULL or (problem.smoothing == 0.0 and problem.class_weight == NULL):
-        return
     for row in range(rows.count):
         if not rows.skip[row]:
             closed = (problem.where.data != NULL
                       and (problem.where.data + rows.open[row])[rows.target[row] * problem.where.step] == 0)
-            rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row])
+            rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row], single)
+
+
+cdef void weigh_targets(const Problem* problem, RowGroup* rows) noexcept nogil:
+    """The targets' masses, of rows that place_rows has placed."""
+    if problem.classes == NULL or (problem.smoothing == 0.0 and problem.class_weight == NULL):
+        return
+    if problem.weight_single:
+        weigh_targets_as(problem, rows, True)
+    else:
+        weigh_targets_as(problem, rows, False)

@@ -149,6 +149,10 @@ cdef inline double spread_of(const Problem* problem, const char* open_row) noexc
                                         else count_open(problem, open_row))
 
 
+cdef enum:
+    MASSES_AT_ONCE = 256        # as doubles, which stay in L1
+
+
 cdef enum Evenness:
     UNEVEN
     EVEN                        # 0, or what smoothing spreads
@@ -167,24 +171,105 @@ cdef inline bint masses_are_targets(const Problem* problem) noexcept nogil:
             and problem.where.data == NULL)
 
 
+cdef inline double weight_of_class(const Problem* problem, Py_ssize_t cls, bint single) noexcept nogil:
+    """`single`: weight_single, a constant where it stands in a loop."""
+    cdef const char* source = problem.class_weight + cls * problem.weight_step
+    return <double>(<const float*>source)[0] if single else (<const double*>source)[0]
+
+
+cdef inline const double* load_weights(const Problem* problem, Py_ssize_t start, Py_ssize_t n, double* buffer) noexcept nogil:
+    """Class weights [start, start + n): in place where they are contiguous doubles, else in `buffer`."""
+    cdef const char* source = problem.class_weight + start * problem.weight_step
+    cdef Py_ssize_t i
+    if problem.weight_step == <Py_ssize_t>sizeof(double) and not problem.weight_single:
+        return <const double*>source
+    if problem.weight_step == <Py_ssize_t>sizeof(float) and problem.weight_single:
+        for i in range(n):
+            buffer[i] = (<const float*>source)[i]
+    else:
+        for i in range(n):
+            buffer[i] = weight_of_class(problem, start + i, problem.weight_single)
+    return buffer
+
+
+cdef void load_spread(const Problem* problem, double spread, Py_ssize_t start, Py_ssize_t n, real* mass) noexcept nogil:
+    """weight_c·spread of classes [start, start + n)"""
+    cdef double read[MASSES_AT_ONCE]
+    cdef const double* weights
+    cdef Py_ssize_t first = 0, count, i
+    if problem.class_weight == NULL:
+        for i in range(n):
+            mass[i] = <real>spread
+        return
+    while first < n:
+        count = min(<Py_ssize_t>MASSES_AT_ONCE, n - first)
+        weights = load_weights(problem, start + first, count, read)
+        for i in range(count):
+            mass[first + i] = <real>(spread * weights[i])
+        first += count
+
+
+cdef inline const real* made_masses(const Problem* problem, Py_ssize_t start, Py_ssize_t n, real kind) noexcept nogil:
+    """Those of classes [start, start + n), or NULL where they have to be loaded."""
+    return <const real*>problem.masses + start if start + n <= problem.n_masses else NULL
+
+
+cdef void make_masses(const Problem* problem, real* masses, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t cls
+    load_spread(problem, spread_of(problem, NULL), 0, n, masses)
+    for cls in range(n, (n + LANES - 1) // LANES * LANES):
+        masses[cls] = 0
+
+
+cdef inline void keep_open(const uint8_t* open, Py_ssize_t step, Py_ssize_t n, double keep, double spread, bint in_sums,
+                           bint spreads, double* targets) noexcept nogil:
+    cdef double target
+    cdef Py_ssize_t i
+    for i in range(n):
+        target = targets[i] if in_sums or open[i * step] != 0 else 0.0
+        targets[i] = keep * target + (spread if open[i * step] != 0 else 0.0) if spreads else target
+
+
+cdef inline void weigh_targets_of(const Problem* problem, double* targets, Py_ssize_t n, const char* open, double spread,
+                                  bint in_sums, const double* weights, real* mass) noexcept nogil:
+    """weight·((1 − ε)·t + spread) of n targets, which are overwritten; `weights` may be NULL."""
+    cdef double keep = 1.0 - problem.smoothing
+    cdef Py_ssize_t i
+    if open != NULL and problem.where.step == 1 and problem.smoothing != 0.0:
+        keep_open(<const uint8_t*>open, 1, n, keep, spread, in_sums, True, targets)
+    elif open != NULL:
+        keep_open(<const uint8_t*>open, problem.where.step, n, keep, spread, in_sums, problem.smoothing != 0.0, targets)
+    elif problem.smoothing != 0.0:
+        for i in range(n):
+            targets[i] = keep * targets[i] + spread
+    if weights != NULL:
+        for i in range(n):
+            targets[i] *= weights[i]
+    for i in range(n):
+        mass[i] = <real>targets[i]
+
+
 cdef void load_mass(const Problem* problem, const char* soft_row, const char* open_row, double spread,
                     Py_ssize_t start, Py_ssize_t n, bint in_sums, real* mass) noexcept nogil:
     """weight_c·((1 − ε)·t_c + spread) of classes [start, start + n); with integer targets, weight_c·spread alone. Classes that
     `where` excludes have no spread, and their targets count in the sums, not in the gradient."""
-    cdef double targets[LANES]
-    cdef double keep = 1.0 - problem.smoothing, target
-    cdef bint closed
+    cdef double targets[MASSES_AT_ONCE]
+    cdef double read[MASSES_AT_ONCE]
     cdef const char* open = NULL
+    cdef const double* weights = NULL
     cdef Py_ssize_t first, count, i, cls
+    if start + n <= problem.n_masses:
+        memcpy(mass, made_masses(problem, start, n, <real>0), n * sizeof(real))
+        return
     if problem.soft.data == NULL and open_row == NULL:
-        memcpy(mass, <const real*>problem.smoothing_mass + start, n * sizeof(real))
+        load_spread(problem, spread, start, n, mass)
         return
     if masses_are_targets(problem):
         read_values(soft_row + start * problem.soft.step, problem.soft.step, problem.soft_type, n, mass)
         return
     first = 0
     while first < n:
-        count = min(<Py_ssize_t>LANES, n - first)
+        count = min(<Py_ssize_t>MASSES_AT_ONCE, n - first)
         cls = start + first
         if problem.soft.data != NULL:
             read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
@@ -193,24 +278,20 @@ cdef void load_mass(const Problem* problem, const char* soft_row, const char* op
                 targets[i] = 0.0
         if open_row != NULL:
             open = open_row + cls * problem.where.step
-        for i in range(count):
-            closed = open != NULL and (open + i * problem.where.step)[0] == 0
-            target = 0.0 if closed and not in_sums else targets[i]
-            if problem.smoothing != 0.0:
-                target = keep * target + (0.0 if closed else spread)
-            if problem.class_weight != NULL:
-                target *= problem.class_weight[cls + i]
-            mass[first + i] = <real>target
-        first += LANES
+        if problem.class_weight != NULL:
+            weights = load_weights(problem, cls, count, read)
+        weigh_targets_of(problem, targets, count, open, spread, in_sums, weights, mass + first)
+        first += count
 
 
-cdef inline double target_mass_of(const Problem* problem, bint closed, Py_ssize_t cls, double spread) noexcept nogil:
+cdef inline double target_mass_of(const Problem* problem, bint closed, Py_ssize_t cls, double spread,
+                                  bint single) noexcept nogil:
     """weight_t·((1 − ε) + spread), the mass that the target keeps; no spread where it is excluded"""
     cdef double mass = 1.0
     if problem.smoothing != 0.0:
         mass = (1.0 - problem.smoothing) + (0.0 if closed else spread)
     if problem.class_weight != NULL:
-        mass *= problem.class_weight[cls]
+        mass *= weight_of_class(problem, cls, single)
     return mass
 
 
@@ -219,7 +300,7 @@ cdef inline double sample_weight_of(const Problem* problem, Py_ssize_t row) noex
 
 
 cdef inline bint has_mass(const Problem* problem) noexcept nogil:
-    return problem.soft.data != NULL or problem.smoothing_mass != NULL
+    return problem.soft.data != NULL or (problem.smoothing != 0.0 and problem.classes != NULL)
 
 
 cdef inline bint is_scaled(const Problem* problem) noexcept nogil:

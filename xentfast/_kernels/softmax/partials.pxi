@@ -18,7 +18,7 @@ cdef Py_ssize_t slices_scratch(const Problem* problem, real kind) noexcept nogil
     """Bytes: stats of the whole row, of the slices of a group of rows, and the buffers of a row."""
     cdef Py_ssize_t doubles = N_FIELDS * problem.n_records + LANES
     doubles += slice_stats(problem, chunk_count(problem, kind)) * (rows_at_once(problem, kind) if writes_classes(problem) else 1)
-    return doubles * 8 + 5 * CHUNK_BYTES
+    return doubles * 8 + ROW_BUFFERS
 
 
 cdef inline void write_record(const Problem* problem, const double* stats, Py_ssize_t n_chunks, Py_ssize_t k, Py_ssize_t n,
@@ -92,7 +92,7 @@ cdef inline void fold_records(const Problem* problem, const Record* records, Row
         return
     rows.x_target[row] = shaped_target(problem, x_target, NULL, rows.target[row], &rows.slope[row], kind)
     rows.slope[row] = 0.0 if closed else rows.slope[row]
-    rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row])
+    rows.target_mass[row] = target_mass_of(problem, closed, rows.target[row], rows.spread[row], problem.weight_single)
 
 
 cdef inline void combine_group(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* rows, double* whole,

@@ -10,17 +10,17 @@
 
 
 cdef enum:
+    ROW_BUFFERS = 5 * CHUNK_BYTES
     GROUP_BYTES = 32768         # logits of the rows that are settled together before their second sweep: they stay in L1
 
 
 cdef inline const real* load_row_mass(const Problem* problem, const RowPlace* place, Py_ssize_t start, Py_ssize_t n,
                                       Py_ssize_t mark, bint in_sums, real* mass) noexcept nogil:
     """The masses of classes [start, start + n), zeros behind them to a whole block; 0 for the marked class."""
+    cdef const real* made = made_masses(problem, start, n, <real>0)
     cdef Py_ssize_t cls
-    if problem.soft.data == NULL and place.open == NULL and mark < 0:
-        # Without class weights every full chunk is like the first, which stays in L1.
-        return <const real*>problem.smoothing_mass + (
-            0 if problem.class_weight == NULL and n == chunk_length(<real>0) else start)
+    if made != NULL and mark < 0:
+        return made
     load_mass(problem, place.soft, place.open, place.spread, start, n, in_sums, mass)
     if mark >= 0:
         mass[mark] = 0
@@ -106,7 +106,7 @@ cdef inline void sweep_row(const Problem* problem, const RowPlace* place, Py_ssi
         x = load_chunk(problem, place.logits, place.open, start, n, buffer)
         if mark >= 0:
             stats[N_FIELDS * n_chunks] = x[mark]
-        if massed:
+        if massed and sweep.evenness != ALL_EVEN:
             mass = load_row_mass(problem, place, start, n, mark, True, mass_buffer(buffer))
         kept = buffer if kept_row == NULL else kept_row + start
         sweep.n = n
@@ -171,6 +171,7 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
     cdef bint direct = plain_classes(&problem.out, problem.type, <real>0)
     cdef bint stream = problem.stream and kept_row != NULL
     cdef bint even = massed and evenness_of(problem) == ALL_EVEN
+    cdef bint shifted = even and is_plain_shift(<double><real>state.mass_scale * <real>place.spread, <real>0)
     cdef const double* share = stats + SHARE * n_chunks
     cdef const real* mass = NULL
     cdef const real* source
@@ -200,12 +201,13 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
                 source = kept_row + start if kept_row != NULL else kept_chunk(problem, place.out, start, n, buffer)
                 if place.hess != NULL:
                     store_hess(problem, state, place, source, start, n, mark, stats[REFERENCE * n_chunks + k], share[k], buffer)
-                if massed:
+                if shifted:
+                    mass_buffer(buffer)[0] = <real>place.spread
+                    scale_chunk(source, n, factor, mass_buffer(buffer), state.mass_scale, mark, target_value, goal, True, True,
+                                stream)
+                elif massed:
                     mass = load_row_mass(problem, place, start, n, -1, False, mass_buffer(buffer))
-                    if even and is_plain_shift(<double><real>state.mass_scale * mass[0], <real>0):
-                        scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, True, stream)
-                    else:
-                        scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, False, stream)
+                    scale_chunk(source, n, factor, mass, state.mass_scale, mark, target_value, goal, True, False, stream)
                 elif stream:
                     scale_chunk(source, n, factor, mass, 0.0, mark, target_value, goal, False, False, True)
                 else:
@@ -320,7 +322,7 @@ cdef inline Py_ssize_t rows_stats(const Problem* problem, Py_ssize_t n_chunks, r
 
 cdef Py_ssize_t rows_scratch(const Problem* problem, real kind) noexcept nogil:
     """Bytes: a group's stats, the buffers of a row, and exponentials that wait for the second sweep elsewhere than in `out`."""
-    cdef Py_ssize_t size = rows_stats(problem, chunk_count(problem, kind), kind) * 8 + 5 * CHUNK_BYTES
+    cdef Py_ssize_t size = rows_stats(problem, chunk_count(problem, kind), kind) * 8 + ROW_BUFFERS
     if problem.stream or problem.aside:
         size += rows_at_once(problem, kind) * problem.n_classes * <Py_ssize_t>sizeof(real)
     return size

@@ -209,7 +209,7 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     exp_rows(t, error, exponent, sign, scaled, n_rows, kind)
     for row in range(n_rows):
         gap[row] = 0.0
-    if z_loss != 0.0 or problem.soft.data != NULL or problem.smoothing_mass != NULL or problem.records != NULL:
+    if z_loss != 0.0 or has_mass(problem) or problem.records != NULL:
         for row in range(n_rows):
             gap[row] = exponent[row] * DOUBLE_LN2_HIGH - (top[row] - origin[row]) * unit
             gap[row] = gap[row] + (exponent[row] * DOUBLE_LN2_LOW

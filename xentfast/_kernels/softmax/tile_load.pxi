@@ -202,9 +202,10 @@ cdef void load_tile_mass(const Problem* problem, const RowGroup* rows, Py_ssize_
     cdef const char* open = NULL
     cdef Py_ssize_t row, cls
     if problem.soft.data == NULL and problem.where.data == NULL:
+        load_mass(problem, NULL, NULL, rows.spread[0], start, n, in_sums, work)
         for cls in range(n):
             for row in range(LANES):
-                mass[cls * LANES + row] = (<const real*>problem.smoothing_mass)[start + cls]
+                mass[cls * LANES + row] = work[cls]
     elif masses_are_targets(problem):
         load_tile(&problem.soft, problem.soft_type, rows.soft, rows.count, start, n, mass, work)
     else:

@@ -12,7 +12,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.arrays cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, MAX_AXES, UINT8, UINT16, UINT32, Operand, ValueType)
 from xentfast._kernels.softmax cimport (
-    GRADIENT, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, TARGET_EXCLUDED, TARGET_HERE, TARGET_SOFT, Problem, Record, SoftmaxKernels)
+    BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, TARGET_EXCLUDED, TARGET_HERE, TARGET_SOFT, Problem, Record,
+    SoftmaxKernels, Way)
 
 include "../numerics/bits.pxi"
 include "../numerics/lanes.pxi"
@@ -38,9 +39,10 @@ include "weigh.pxi"
 include "partials.pxi"
 
 
-cdef Py_ssize_t scratch_bytes(const Problem* problem) noexcept nogil:
-    """What a thread needs, for whichever of rows, tiles and split rows it runs."""
-    return max(rows_scratch(problem, <own_real>0), tiles_scratch(problem, <own_real>0))
+cdef Py_ssize_t scratch_bytes(const Problem* problem, Way way) noexcept nogil:
+    if way == BY_ROWS:
+        return rows_scratch(problem, <own_real>0)
+    return tiles_scratch(problem, <own_real>0) if way == BY_TILES else ROW_BUFFERS
 
 cdef Py_ssize_t slice_scratch_bytes(const Problem* problem) noexcept nogil:
     return slices_scratch(problem, <own_real>0)
@@ -71,6 +73,9 @@ cdef void combine(const void* problem, Py_ssize_t first, Py_ssize_t last, char* 
 cdef void combine_slices(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                          double* row_values) noexcept nogil:
     combine_chunks(<const Problem*>problem, first, last, scratch, row_values, <own_real>0)
+
+cdef void spread(const Problem* problem, void* masses, Py_ssize_t n) noexcept nogil:
+    make_masses(problem, <own_real*>masses, n)
 
 cdef void weigh(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values) noexcept nogil:
     weigh_rows(<const Problem*>problem, first, last, row_values, <own_real>0)
@@ -113,6 +118,7 @@ TABLE.scale = scale
 TABLE.slices = slices
 TABLE.combine = combine
 TABLE.combine_slices = combine_slices
+TABLE.spread = spread
 TABLE.weigh = weigh
 TABLE.count_classes = count_classes
 TABLE.scratch_bytes = scratch_bytes

@@ -5,14 +5,17 @@ cdef double weight_of_chunk(const Problem* problem, const char* soft_row, Py_ssi
     """Σ weight_c·t_c over classes [start, start + n)."""
     cdef double sums[LANES]
     cdef double targets[LANES]
+    cdef double read[LANES]
+    cdef const double* weights
     cdef Py_ssize_t cls = start, count, lane
     for lane in range(LANES):
         sums[lane] = 0.0
     while cls < start + n:
         count = min(<Py_ssize_t>LANES, start + n - cls)
         read_values(soft_row + cls * problem.soft.step, problem.soft.step, problem.soft_type, count, targets)
+        weights = load_weights(problem, cls, count, read)
         for lane in range(count):
-            sums[lane] += problem.class_weight[cls + lane] * targets[lane]
+            sums[lane] += weights[lane] * targets[lane]
         cls += LANES
     return fold_lanes(sums)
 
