@@ -193,22 +193,22 @@ SIGMOID = [xf.sigmoid_cross_entropy, xf.sigmoid_cross_entropy_grad, xf.sigmoid_c
 
 @pytest.mark.parametrize("function", SIGMOID)
 def test_sigmoid(function):
-    """Element by element: one that is masked anywhere weighs nothing."""
+    """Element by element: one that is masked anywhere is left out, as by `where`."""
     targets, weights = RNG.random(X.shape), RNG.random(X.shape)
     of_class = RNG.random(CLASSES) < 0.2
-    keeps = {"sample_weight": ~CLOSED}
+    keeps = {"where": ~CLOSED}
     of_both(function, (masked(X, CLOSED), targets), (X, targets), plain_options=keeps)
     for given in (targets, targets.astype(np.float16), targets > 0.5, (targets > 0.5).astype(np.uint8)):
         value = np.nan if given.dtype.kind == "f" else 1
         of_both(function, (X, masked(given, CLOSED, value)), (X, given), plain_options=keeps)
     of_both(function, (masked(X, CLOSED), masked(targets[0], of_class)), (X, targets[0]),
-            plain_options={"sample_weight": ~(CLOSED | of_class)})
-    of_both(function, (X, masked(targets[0], of_class)), (X, targets[0]), plain_options={"sample_weight": ~of_class})
+            plain_options={"where": ~(CLOSED | of_class)})
+    of_both(function, (X, masked(targets[0], of_class)), (X, targets[0]), plain_options={"where": ~of_class})
     of_both(function, (masked(X, CLOSED), targets), (X, targets), {"sample_weight": masked(weights, weights < 0.2)},
-            {"sample_weight": np.where(CLOSED | (weights < 0.2), 0.0, weights)})
+            {"sample_weight": weights, "where": ~(CLOSED | (weights < 0.2))})
     of_both(function, (X, targets), (X, targets), {"sample_weight": masked(weights[0], of_class), "pos_weight": 3.0},
-            {"sample_weight": np.where(of_class, 0.0, weights[0]), "pos_weight": 3.0})
-    of_both(function, (np.ma.masked, 1), (0.0, 1), plain_options={"sample_weight": False})
+            {"sample_weight": weights[0], "where": ~of_class, "pos_weight": 3.0})
+    of_both(function, (np.ma.masked, 1), (0.0, 1), plain_options={"where": False})
     with pytest.raises(ValueError, match=r"targets have shape \(3,\); expected one that broadcasts"):
         function(masked(X, CLOSED), masked([0.0, 1.0, 1.0], [True, False, False]))
 

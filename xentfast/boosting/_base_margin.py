@@ -87,7 +87,7 @@ def base_margin(labels: ArrayLike, n_classes: int | None = None, *, sample_weigh
         check_range(labels, 0.0, 1.0, "labels", "a number from 0 to 1; of classes, pass n_classes", None)
         return _log_odds(labels.astype(np.float64), weights)
     if labels.ndim == 1:
-        counts = np.bincount(classes_of(labels, classes, f"a class from 0 to {classes - 1}", None), weights, classes)
+        counts = np.bincount(classes_of(labels, None, classes, f"a class from 0 to {classes - 1}", None), weights, classes)
     else:
         check_range(labels, 0.0, math.inf, "labels", "a finite number of at least 0", None)
         soft = labels.astype(np.float64)
