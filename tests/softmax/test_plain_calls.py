@@ -55,8 +55,8 @@ OTHERS = [
     (X.view(np.matrix), T, {}), (X, T, {"axis": 1}), (X, T, {"axis": np.int64(-1)}), (X, T, {"weight": np.ones(7)}),
     (X, T, {"sample_weight": np.ones(5)}), (X, np.arange(5), {"ignore_index": 2}), (X, T, {"ignore_index": np.int64(-100)}),
     (X, np.arange(5), {"ignore_index": -2**70}), (X, T, {"label_smoothing": 0.1}), (X, T, {"label_smoothing": 0}),
-    (X, T, {"focal_gamma": 2.0}), (X, T, {"z_loss": 0.1}), (X, T, {"logit_scale": 2.0}), (X, T, {"softcap": 3.0}), (X, T, {"where": True}),
-    (X, T, {"reduction": np.str_("mean")}), (np.zeros((0, 3)), np.zeros(0, np.int64), {}),
+    (X, T, {"focal_gamma": 2.0}), (X, T, {"z_loss": 0.1}), (X, T, {"logit_scale": 2.0}), (X, T, {"softcap": 3.0}),
+    (X, T, {"where": True}), (X, T, {"reduction": np.str_("mean")}), (np.zeros((0, 3)), np.zeros(0, np.int64), {}),
     (np.zeros((65_537, 1)), np.zeros(65_537, np.int64), {}),
 ]
 BAD = [

@@ -17,7 +17,7 @@ from xentfast._base.arrays import (
     without_mask,
 )
 from xentfast._base.memory import apart, is_plain_float
-from xentfast._base.numbers import focusing, smoothing
+from xentfast._base.numbers import focusing, real_number, smoothing
 from xentfast._base.outputs import output_array, output_pair
 from xentfast._base.reduction import check_reduction
 from xentfast._base.threads import requested

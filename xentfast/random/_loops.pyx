@@ -267,7 +267,7 @@ cdef void run_cell(const RandomKernels* kernels, const Job* job, Py_ssize_t cell
 
 
 cdef void run_tile(const RandomKernels* kernels, const Job* job, Py_ssize_t cell, char* room) noexcept nogil:
-    """TILE spans, or what is left of them, in one piece each: all side by side in `room`, or, where that is NULL, a few at a time."""
+    """TILE spans, or what is left of them, in one piece each: all side by side in `room`, or a few at a time where it is NULL."""
     cdef double values[FEW_SPANS * TILE_LENGTH]     # of any type
     cdef char* data
     cdef uint64_t place
