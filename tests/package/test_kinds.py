@@ -119,7 +119,7 @@ ARGUMENTS = {
     "sample_weight": lambda given: xf.softmax_cross_entropy(X, T, sample_weight=[given] if given is None else given),
     "where": lambda given: xf.softmax_cross_entropy(X, T, where=[given] if given is None else given), "x": xf.softmax,
     "p": xf.entropy, "hidden": lambda given: xf.linear_cross_entropy(given, X, T),
-    "y_pred": lambda given: xf.log_loss(T, given),
+    "y_pred": lambda given: xf.log_loss(T, [given] if given is None else given),
 }
 
 
