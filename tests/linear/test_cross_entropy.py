@@ -253,6 +253,25 @@ def test_nan_and_infinity_stay_in_their_rows():
     assert np.isnan(xf.linear_cross_entropy(hidden, linear_weight, targets))
 
 
+@pytest.mark.parametrize("memory_limit", [2**27, 2000])
+def test_classes_that_are_left_out_have_no_gradient_in_nan_rows(memory_limit):
+    """Whatever made the row nan, and however the rows are cut: the others' gradients are nan."""
+    hidden, linear_weight, targets, options = problem("bias", (np.float32,) * 3)
+    mask = np.ones((N, C), bool)
+    mask[:, 4], mask[3, 5], targets[np.isin(targets, [4, 5])] = False, False, 6
+    for row, bad in ((3, NAN), (5, INF)):
+        hidden[row, 1] = bad
+    loss, (d_hidden, d_weight, d_bias) = BOTH(hidden, linear_weight, targets, where=mask, memory_limit=memory_limit, **options)
+    assert np.isnan(loss if np.ndim(loss) == 0 else loss[[3, 5]]).all()
+    assert not np.any(d_weight[4]) and d_bias[4] == 0
+    others = np.arange(C) != 4
+    assert np.isnan(d_weight[others]).all() and np.isnan(d_bias[others]).all() and np.isnan(d_hidden[[3, 5]]).all()
+    assert np.isfinite(np.delete(d_hidden, [3, 5], 0)).all()
+    hidden[5] = 0
+    _, (_, d_weight, d_bias) = BOTH(hidden, linear_weight, targets, where=mask, memory_limit=memory_limit, **options)
+    assert np.isfinite(d_weight[5]).all() and np.isfinite(d_bias[5]) and np.isnan(d_bias[6])
+
+
 def test_a_bias_of_minus_infinity_excludes_its_class():
     hidden, linear_weight, targets, options = problem("bias", (np.float32,) * 3)
     targets[targets == 4] = 5

@@ -172,7 +172,7 @@ def linear_cross_entropy_value_and_grad(
 
     The rows of d_hidden that `ignore_index` or `sample_weight` leave out are exactly 0, and nothing in these rows of `hidden`,
     nan included, reaches the other gradients. Where Σ wᵢ is 0, "mean" gives gradients of 0. A class that `where` leaves out
-    has gradients of 0, but its weights must be finite: G is 0 there, and 0·nan is nan in d_hidden.
+    has gradients of 0, also where its rows are nan, but its weights must be finite: G is 0 there, and 0·nan is nan in d_hidden.
 
     Examples
     --------
@@ -222,6 +222,9 @@ def _compute(layer, call, divisor, values, *gradients):
             compute(call.chunk(rows, logits), divisor, own, logits if gradients else None, None)
             losses[rows] = own
             if gradients:
+                if call.where is not None and np.isnan(own).any():
+                    # 0 of a class that is left out, times nan, would be nan: the others' gradients have the nan anyway.
+                    hidden = np.where(np.isfinite(hidden), hidden, hidden.dtype.type(1))
                 layer.add_gradients(rows, logits, hidden, i == 0)
         if values is not None:
             return values

@@ -104,9 +104,9 @@ def softmax_cross_entropy(
     the target out of the sum it might swamp and adds it back in double precision, so that confident rows keep all their
     digits. Inside a chunk (2 048 classes of float32, 1 024 of float64), 16 numbers at a time are added in the logits' type
     (float32 for 16 bits); all other sums are in float64. A logit of −inf excludes its class, whatever `logit_scale` and
-    `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan. The result has the same bits for
-    any memory layout, number of threads and CPU. A focal loss and its gradient are 1 + γ times as sensitive to the exponentials'
-    rounding, and as far from the exact ones.
+    `softcap` are; a row with a nan or +inf logit, or with no finite one, has the loss nan, and the gradient, but for what
+    `where` leaves out. The result has the same bits for any memory layout, number of threads and CPU. A focal loss and its
+    gradient are 1 + γ times as sensitive to the exponentials' rounding, and as far from the exact ones.
 
     Of masked arrays (`numpy.ma`) masked logits are those that `where` leaves out, for which a mask of a byte a logit is made;
     masked targets and weights make their rows weigh nothing, a soft target with one masked entry too (a masked class weight the

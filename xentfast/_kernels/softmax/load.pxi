@@ -118,12 +118,22 @@ cdef inline void store_chunk(const Problem* problem, char* out_row, Py_ssize_t s
     write_values(buffer, n, out_row + start * problem.out.step, problem.out.step, problem.type)
 
 
-cdef void fill_chunk(const Operand* operand, ValueType type, char* row, Py_ssize_t start, Py_ssize_t n, real value,
-                     real* buffer) noexcept nogil:
+cdef inline real closed_value(const Problem* problem, real kind) noexcept nogil:
+    """What is written of a class that `where` leaves out, whatever its row is."""
+    return -INFINITY if problem.result == LOG_SOFTMAX else 0
+
+
+cdef void fill_chunk(const Problem* problem, const Operand* operand, char* row, const char* open_row, Py_ssize_t start,
+                     Py_ssize_t n, bint bad, real* buffer) noexcept nogil:
+    """Of a row that is skipped, 0; of a bad one, nan, but for the classes that `where` leaves out."""
     cdef Py_ssize_t cls
     for cls in range(n):
-        buffer[cls] = value
-    write_values(buffer, n, row + start * operand.step, operand.step, type)
+        buffer[cls] = <real>(NAN if bad else 0)
+    if bad and open_row != NULL:
+        for cls in range(n):
+            if open_row[(start + cls) * problem.where.step] == 0:
+                buffer[cls] = closed_value(problem, <real>0)
+    write_values(buffer, n, row + start * operand.step, operand.step, problem.type)
 
 
 # ---- masses: what soft targets, smoothing and class weights put on each class

@@ -184,13 +184,13 @@ cdef inline void scale_row(const Problem* problem, const RowState* state, const 
         n = min(chunk_length(<real>0), problem.n_classes - start)
         mark = place.target - start if start <= place.target < start + n else -1
         if state.state != PLAIN:
-            fill_chunk(&problem.out, problem.type, place.out, start, n, <real>(NAN if state.state == BAD else 0), buffer)
+            fill_chunk(problem, &problem.out, place.out, place.open, start, n, state.state == BAD, buffer)
             if place.hess != NULL:
-                fill_chunk(&problem.hess, problem.type, place.hess, start, n, <real>(NAN if state.state == BAD else 0), buffer)
+                fill_chunk(problem, &problem.hess, place.hess, place.open, start, n, state.state == BAD, buffer)
             continue
         goal = <real*>place.out + start if direct else buffer
         if problem.result == LOG_SOFTMAX:
-            source = load_chunk(problem, place.logits, NULL, start, n, buffer)
+            source = load_chunk(problem, place.logits, place.open, start, n, buffer)
             log_chunk(source, n, state.top, state.value, goal)
         else:
             factor = factor_of(<real>0, state.scale * share[k])

@@ -366,15 +366,21 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
     count_special(rows, settled, 0)
 
 
-cdef inline double bad_value(const Problem* problem, double top, const char* row, real kind) noexcept nogil:
+cdef double bad_value(const Problem* problem, double top, const char* row, const char* open_row, real kind) noexcept nogil:
     """What the caller gets for a bad row: nan, but for logsumexp, which has answers where a loss has none."""
-    cdef Py_ssize_t cls
+    cdef real block[LANES]
+    cdef Py_ssize_t start = 0, n, cls
     if problem.result != LOGSUMEXP:
         return NAN
-    for cls in range(problem.n_classes):
-        read_values(row + cls * problem.logits.step, 0, problem.type, 1, &kind)
-        if kind != kind:
-            return NAN
+    while start < problem.n_classes:
+        n = min(<Py_ssize_t>LANES, problem.n_classes - start)
+        read_values(row + start * problem.logits.step, problem.logits.step, problem.type, n, block)
+        if open_row != NULL:
+            exclude(open_row + start * problem.where.step, problem.where.step, n, block, block)
+        for cls in range(n):
+            if block[cls] != block[cls]:
+                return NAN
+        start += LANES
     return top
 
 
@@ -404,4 +410,5 @@ cdef inline void settled_values(const Problem* problem, const RowGroup* rows, co
         if rows.skip[row]:
             row_values[row] = 0.0
         elif settled.bad[lead + row] != 0.0:
-            row_values[row] = bad_value(problem, settled.top[lead + row], problem.logits.data + rows.logits[row], kind)
+            row_values[row] = bad_value(problem, settled.top[lead + row], problem.logits.data + rows.logits[row],
+                                        problem.where.data + rows.open[row] if problem.where.data != NULL else NULL, kind)

@@ -75,7 +75,5 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
     if settled.n_special != 0:
         for row in range(rows.count):
             if rows.skip[row] or settled.bad[row] != 0.0:
-                q = 0 if rows.skip[row] else NAN
-                for cls in range(n):
-                    hess[cls * LANES + row] = q
+                fill_row(problem, rows, row, start, n, hess)
     store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)

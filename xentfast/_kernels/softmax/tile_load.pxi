@@ -130,18 +130,56 @@ cdef void load_tile(const Operand* operand, ValueType type, const Py_ssize_t* of
 
 cdef void load_logits(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
                       real* work) noexcept nogil:
-    """As load_chunk, a tile."""
-    cdef const char* open = problem.where.data + start * problem.where.step
-    cdef Py_ssize_t row, cls
+    """As load_chunk, a tile. Where there is a mask, `work` has room for the tile."""
+    cdef Py_ssize_t cls
+    if (problem.where.data != NULL and problem.where.step == 1 and n >= 4
+            and not adjacent(rows.logits, rows.count, item_bytes(problem.type))):
+        load_open_logits(problem, rows, start, n, tile, work)
+        return
     load_tile(&problem.logits, problem.type, rows.logits, rows.count, start, n, tile, work)
     if problem.negate:
         for cls in range(n * LANES):
             tile[cls] = flipped(tile[cls])
     if problem.where.data != NULL:
+        exclude_tile(problem, rows, start, n, tile)
+
+
+cdef void exclude_tile(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, real* tile) noexcept nogil:
+    """−inf for what `where` leaves out."""
+    cdef const char* open = problem.where.data + start * problem.where.step
+    cdef Py_ssize_t row, cls
+    if adjacent(rows.open, rows.count, 1):
         for cls in range(n):
-            for row in range(rows.count):
-                if (open + rows.open[row] + cls * problem.where.step)[0] == 0:
-                    tile[cls * LANES + row] = -INFINITY
+            exclude(open + rows.open[0] + cls * problem.where.step, 1, LANES, tile + cls * LANES, tile + cls * LANES)
+        return
+    for cls in range(n):
+        for row in range(rows.count):
+            if (open + rows.open[row] + cls * problem.where.step)[0] == 0:
+                tile[cls * LANES + row] = -INFINITY
+
+
+cdef void load_open_logits(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n, real* tile,
+                           real* work) noexcept nogil:
+    """load_logits by way of whole rows, of which a mask of neighbours takes many classes at a time."""
+    cdef Operand dense
+    cdef Py_ssize_t offsets[LANES]
+    cdef const real* x
+    cdef real* own
+    cdef Py_ssize_t row, cls
+    memset(offsets, 0, sizeof(offsets))
+    for row in range(rows.count):
+        own = work + row * n
+        offsets[row] = row * n * <Py_ssize_t>sizeof(real)
+        x = tile_row(problem.logits.data + rows.logits[row] + start * problem.logits.step, problem.logits.step, problem.type, n,
+                     own)
+        if problem.negate:
+            for cls in range(n):
+                own[cls] = flipped(x[cls])
+            x = own
+        exclude(problem.where.data + rows.open[row] + start, 1, n, x, own)
+    dense.data = <char*>work
+    dense.step = sizeof(real)
+    load_tile(&dense, FLOAT32 if real is float else FLOAT64, offsets, rows.count, 0, n, tile, work)
 
 
 cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* offsets, Py_ssize_t count, Py_ssize_t start,
@@ -193,6 +231,20 @@ cdef void store_tile(const Operand* operand, ValueType type, const Py_ssize_t* o
         for cls in range(n):
             work[cls] = tile[cls * LANES + row]
         write_values(work, n, target + offsets[row], operand.step, type)
+
+
+cdef void fill_row(const Problem* problem, const RowGroup* rows, Py_ssize_t row, Py_ssize_t start, Py_ssize_t n,
+                   real* tile) noexcept nogil:
+    """fill_chunk, in a tile."""
+    cdef const char* open = problem.where.data
+    cdef bint bad = not rows.skip[row]
+    cdef Py_ssize_t cls
+    for cls in range(n):
+        tile[cls * LANES + row] = <real>(NAN if bad else 0)
+    if bad and open != NULL:
+        for cls in range(n):
+            if open[rows.open[row] + (start + cls) * problem.where.step] == 0:
+                tile[cls * LANES + row] = closed_value(problem, <real>0)
 
 
 cdef void load_tile_mass(const Problem* problem, const RowGroup* rows, Py_ssize_t start, Py_ssize_t n,

@@ -68,11 +68,10 @@ cdef inline void log_tile(const Settled* settled, real* tile, Py_ssize_t n) noex
             tile[cls * LANES + row] = 0 if -smallest < y < smallest else y
 
 
-cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssize_t lead, Py_ssize_t start, Py_ssize_t n,
-                           bint marked, real* tile) noexcept nogil:
+cdef inline void mend_rows(const Problem* problem, const RowGroup* rows, const Settled* settled, Py_ssize_t lead,
+                           Py_ssize_t start, Py_ssize_t n, bint marked, real* tile) noexcept nogil:
     """What is not a product: the targets' gradients, and rows that are skipped or bad."""
-    cdef Py_ssize_t row, cls
-    cdef real value
+    cdef Py_ssize_t row
     cdef real targets[LANES]
     if marked:
         for row in range(LANES):
@@ -84,9 +83,7 @@ cdef inline void mend_rows(const RowGroup* rows, const Settled* settled, Py_ssiz
         return
     for row in range(rows.count):
         if rows.skip[row] or settled.bad[lead + row] != 0.0:
-            value = 0 if rows.skip[row] else NAN
-            for cls in range(n):
-                tile[cls * LANES + row] = value
+            fill_row(problem, rows, row, start, n, tile)
 
 
 cdef void remake_tile(const Problem* problem, const RowGroup* rows, const double* reference, Py_ssize_t start,
@@ -161,7 +158,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 multiply(tile, work, n * LANES)
         else:
             log_tile(settled, tile, n)
-        mend_rows(rows, settled, 0, start, n, marked, tile)
+        mend_rows(problem, rows, settled, 0, start, n, marked, tile)
         store_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
 
 
@@ -203,7 +200,7 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             continue
         ahead[tile] = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
         scale_tile(rows, settled, tile * LANES, NULL, NULL, matrix, n, ahead[tile], at + tile * LANES, False, True)
-        mend_rows(rows, settled, tile * LANES, 0, n, False, matrix)
+        mend_rows(problem, rows, settled, tile * LANES, 0, n, False, matrix)
         store_tile(&problem.out, problem.type, rows.out, rows.count, 0, n, matrix, work)
 
 
