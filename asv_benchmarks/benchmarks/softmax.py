@@ -21,16 +21,17 @@ class Function(NamedTuple):
 
     @property
     def time(self):
-        return self.rows(TIME, TIME_TARGETS)
+        return self.rows(TIME, TIME_TARGETS, TIME_ALONE)
 
     @property
     def memory(self):
-        return self.rows(MEMORY, MEMORY_TARGETS)
+        return self.rows(MEMORY, MEMORY_TARGETS, MEMORY_ALONE)
 
-    def rows(self, every, with_targets):
+    def rows(self, every, with_targets, without_targets):
         """Those that apply to the function, without places where its result cannot go and options that it does not take."""
-        rows = every | with_targets if self.takes_targets else every
-        return {name: {key: self.fitting(key, values) for key, values in row.items()} for name, row in rows.items()}
+        rows = every | (with_targets if self.takes_targets else without_targets)
+        rows = {name: {key: self.fitting(key, values) for key, values in row.items()} for name, row in rows.items()}
+        return {name: row for name, row in rows.items() if row.get("option") != []}
 
     def fitting(self, key, values):
         if key == "out":
@@ -46,8 +47,8 @@ FUNCTIONS = {
     "softmax_cross_entropy_value_and_grad": Function(True, ("new", "given", "in place")),
     "softmax_cross_entropy_grad_hess": Function(True, ("new", "given", "in place"), ("z_loss", "logit_scale", "softcap")),
     "perplexity": Function(True, ("new",), ("label_smoothing", "focal_gamma", "z_loss", "reduction")),
-    "softmax": Function(False, ("new", "given", "in place")),
-    "log_softmax": Function(False, ("new", "given", "in place")),
+    "softmax": Function(False, ("new", "given", "in place"), ("b", "class_b")),
+    "log_softmax": Function(False, ("new", "given", "in place"), ("b", "class_b")),
     "logsumexp": Function(False, ("new", "given")),
 }
 EXEMPT = {
@@ -97,6 +98,12 @@ TIME_TARGETS = {
     "logit_option": {"shape": [(1024, 1000), (256, 32_000)],
                      "option": ["z_loss", "logit_scale", "softcap", "where", "class_where"]},
 }
+# More rows, for functions without. `causal_where` leaves row i of a matrix its first i + 1 places, and broadcasts over matrices;
+# `class_b` broadcasts over rows.
+TIME_ALONE = {
+    "masked": {"shape": [(65_536, 10), (16, 128, 128), (8, 1024, 1024)], "option": ["where", "causal_where"]},
+    "multiplied": {"shape": [(65_536, 10), (1024, 1000)], "dtype": FLOATS, "option": ["b", "class_b"]},
+}
 MEMORY = {
     "few_classes": {"shape": [(65_536, 10)]},
     "wide": {"shape": [(256, 32_000)], "n_threads": 2, "out": OUT},
@@ -108,6 +115,10 @@ MEMORY_TARGETS = {
     "soft_targets": {"shape": [(1024, 1000)], "targets": "soft"},
     "option": {"shape": [(65_536, 10)], "option": ["every one"]},
     "logit_option": {"shape": [(1024, 1000)], "option": ["where", "class_where"]},
+}
+MEMORY_ALONE = {
+    "masked": {"shape": [(8, 1024, 1024)], "option": ["where", "causal_where"]},
+    "multiplied": {"shape": [(1024, 1000)], "option": ["b", "class_b"]},
 }
 
 
@@ -131,6 +142,11 @@ def make_call(function, *, shape, axis, dtype, n_threads, out, targets, option):
             keywords["where"] = mask(option, rng, shape, axis, arguments[1])
         else:
             keywords |= options(option, rng, rows, classes, FUNCTIONS[function].without)
+    elif option in ("where", "causal_where"):
+        keywords["where"] = (repeated(rng.random(PERIOD) < 0.9, shape, bool) if option == "where"
+                             else np.tri(*shape[-2:], dtype=bool))
+    elif option in ("b", "class_b"):
+        keywords["b"] = repeated(rng.random(PERIOD), shape if option == "b" else shape[-1:], dtype)
     if axis != -1:
         keywords["axis"] = axis
     if n_threads is not None:

@@ -148,6 +148,31 @@ def test_softmax(axis):
     same([xd.logsumexp(lazy, axis, keepdims=True)], [xf.logsumexp(p, axis, keepdims=True)])
 
 
+@pytest.mark.parametrize("axis", [-1, (0, 2), None])
+def test_softmax_with_a_mask_and_factors(axis):
+    """NumPy arrays and lazy ones, cut otherwise than x, and broadcast."""
+    p, _ = distributions(np.float32)
+    rng = np.random.default_rng(1)
+    lazy = da.from_array(p, chunks=(4, 3, 1000))
+    for shape in (p.shape, p.shape[-1:], (p.shape[0], 1, 1), (1, *p.shape[1:]), ()):
+        mask, b = rng.random(shape) < 0.7, rng.standard_normal(shape) + 1
+        for where, factors in ((mask, b), (da.from_array(mask, chunks=2), da.from_array(b, chunks=3))):
+            for name in ("softmax", "log_softmax", "logsumexp"):
+                same([getattr(xd, name)(lazy, axis, where=where)], [getattr(xf, name)(p, axis, where=mask)])
+            for given, want in (({"b": factors}, {"b": b}), ({"b": factors, "where": where}, {"b": b, "where": mask})):
+                same([xd.logsumexp(lazy, axis, **given)], [xf.logsumexp(p, axis, **want)])
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 0), -1), ((0, 3), 0), ((2, 0, 4), (1, 2)), ((2, 3, 0), None), ((0, 3), 1)])
+def test_softmax_over_nothing(shape, axis):
+    x = np.zeros(shape, np.float32)
+    lazy = da.from_array(x, chunks=2)
+    for more in ({}, {"where": np.ones(shape, bool)}):
+        for name in ("softmax", "log_softmax", "logsumexp"):
+            same([getattr(xd, name)(lazy, axis, **more)], [getattr(xf, name)(x, axis)])
+    same([xd.logsumexp(lazy, axis, keepdims=True)], [xf.logsumexp(x, axis, keepdims=True)])
+
+
 @pytest.mark.parametrize("chunks", [(700, 7), (999, 3)])
 def test_log_loss(chunks):
     rng = np.random.default_rng(0)

@@ -3,21 +3,27 @@
 import numpy as np
 
 
-def softmax(x, axis=-1, dtype=np.float64):
-    x = np.asarray(x, dtype)
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
+def softmax(x, axis=-1, dtype=np.float64, where=True):
+    x = np.where(where, np.asarray(x, dtype), -np.inf)
+    with np.errstate(invalid="ignore"):                     # nothing finite
+        e = np.exp(x - x.max(axis, keepdims=True))
+        return np.where(where, e / e.sum(axis, keepdims=True), 0)
 
 
-def logsumexp(x, axis=-1, dtype=np.float64, keepdims=False):
-    x = np.asarray(x, dtype)
+def logsumexp(x, axis=-1, dtype=np.float64, keepdims=False, where=True, b=1):
+    """b·eˣ is 0 where b is, whatever x is."""
+    b = np.where(where, np.asarray(b, dtype), 0)
+    x = np.where(b == 0, -np.inf, np.asarray(x, dtype))
     top = x.max(axis, keepdims=True)
-    value = np.log(np.exp(x - top).sum(axis, keepdims=True)) + top
+    top[np.isinf(top)] = 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = np.log((b * np.exp(x - top)).sum(axis, keepdims=True)) + top
     return value if keepdims else value.squeeze(axis)
 
 
-def log_softmax(x, axis=-1, dtype=np.float64):
-    return np.asarray(x, dtype) - logsumexp(x, axis, dtype, keepdims=True)
+def log_softmax(x, axis=-1, dtype=np.float64, where=True):
+    y = np.where(where, np.asarray(x, dtype), 0) - logsumexp(x, axis, dtype, keepdims=True, where=where)
+    return np.where(where, y, -np.inf)
 
 
 def soft_targets(shape, targets, axis=-1, dtype=np.float64):

@@ -25,6 +25,10 @@ GRADIENT = {np.float32: 4.0, np.float64: 8.0}
 # products are rounded in the logits' type before they are added. 1.8 and 3.7 seen.
 LARGEST_TERM = {np.float32: 2.0, np.float64: 4.0}
 
+# logsumexp with b, beside that: terms and sums are in double whatever the dtype, each some 2⁻⁵² of itself off; times how much
+# larger the sum of the terms' sizes is than their sum, less 1. 1.4·2⁻⁵¹ seen.
+CANCELLED = 2.0**-50
+
 # A capped float64 logit carries tanh's 2.5 ulp and the product's rounding, and so does the largest: that many ulp of each
 # probability for each unit of the cap. 4.1 seen, of e^{−60}. Those of float32 are computed in double, and add nothing.
 SOFTCAP_FLOAT64 = 4.5

@@ -130,15 +130,15 @@ def one_axis(axis, ndim):
     return index % ndim
 
 
-def reduction_axes(axis, array, name):
-    """An int, a tuple of ints or None → the sorted axes. There must be something along them."""
+def reduction_axes(axis, array, name, or_nothing=False):
+    """An int, a tuple of ints or None → the sorted axes. There must be something along them, unless `or_nothing`."""
     ndim = array.ndim
     if ndim == 0:
         raise ValueError(f"{name} is zero-dimensional; expected at least one axis")
     if type(axis) is int and -ndim <= axis < ndim and array.size > 0:
         return (axis % ndim,)                           # the common case
     axes = sorted_axes(axis, ndim)
-    if any(array.shape[one] == 0 for one in axes):
+    if not or_nothing and any(array.shape[one] == 0 for one in axes):
         raise ValueError(f"{name} has no classes: its shape is {array.shape} and axis is {axis}")
     return axes
 
@@ -163,6 +163,14 @@ def one_axis_of(x, axes):
     kept = [i for i in range(x.ndim) if i not in axes]
     n_classes = math.prod(x.shape[i] for i in axes)
     return x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [n_classes])
+
+
+def one_axis_of_broadcast(array, axes):
+    """one_axis_of an array that was broadcast: where that needs a copy, of the rows that there are in memory alone."""
+    rows = tuple(slice(1) if stride == 0 and i not in axes else slice(None) for i, stride in enumerate(array.strides))
+    shape = [length for i, length in enumerate(array.shape) if i not in axes]
+    merged = one_axis_of(array[rows], axes)
+    return np.broadcast_to(merged, [*shape, merged.shape[-1]])
 
 
 def reduced_shape(shape, axes, keepdims):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xentfast._base.arrays import is_float, plain_array, without_mask
+from xentfast._base.arrays import is_float, native_array, plain_array, without_mask
 from xentfast._base.memory import contiguous_float64
 from xentfast._base.numbers import position
 
@@ -41,24 +41,42 @@ def class_weight_array(value, n_classes):
     return array
 
 
-def check_weights(array, shape, name, meaning):
-    """Their dtype and shape."""
+def check_real(array, name):
     if array.dtype.kind not in "iub" and not is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+
+
+def check_weights(array, shape, name, meaning):
+    """Their dtype and shape."""
+    check_real(array, name)
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; expected {shape}, {meaning}")
 
 
-def broadcast_mask(where, shape):
+def broadcast_mask(where, shape, name="logits"):
     """An array of booleans, broadcast to the shape of the logits."""
     where = where if type(where) is np.ndarray else plain_array(where, "where", ": filled(False) leaves masked entries out")
     if where.dtype != np.bool_:
         raise TypeError(f"where has dtype {where.dtype}; expected booleans")
+    return _broadcast(where, "where", shape, name)
+
+
+def broadcast_factors(b, shape):
+    """An array of real numbers as kernels read it, broadcast to the shape of x; masked ones are 0."""
+    b, masked = without_mask(b, "b")
+    array = b if type(b) is np.ndarray else plain_array(b, "b")
+    check_real(array, "b")
+    if masked is not None:
+        array = np.where(masked, array.dtype.type(0), array)
+    return _broadcast(native_array(array), "b", shape, "x")
+
+
+def _broadcast(array, own_name, shape, name):
     try:
-        return np.broadcast_to(where, shape)
+        return np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(
-            f"where has shape {where.shape}, which does not broadcast to that of logits, {shape}") from None
+            f"{own_name} has shape {array.shape}, which does not broadcast to that of {name}, {shape}") from None
 
 
 def check_finite(weights, first_bad, name):

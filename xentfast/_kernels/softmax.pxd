@@ -11,6 +11,9 @@ cdef enum Result:
     LOG_SOFTMAX = 3
     LOGSUMEXP = 4           # a value for each row, where LOSS puts its own
 
+cdef enum:
+    SIGNED_TILE_CLASSES = 64    # more along the lanes leave few of them empty, and three matrices of more would leave L1
+
 # What stands for a chunk in the partial results of a slice of classes: doubles, of which users see an array.
 cdef struct Record:
     double reference                # its largest logit c, an integer target left out; with a softcap, the capped one
@@ -35,11 +38,13 @@ cdef struct Problem:
     Py_ssize_t n_classes
     ValueType type                  # of logits and out
     ValueType soft_type
+    ValueType b_type
     Operand logits
     Operand out
     Operand soft                    # soft targets; data is NULL where there are none
     Operand hess                    # where GRADIENT puts the Hessian's diagonal as well; data is NULL where it does not
     Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
+    Operand* b                      # what LOGSUMEXP multiplies exponentials by (signed.pxi), or NULL
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1
     const char* class_weight        # a weight for each class, so many bytes apart, or NULL: 1
@@ -101,3 +106,5 @@ cdef struct SoftmaxKernels:
     Py_ssize_t (*slice_scratch_bytes)(const Problem* problem) noexcept nogil
     void (*exp)(const void* x, void* y, Py_ssize_t n) noexcept nogil            # of the kernels' own dtype, times their scale
     void (*tanh)(const void* x, double* y, Py_ssize_t n) noexcept nogil
+    RangeKernel signed_rows         # LOGSUMEXP with b, classes along the lanes
+    RangeKernel signed_tiles        # rows along the lanes, of up to SIGNED_TILE_CLASSES

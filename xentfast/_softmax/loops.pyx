@@ -17,7 +17,7 @@ cimport numpy as cnp
 
 from xentfast._base.level cimport Kernels
 from xentfast._kernels.softmax cimport (
-    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SOFTMAX, Problem, Way)
+    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SIGNED_TILE_CLASSES, SOFTMAX, Problem, Way)
 from xentfast._softmax.call cimport CrossEntropyCall
 
 cnp.import_array()
@@ -38,10 +38,10 @@ include "../_base/loops.pxi"
 
 
 cdef void merge_problem(Problem* problem) noexcept nogil:
-    cdef Operand* operands[5]
+    cdef Operand* operands[6]
     operands[0], operands[1], operands[2] = &problem.logits, &problem.out, &problem.soft
-    operands[3], operands[4] = &problem.hess, &problem.where
-    problem.n_axes = merge_axes(problem.n_axes, problem.shape, operands, 5)
+    operands[3], operands[4], operands[5] = &problem.hess, &problem.where, problem.b
+    problem.n_axes = merge_axes(problem.n_axes, problem.shape, operands, 5 if problem.b == NULL else 6)
 
 
 cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
@@ -225,6 +225,11 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
             and (n_chunks >= 2 * n_threads or (n_chunks > 1 and n_rows * n_chunks >= 16 * n_threads))):
         way = BY_CHUNKS
         problem.stream = False
+    elif problem.b != NULL:
+        kernel = table.signed_rows
+        if problem.n_classes <= SIGNED_TILE_CLASSES:
+            kernel, way = table.signed_tiles, BY_TILES
+            unit = table.lanes
     elif prefers_tiles(problem, itemsize, table.lanes):
         kernel, way = table.tiles, BY_TILES
         unit = table.lanes
@@ -371,11 +376,19 @@ def soft_weight_sum(CrossEntropyCall call):
     return run_problem(&problem, True, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), None)
 
 
-def normalise(result, cnp.ndarray x, int axis, out, row_values, int n_threads):
-    """softmax and log_softmax into `out`, logsumexp into `row_values`."""
+def normalise(result, cnp.ndarray x, int axis, where, b, out, row_values, int n_threads):
+    """softmax and log_softmax into `out`, logsumexp into `row_values`. `where`: booleans of the shape of x, or None; `b`: real
+    numbers, for logsumexp alone."""
     cdef Problem problem
+    cdef Operand factors
     set_problem(&problem, x, axis)
     problem.result = result
+    if where is not None:
+        set_classes(&problem, &problem.where, where, axis)
+    if b is not None:
+        set_classes(&problem, &factors, b, axis)
+        problem.b = &factors
+        problem.b_type = <ValueType>value_type(b)
     if out is not None:
         set_classes(&problem, &problem.out, out, axis)
         problem.stream = result == SOFTMAX and passes_cache(out, x, axis)

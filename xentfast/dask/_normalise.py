@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import dask.array as da
 
 import xentfast
 from xentfast._base.arrays import reduction_axes
 from xentfast._base.numbers import is_true
 from xentfast._base.threads import requested
+from xentfast._base.values import broadcast_factors, broadcast_mask
 from xentfast.dask._documentation import documented
-from xentfast.dask._graphs import apply, as_floats, dask_array, whole_along
+from xentfast.dask._graphs import (
+    ABSENT,
+    any_array,
+    apply,
+    as_floats,
+    dask_array,
+    filled,
+    operand,
+    spread,
+    stand_in,
+    whole_along,
+    without_mask,
+)
+
+if TYPE_CHECKING:
+    from xentfast.dask._cross_entropy import Arrays
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 @documented()
-def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
+def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, where: Arrays | None = None,
+            n_threads: int | None = 1) -> da.Array:
     """As `xentfast.softmax`, on Dask arrays.
 
     Parameters
@@ -42,11 +61,12 @@ def softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: 
     array([[0.25, 0.25, 0.25, 0.25],
            [0.25, 0.25, 0.25, 0.25]])
     """
-    return _normalised("softmax", x, axis, n_threads)
+    return _normalised("softmax", x, axis, where, n_threads)
 
 
 @documented(softmax)
-def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threads: int | None = 1) -> da.Array:
+def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, where: Arrays | None = None,
+                n_threads: int | None = 1) -> da.Array:
     """As `xentfast.log_softmax`, on Dask arrays.
 
     Examples
@@ -56,12 +76,12 @@ def log_softmax(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, n_threa
     >>> xd.log_softmax(da.from_array([0.0, -50.0], chunks=1)).compute()
     array([-1.92874985e-22, -5.00000000e+01])
     """
-    return _normalised("log_softmax", x, axis, n_threads)
+    return _normalised("log_softmax", x, axis, where, n_threads)
 
 
 @documented(softmax)
-def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims: bool = False,
-              n_threads: int | None = 1) -> da.Array:
+def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, b: Arrays | None = None, where: Arrays | None = None,
+              keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
     """As `xentfast.logsumexp`, on Dask arrays.
 
     Returns
@@ -78,24 +98,42 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, keepdims:
     """
     x, axes = _whole_along(x, axis, n_threads)
     labels = tuple(label for label in range(x.ndim) if label not in axes)
-    values = apply(of_block, labels, (x, tuple(range(x.ndim))), dtype=x.dtype, wanted="logsumexp", axis=axes, n_threads=n_threads)
+    values = _of_blocks("logsumexp", labels, x, axes, where, b, n_threads)
     return da.expand_dims(values, axes) if is_true(keepdims, "keepdims") else values
 
 
-def _normalised(wanted, x, axis, n_threads):
+def _normalised(wanted, x, axis, where, n_threads):
     x, axes = _whole_along(x, axis, n_threads)
-    labels = tuple(range(x.ndim))
-    return apply(of_block, labels, (x, labels), dtype=x.dtype, wanted=wanted, axis=axes, n_threads=n_threads)
+    return _of_blocks(wanted, tuple(range(x.ndim)), x, axes, where, None, n_threads)
 
 
 def _whole_along(x, axis, n_threads):
     """(x in one block along the axes, these)."""
     x = as_floats(dask_array(x, "x"), "x")
-    axes = reduction_axes(axis, x, "x")
+    axes = reduction_axes(axis, x, "x", or_nothing=True)
     requested(n_threads)
     return whole_along(x, *axes), axes
 
 
-def of_block(x, *, wanted, axis, n_threads):
+def _of_blocks(wanted, labels, x, axes, where, b, n_threads):
+    where, missing = _operand(where, "where", x)
+    b, missing_of_b = _operand(b, "b", x)
+    return apply(of_block, labels, (x, tuple(range(x.ndim))), where, b, dtype=x.dtype, wanted=wanted, axis=axes,
+                 missing=missing, missing_of_b=missing_of_b, n_threads=n_threads)
+
+
+def _operand(value, name, x):
+    """((the array, its labels), the axes of length 1 that it lacks), cut as x is."""
+    if value is None:
+        return ABSENT, ()
+    value = any_array(value, name)
+    check = broadcast_mask if name == "where" else broadcast_factors
+    check(stand_in(value.shape, value.dtype), x.shape, *["x"] * (name == "where"))
+    found = operand(value, x.shape, x.chunks)
+    return found.pair, found.missing
+
+
+def of_block(x, where, b, *, wanted, axis, missing, missing_of_b, n_threads):
     """A task."""
-    return getattr(xentfast, wanted)(x, axis, n_threads=n_threads)
+    given = {} if b is None else {"b": spread(b, missing_of_b)}
+    return getattr(xentfast, wanted)(x, axis, where=spread(where, missing), n_threads=n_threads, **given)

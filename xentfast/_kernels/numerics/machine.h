@@ -53,6 +53,10 @@
 #define XF_EXPONENT_OFFSET (0x1p52 + 1023.0)
 #define XF_SUBNORMAL_LIFT 0x1p54            /* makes every subnormal normal */
 
+/* Between these logsumexp's b, times exponentials that are scaled as above, keep all their bits as far as they count. */
+#define XF_ORDINARY_LEAST 0x1p-200
+#define XF_ORDINARY_MOST 0x1p200
+
 /* eᵗ·scale is 0 from this t on: −191·ln 2 and −1523·ln 2, where the biased exponent of 2ⁿ·scale is 0 */
 #define XF_FLOAT_EXP_END (-132.39111)
 #define XF_DOUBLE_EXP_END (-1055.6631559927966)

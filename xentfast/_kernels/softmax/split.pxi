@@ -12,7 +12,13 @@ cdef void row_sweep(const Problem* problem, Py_ssize_t row, Py_ssize_t first, Py
                     char* scratch, real kind) noexcept nogil:
     """Chunks [first, last) of one row; other threads have the others."""
     cdef RowGroup rows
-    cdef RowPlace place = place_one(problem, row, &rows)
+    cdef RowPlace place
+    cdef SignedRow signed_place
+    if problem.b != NULL:
+        signed_place = signed_row(problem, row)
+        signed_chunks(problem, &signed_place, first, last, stats, <double*>scratch, kind)
+        return
+    place = place_one(problem, row, &rows)
     if not rows.skip[0]:
         sweep_any(problem, &place, first, last, kept_in_out(problem, place.out, kind), stats, <real*>scratch)
 
@@ -27,6 +33,8 @@ cdef double row_settle(const Problem* problem, Py_ssize_t row, double* stats, ch
     cdef Settled settled
     cdef Fold fold
     cdef double value
+    if problem.b != NULL:
+        return signed_value(problem, stats, n_chunks)
     if rows.skip[0]:
         state.state = SKIPPED
         return 0.0

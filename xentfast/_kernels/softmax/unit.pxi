@@ -12,8 +12,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from xentfast._kernels.arrays cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, MAX_AXES, UINT8, UINT16, UINT32, Operand, ValueType)
 from xentfast._kernels.softmax cimport (
-    BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, TARGET_EXCLUDED, TARGET_HERE, TARGET_SOFT, Problem, Record,
-    SoftmaxKernels, Way)
+    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, SIGNED_TILE_CLASSES, SOFTMAX, TARGET_EXCLUDED, TARGET_HERE,
+    TARGET_SOFT, Problem, Record, SoftmaxKernels, Way)
 
 include "../numerics/bits.pxi"
 include "../numerics/lanes.pxi"
@@ -29,11 +29,13 @@ include "scale.pxi"
 include "focal.pxi"
 include "settle.pxi"
 include "hessian.pxi"
+include "signed.pxi"
 include "rows.pxi"
 include "split.pxi"
 include "tile_load.pxi"
 include "tile_sweep.pxi"
 include "tile_hessian.pxi"
+include "signed_tile.pxi"
 include "tiles.pxi"
 include "weigh.pxi"
 include "partials.pxi"
@@ -42,7 +44,9 @@ include "partials.pxi"
 cdef Py_ssize_t scratch_bytes(const Problem* problem, Way way) noexcept nogil:
     if way == BY_ROWS:
         return rows_scratch(problem, <own_real>0)
-    return tiles_scratch(problem, <own_real>0) if way == BY_TILES else ROW_BUFFERS
+    if way == BY_CHUNKS:
+        return ROW_BUFFERS
+    return tiles_scratch(problem, <own_real>0) if problem.b == NULL else signed_scratch(problem)
 
 cdef Py_ssize_t slice_scratch_bytes(const Problem* problem) noexcept nogil:
     return slices_scratch(problem, <own_real>0)
@@ -79,6 +83,9 @@ cdef void spread(const Problem* problem, void* masses, Py_ssize_t n) noexcept no
 
 cdef void weigh(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values) noexcept nogil:
     weigh_rows(<const Problem*>problem, first, last, row_values, <own_real>0)
+
+cdef void signed_rows(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values) noexcept nogil:
+    signed_range(<const Problem*>problem, first, last, scratch, row_values, <own_real>0)
 
 cdef void count_classes(const int64_t* classes, Py_ssize_t n, int64_t n_classes, int64_t ignored, int64_t* kept,
                         int64_t* good) noexcept nogil:
@@ -125,5 +132,7 @@ TABLE.scratch_bytes = scratch_bytes
 TABLE.slice_scratch_bytes = slice_scratch_bytes
 TABLE.exp = lanes_exp
 TABLE.tanh = lanes_tanh
+TABLE.signed_rows = signed_rows
+TABLE.signed_tiles = signed_tiles
 
 table = PyCapsule_New(&TABLE, "xentfast._kernels.softmax", NULL)
