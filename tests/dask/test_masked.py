@@ -57,6 +57,19 @@ def test_nothing_masked():
 
 
 def test_advice_that_runs():
-    with pytest.raises(TypeError, match=r"x is a Dask array of masked arrays.*; pass dask.array.ma.filled\(x, value\)"):
-        xd.softmax(da.from_array(LOGITS, chunks=4))
-    same((xd.softmax(da.ma.filled(da.from_array(LOGITS, chunks=4), -np.inf)),), (xf.softmax(LOGITS.filled(-np.inf)),))
+    p = np.ma.masked_array(RNG.random((ROWS, CLASSES)), CLOSED)
+    lazy = da.from_array(p, chunks=(4, CLASSES))
+    with pytest.raises(TypeError, match=r"p is a Dask array of masked arrays.*; pass dask.array.ma.filled\(p, value\)"):
+        xd.entropy(lazy)
+    same((xd.entropy(da.ma.filled(lazy, 0)),), (xf.entropy(p.filled(0)),))
+
+
+@pytest.mark.parametrize("axis", [1, 0, None])
+def test_softmax(axis):
+    logits, where = da.from_array(LOGITS, chunks=(4, 1024)), np.arange(CLASSES) != 11
+    b = np.ma.masked_array(RNG.standard_normal(CLASSES), np.arange(CLASSES) % 7 == 0)
+    for given in ({}, {"where": where}):
+        for name in ("softmax", "log_softmax", "logsumexp"):
+            same([getattr(xd, name)(logits, axis, **given)], [getattr(xf, name)(LOGITS, axis, **given)])
+        for factors in (b, da.from_array(b, chunks=1000)):
+            same([xd.logsumexp(logits, axis, b=factors, **given)], [xf.logsumexp(LOGITS, axis, b=b, **given)])

@@ -43,6 +43,7 @@ CASES = {
     "Hessian": (xf.softmax_cross_entropy_grad_hess, (X, T), (FLOATS, INTEGERS)),
     "perplexity": (xf.perplexity, (X, T), (FLOATS, INTEGERS)),
     "normalise": (lambda x: (xf.softmax(x), xf.log_softmax(x), xf.logsumexp(x)), (X,), (FLOATS + INTEGERS,)),
+    "factors": (lambda x, b: xf.logsumexp(x, b=b), (X, OF_CLASSES), (FLOATS + INTEGERS,) * 2),
     "partial": (lambda x, t, w: xf.softmax_cross_entropy_partial(x, t, weight=w, **WHOLE), (X, T, OF_CLASSES),
                 (FLOATS, INTEGERS, FLOATS + INTEGERS)),
     "combine": (lambda p, t: xf.softmax_cross_entropy_combine(p, t, n_classes=4), (PARTIALS, T), (["f8"], INTEGERS)),

@@ -91,6 +91,20 @@ def test_weights(function):
     of_both(function, (X, T), (X, T), {"sample_weight": whole}, {"sample_weight": whole.filled(0)})
 
 
+@pytest.mark.parametrize("axis", [-1, 0, None, (1, 0)])
+def test_softmax_and_its_kin(axis):
+    """As `where` has it; what b is multiplied by is 0."""
+    x, b = masked(X, CLOSED), masked(WEIGHT, ~WHERE)
+    for function in (xf.softmax, xf.log_softmax, xf.logsumexp):
+        assert bits(function(x, axis)) == bits(function(X, axis, where=~CLOSED))
+        assert bits(function(x, axis, where=WHERE)) == bits(function(X, axis, where=WHERE & ~CLOSED))
+        assert bits(function(list(x), axis)) == bits(function(x, axis))
+    assert bits(xf.logsumexp(x, axis, b=b)) == bits(xf.logsumexp(X, axis, b=np.where(WHERE, WEIGHT, 0), where=~CLOSED))
+    out = np.empty_like(X)
+    assert xf.softmax(x, axis, out=out) is out and bits(out) == bits(xf.softmax(x, axis))
+    assert bits(xf.softmax(x, axis, out=x.data)) == bits(out)
+
+
 def test_any_layout():
     """Rows of two axes, masks that lie as columns do."""
     shape, rows = (4, 7, 5), (4, 5)
@@ -219,6 +233,7 @@ ALL = {"labels": np.arange(CLASSES)}
 # (function of the argument, the argument, what to fill in)
 REFUSED = [
     ("where", lambda where: xf.softmax_cross_entropy(X, T, where=where), masked(WHERE, ~WHERE, True), False),
+    ("where", lambda where: xf.softmax(X, where=where), masked(WHERE, ~WHERE, True), False),
     ("hidden", lambda hidden: xf.linear_cross_entropy(hidden, X, T % ROWS), masked(X, CLOSED), 0),
     ("linear_weight", lambda weight: xf.linear_cross_entropy(X, weight, T % ROWS), masked(X, CLOSED), 0),
     ("bias", lambda bias: xf.linear_cross_entropy(X, X, T % ROWS, bias=bias), masked(np.ones(ROWS), SKIPPED), 0),

@@ -56,7 +56,7 @@ def gradients() -> None:
 
 def normalised() -> None:
     assert_type(xf.softmax(single), NDArray[np.float32])
-    assert_type(xf.softmax(single, where=[True, False]), NDArray[np.float32])
+    assert_type(xf.softmax(single, where=[True, False, True]), NDArray[np.float32])
     assert_type(xf.log_softmax(rows, axis=0), NDArray[Any])
     assert_type(xf.logsumexp(single), np.float32 | NDArray[np.float32])
     assert_type(xf.logsumexp(single, None), np.float32)

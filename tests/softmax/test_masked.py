@@ -167,7 +167,7 @@ def test_errors(function):
                                ([True] * 3, ValueError,
                                 r"where has shape \(3,\), which does not broadcast to that of x, \(3, 4\)"),
                                (np.ones((2, 3, 4), bool), ValueError, r"where has shape \(2, 3, 4\), which does not broadcast"),
-                               (np.ma.masked_array([True] * 4, [False] * 4), TypeError, "where is a masked array")):
+                               (np.ma.masked_array([True] * 4, [True] * 4), TypeError, "where is a masked array")):
         with pytest.raises(error, match=text):
             function(x, where=where, out=out)
     with pytest.raises(ValueError, match="out overlaps"):

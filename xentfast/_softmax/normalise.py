@@ -39,7 +39,7 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: Arr
     axis : int, tuple of ints or None, default -1
         The axis or axes to normalise over; None for all. More than one may need a copy of `x`.
     where : array_like of bool, optional
-        Broadcasts to `x`. Where it is False a value is not read, and does not count.
+        Broadcasts to `x`. Where it is False a value is not read, and does not count; nor is a masked one of a masked array.
     out : ndarray, optional
         Where to put the result: of the shape and dtype of `x`. ``out=x`` works in place.
     n_threads : int, optional
@@ -125,7 +125,7 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: Array
         As for `softmax`.
     b : array_like of real numbers, optional
         What each exponential is multiplied by, of either sign. Broadcasts to `x`, and does not change the result's dtype. Where
-        it is 0 a value does not count, nan and infinity included.
+        it is 0, or masked, a value does not count, nan and infinity included.
     keepdims : bool, default False
         Keep the axes that are summed over, with length one.
     out : ndarray, optional
@@ -164,7 +164,10 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: Array
     >>> xf.logsumexp(np.array([1000.0, 999.0]), b=[1, -1])
     np.float64(999.5413248546129)
     """
-    x, where = _masked(x, where)
+    if where is None and type(x) is np.ndarray:
+        x = float_array(x, "x")                             # the common case
+    else:
+        x, where = _masked(x, where)
     axes = reduction_axes(axis, x, "x", or_nothing=True)
     shape = reduced_shape(x.shape, axes, keepdims)
     b = None if b is None else broadcast_factors(b, x.shape)
@@ -190,7 +193,10 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: Array
 
 
 def _normalised(x, axis, where, out, n_threads, result):
-    x, where = _masked(x, where)
+    if where is None and type(x) is np.ndarray:
+        x = float_array(x, "x")                             # the common case
+    else:
+        x, where = _masked(x, where)
     axes = reduction_axes(axis, x, "x", or_nothing=True)
     n_threads = requested(n_threads)
     out = output_array(out, x) if where is None else output_array(out, x, (where,))
@@ -209,9 +215,7 @@ def _normalised(x, axis, where, out, n_threads, result):
 
 def _masked(x, where):
     """(floats, booleans of their shape or None)"""
-    masked = None
-    if type(x) is not np.ndarray:
-        x, masked = without_mask(x, "x")
+    x, masked = without_mask(x, "x")
     x = float_array(x, "x")
     if where is not None:
         where = broadcast_mask(where, x.shape, "x")

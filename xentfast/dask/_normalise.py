@@ -94,39 +94,46 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, b: Arrays
     >>> xd.logsumexp(da.full((2, 2), 1000.0, chunks=1)).compute()
     array([1000.69314718, 1000.69314718])
     """
-    x, axes = _whole_along(x, axis, n_threads)
+    x, axes, where = _whole_along(x, axis, where, n_threads)
     labels = tuple(label for label in range(x.ndim) if label not in axes)
     values = _of_blocks("logsumexp", labels, x, axes, where, b, n_threads)
     return da.expand_dims(values, axes) if is_true(keepdims, "keepdims") else values
 
 
 def _normalised(wanted, x, axis, where, n_threads):
-    x, axes = _whole_along(x, axis, n_threads)
+    x, axes, where = _whole_along(x, axis, where, n_threads)
     return _of_blocks(wanted, tuple(range(x.ndim)), x, axes, where, None, n_threads)
 
 
-def _whole_along(x, axis, n_threads):
-    """(x in one block along the axes, these)."""
+def _whole_along(x, axis, where, n_threads):
+    """(x in one block along the axes, these, `where` with its mask)."""
+    x, closed = without_mask(x, "x")
     x = as_floats(dask_array(x, "x"), "x")
     axes = reduction_axes(axis, x, "x", or_nothing=True)
     requested(n_threads)
-    return whole_along(x, *axes), axes
+    if where is not None:
+        where = any_array(where, "where")
+        broadcast_mask(stand_in(where.shape, where.dtype), x.shape, "x")
+    if closed is not None:
+        where = ~closed if where is None else ~closed & where
+    return whole_along(x, *axes), axes, where
 
 
 def _of_blocks(wanted, labels, x, axes, where, b, n_threads):
-    where, missing = _operand(where, "where", x)
-    b, missing_of_b = _operand(b, "b", x)
+    where, missing = _operand(where, x)
+    if b is not None:
+        b, masked = without_mask(b, "b")
+        b = filled(any_array(b, "b"), masked, 0)
+        broadcast_factors(stand_in(b.shape, b.dtype), x.shape)
+    b, missing_of_b = _operand(b, x)
     return apply(of_block, labels, (x, tuple(range(x.ndim))), where, b, dtype=x.dtype, wanted=wanted, axis=axes,
                  missing=missing, missing_of_b=missing_of_b, n_threads=n_threads)
 
 
-def _operand(value, name, x):
+def _operand(value, x):
     """((the array, its labels), the axes of length 1 that it lacks), cut as x is."""
     if value is None:
         return ABSENT, ()
-    value = any_array(value, name)
-    check = broadcast_mask if name == "where" else broadcast_factors
-    check(stand_in(value.shape, value.dtype), x.shape, *["x"] * (name == "where"))
     found = operand(value, x.shape, x.chunks)
     return found.pair, found.missing
 
