@@ -199,7 +199,7 @@ def test_axes(axis, error, message):
 
 def test_the_softmax_family():
     for function in (xf.softmax, xf.log_softmax, xf.logsumexp):
-        for x, error, message in ((np.float32(1), ValueError, "x is zero-dimensional"), (array((2, 0)), ValueError, "x has no"),
+        for x, error, message in ((np.float32(1), ValueError, "x is zero-dimensional"),
                                   (array(3, complex), TypeError, "x has dtype complex128")):
             with pytest.raises(error, match=re.escape(message)):
                 function(x)

@@ -143,7 +143,7 @@ def linear_cross_entropy_value_and_grad(
     ----------
     hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing
         As for `linear_cross_entropy`.
-    z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads
+    focal_gamma, z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads
         As there. With "none" the gradients are those of the sum.
     out : tuple of three, optional
         Where to put the gradients: (d_hidden, d_linear_weight, d_bias), each an ndarray of the shape and dtype given below and

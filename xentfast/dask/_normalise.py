@@ -18,10 +18,12 @@ from xentfast.dask._graphs import (
     apply,
     as_floats,
     dask_array,
+    filled,
     operand,
     spread,
     stand_in,
     whole_along,
+    without_mask,
 )
 
 if TYPE_CHECKING:

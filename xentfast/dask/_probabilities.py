@@ -171,8 +171,8 @@ def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_thre
 
 
 @documented()
-def log_loss(y_true: Arrays, y_pred: da.Array | None = None, *, sample_weight: Arrays | None = None,
-             labels: ArrayLike | None = None, normalize: bool = True, y_proba: da.Array | None = None,
+def log_loss(y_true: Arrays, y_pred: Arrays | None = None, *, sample_weight: Arrays | None = None,
+             labels: ArrayLike | None = None, normalize: bool = True, y_proba: Arrays | None = None,
              n_threads: int | None = 1) -> da.Array:
     """As `xentfast.log_loss`, on Dask arrays.
 

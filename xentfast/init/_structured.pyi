@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from xentfast._base.typing import Axes, Dtype, DtypeOf, Index, Rng, Shape
 
 RANKED: int
+ROUNDED: float
 
 @overload
 def constant(

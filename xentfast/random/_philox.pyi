@@ -6,6 +6,8 @@ from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
+SEEDS: str
+
 @disjoint_base
 class Philox4x32(np.random.BitGenerator):
     def __init__(
