@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from dask_cases import same
 
 import xentfast as xf
 
 da = pytest.importorskip("dask.array")
 xd = pytest.importorskip("xentfast.dask")
+same = pytest.importorskip("dask_cases").same
 
 pytestmark = [pytest.mark.extras, pytest.mark.usefixtures("one_after_the_other")]
 
