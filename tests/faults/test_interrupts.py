@@ -12,6 +12,7 @@ START = """
     import os, signal, threading
     import numpy as np
     import xentfast as xf
+    signal.signal(signal.SIGINT, signal.default_int_handler)    # a shell's background has it ignored
     out = np.zeros((4000, 5000), np.float32)
     want = xf.init.normal(out.shape, rng=1, n_threads=1)
 """
