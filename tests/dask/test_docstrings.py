@@ -34,7 +34,8 @@ def test_arrays_are_called_what_they_may_be(name):
     types = dict(re.findall(r"^(\w+) : (.*)", inspect.getdoc(getattr(xd, name)), re.M))
     for parameter in inspect.signature(getattr(xd, name)).parameters.values():
         kind = parameter.annotation.removesuffix(" | None")
-        expected = {"da.Array": "dask.array.Array", "Arrays": "dask or numpy array", "ArrayLike": "array_like"}.get(kind)
+        expected = {"da.Array": "dask.array.Array", "DaskArray": "dask.array.Array", "Arrays": "dask or numpy array",
+                    "ArrayLike": "array_like"}.get(kind)
         assert expected is None or types[parameter.name].startswith(expected), parameter
 
 

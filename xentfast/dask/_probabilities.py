@@ -52,7 +52,7 @@ from xentfast.dask._graphs import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from xentfast.dask._cross_entropy import Arrays
+    from xentfast.dask._cross_entropy import Arrays, DaskArray
 
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
@@ -171,8 +171,8 @@ def cross_entropy_grad(p: Arrays, q: Arrays, *, eps: float | None = None, n_thre
 
 
 @documented()
-def log_loss(y_true: Arrays, y_pred: Arrays | None = None, *, sample_weight: Arrays | None = None,
-             labels: ArrayLike | None = None, normalize: bool = True, y_proba: Arrays | None = None,
+def log_loss(y_true: Arrays, y_pred: DaskArray | None = None, *, sample_weight: Arrays | None = None,
+             labels: ArrayLike | None = None, normalize: bool = True, y_proba: DaskArray | None = None,
              n_threads: int | None = 1) -> da.Array:
     """As `xentfast.log_loss`, on Dask arrays.
 
