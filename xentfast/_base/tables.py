@@ -23,7 +23,7 @@ def table_array(value, name):
     dtype = common_dtype(dtypes) if hasattr(value, "dtypes") and hasattr(value, "isna") else None
     if dtype is None or dtype.kind == "O":
         array = np.asarray(value)
-        if array.dtype.kind in "fO" and not floating:       # integers, bools or labels, which missing ones would change
+        if array.dtype.kind in ("f", "O") and not floating:       # integers, bools or labels, which missing ones would change
             check_none_missing(value, name)
         return array
     # A pandas frame of nullable or Arrow dtypes, of which NumPy by itself would make Python objects.
