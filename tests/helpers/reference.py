@@ -145,8 +145,8 @@ def sigmoid_cross_entropy(logits, targets, *, pos_weight=1.0, sample_weight=1.0,
     """(loss, gradient, Hessian's diagonal) for finite logits of what is read."""
     read = np.broadcast_to(where, np.shape(logits)) & (np.asarray(targets) != ignore_index)
     x, w, t = (np.where(read, np.asarray(array, dtype), 0) for array in (logits, sample_weight, targets))
-    t = t * (1 - dtype(label_smoothing)) + dtype(label_smoothing) / 2
-    a, b, d = np.asarray(pos_weight, dtype) * t, 1 - t, 1 - 2 * t
+    t, rest = (part * (1 - dtype(label_smoothing)) + dtype(label_smoothing) / 2 for part in (t, 1 - t))
+    a, b, d = np.asarray(pos_weight, dtype) * t, rest, rest - t
     p, q = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
     loss, slope, m = a * np.logaddexp(0, -x) + b * np.logaddexp(0, x), b * p - a * q, t * q + b * p
     factor, r = w * m ** dtype(focal_gamma), focal_gamma * d * p * q / m

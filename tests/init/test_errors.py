@@ -75,6 +75,8 @@ CALLS = [
     (init.truncated_normal, ((3, 4),), {"lower": 1, "upper": 1}, ValueError,
      "lower is 1.0 and upper is 1.0; expected lower < upper"),
     (init.truncated_normal, ((3, 4),), {"lower": np.nan}, ValueError, "expected lower < upper"),
+    (init.truncated_normal, ((3, 4),), {"lower": 1e17, "upper": np.inf}, ValueError, "lower is 1e+17 and upper is inf: the last"),
+    (init.truncated_normal, ((3, 4),), {"lower": -1e300, "upper": -1e290}, ValueError, "the last value's tail would be 0.0e+00"),
     (init.truncated_normal, ((3, 4),), {"lower": 20, "upper": 21}, ValueError,
      "less than float32 holds; expected bounds within about 12 standard deviations from the mean, and within 11"),
     (init.truncated_normal, ((3, 4),), {"std": -1}, ValueError, "std is -1.0"),

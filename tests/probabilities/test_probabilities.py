@@ -160,6 +160,15 @@ def test_zeros(level):
         assert not np.signbit(grad[0]).any()
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_other_zero(level, dtype):
+    """−0 is 0, wherever it stands."""
+    p, q = np.array([[1, 0.25, -0.0, 0.0]], dtype), np.array([[-0.0, -0.0, 0.5, -0.0]], dtype)
+    for function in (xf.cross_entropy, xf.kl_divergence, xf.cross_entropy_grad):
+        assert function(p, q).tobytes() == function(np.abs(p), np.abs(q)).tobytes()
+    assert xf.cross_entropy_grad(p, q).tolist() == [[-INF, -INF, 0, 0]] and xf.cross_entropy(p, q) == INF
+
+
 def test_clipping(level):
     p, q = [[0.5, 0.5, 0.0]], [[0.0, 1.0, 0.25]]
     assert np.isclose(xf.cross_entropy(p, q, eps=0.1)[0], -0.5 * np.log(0.1) - 0.5 * np.log(0.9))

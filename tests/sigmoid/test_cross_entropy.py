@@ -327,3 +327,22 @@ def test_broadcasting_is_that_of_numpy(shape, seed):
     whole = {name: np.broadcast_to(value, shape).copy() for name, value in given.items()}
     a, b = (BOTH(x, t, reduction="sum", **options) for options in (given, whole))
     assert a[0].tobytes() == b[0].tobytes() and a[1].tobytes() == b[1].tobytes()
+
+
+@needs_long_double
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("smoothing", [1e-6, 1e-3, 0.1])
+@pytest.mark.parametrize("more", [{}, {"sample_weight": 2.0}, {"where": True}])
+def test_smoothed_targets_of_0_and_1_are_exact(level, more, smoothing, dtype):
+    """What is left of the other class, ε/2, is no difference from 1."""
+    x, t = data((5, 40), dtype, spread=8.0)
+    scale = more.get("sample_weight", 1.0)
+    want = sigmoid_cross_entropy(x, t, label_smoothing=smoothing, reduction="none", dtype=np.longdouble)
+    loss, grad = BOTH(x, t, label_smoothing=smoothing, reduction="none", **more)
+    slope, hess = CURVED(x, t, label_smoothing=smoothing, **more)
+    p = 1 / (1 + np.exp(-x.astype(np.longdouble)))
+    terms = np.abs(want[1]) + 2 * np.where(t == 1, p, 1 - p) * smoothing / 2           # of either sign
+    assert np.all(np.abs(loss - scale * want[0]) <= scale * (loss_bound(want[0], dtype) + 2) * ulp(want[0], dtype))
+    assert np.all(np.abs(grad - scale * want[1]) <= scale * (gradient_bound(terms, dtype) + 1) * ulp(terms, dtype))
+    assert np.all(np.abs(hess - scale * want[2]) <= scale * (gradient_bound(want[2], dtype) + HESSIAN) * ulp(want[2], dtype))
+    assert slope.tobytes() == grad.tobytes()

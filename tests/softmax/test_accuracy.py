@@ -167,3 +167,26 @@ def test_mean_over_many_rows(level):
     t = rng.integers(0, 2, len(x))
     exact = exact_loss(x, t).mean()
     assert abs(xf.softmax_cross_entropy(x, t) - exact) <= 4 * ulp(exact, np.float64)
+
+
+def test_a_target_without_weight(level):
+    """Smoothing leaves it mass 0: its gradient p·Σ masses is no difference of larger numbers."""
+    x = np.array([[5.0, 31.0, -2.0, 0.5] * 20])
+    weight = np.where(np.arange(80) == 0, 0.0, np.arange(80) % 5 / 4)
+    for dtype in (np.float32, np.float64):
+        grad = xf.softmax_cross_entropy_grad(x.astype(dtype), [0], weight=weight, label_smoothing=0.1, reduction="none")
+        exact = softmax(x, dtype=np.longdouble)[0, 0] * (np.longdouble(0.1) / 80 * weight).sum()
+        assert abs(grad[0, 0] - exact) <= (gradient_bound(exact, dtype) + 1) * ulp(exact, dtype)
+
+
+@pytest.mark.parametrize("size", [1e17, 1e60, 1e200, 8.9e307])
+def test_logits_of_any_size(level, size):
+    """What differences of logits lose to rounding is no exponent: three rows, of which each has such a difference."""
+    x = size * np.array([[1.0, -1e-9, -0.7] + [-0.1] * 40, [-0.3, 0.9, 1.0] + [0.3] * 40, [0.77, 0.770001, -0.91] + [0.1] * 40])
+    for wide in (x, x[:, :3]):
+        for targets in ([2, 0, 0], [0, 2, 1]):
+            loss, grad = xf.softmax_cross_entropy_value_and_grad(wide, targets, reduction="none", logit_scale=0.5)
+            rows, top = np.arange(3), np.array([0, 2, 1])
+            exact = (wide[rows, top].astype(np.longdouble) - wide[rows, targets]) / 2
+            assert np.all(np.abs(loss - exact) <= 4 * ulp(exact, np.float64))
+            assert np.array_equal(grad, np.equal.outer(top, range(wide.shape[1])) * 0.5 - 0.5 * np.eye(wide.shape[1])[targets])

@@ -53,6 +53,7 @@ CALLS = [
     ((X, T), {"label_smoothing": np.nan}, ValueError, "label_smoothing is nan"),
     ((X, T), {"label_smoothing": "a"}, TypeError, "label_smoothing is 'a'; expected a number"),
     ((X, T), {"ignore_index": 1.5}, TypeError, "ignore_index is 1.5; expected an integer"),
+    ((X, X), {"ignore_index": [1]}, TypeError, "ignore_index is [1]; expected an integer"),
     ((X, T), {"weight": array(3)}, ValueError, "weight has shape (3,); expected (10,), a weight for each class"),
     ((X, T), {"weight": [1] * 9 + [np.inf]}, ValueError, "weight[9] is inf; expected finite weights"),
     ((X, T), {"weight": array(10, complex)}, TypeError, "weight has dtype complex128; expected real numbers"),

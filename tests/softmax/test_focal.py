@@ -276,3 +276,15 @@ def test_errors(targets, given, error, message):
             call()
     with pytest.raises(TypeError, match="focal_gamma"):
         xf.perplexity(X, T, focal_gamma=2.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("gamma", [1e4, 1e16, 1e300])
+def test_a_gamma_of_any_size(level, gamma, dtype):
+    """(1 − p_t)^γ is 0 where that is, and not 0 times infinity."""
+    x = np.array([[0.0, 0.5], [30.0, -30.0], [-1.0, -1.0]], dtype)
+    for targets in ([0, 0, 1], [1, 1, 0]):
+        loss, grad = xf.softmax_cross_entropy_value_and_grad(x, targets, focal_gamma=gamma, reduction="none")
+        _, hess = xf.softmax_cross_entropy_grad_hess(x, targets, focal_gamma=gamma)
+        assert np.all(loss[[0, 2]] == 0) and np.all(grad[[0, 2]] == 0) and np.all(hess[[0, 2]] == 0)
+        assert np.isfinite(loss).all() and np.isfinite(grad).all() and np.isfinite(hess).all()

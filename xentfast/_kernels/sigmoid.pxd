@@ -29,7 +29,7 @@ cdef struct Elements:
 
 cdef struct ElementKernels:            # for one dtype
     RangeKernel plain               # neither weights nor focal loss, and all is read
-    RangeKernel masked              # the same where some elements are not read
+    RangeKernel general             # the same with smoothing, and where some elements are not read
     RangeKernel weighted
     RangeKernel focal               # with or without weights, in double
     RangeKernel scan                # Σ of a block's values; nan where one is not between `lowest` and `highest`

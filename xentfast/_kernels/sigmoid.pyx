@@ -23,11 +23,11 @@ cdef void sigmoid_double(const void* problem, Py_ssize_t first, Py_ssize_t last,
                          double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, False)
 
-cdef void masked_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void general_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                        double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, True)
 
-cdef void masked_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
+cdef void general_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
                         double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, True)
 
@@ -74,13 +74,13 @@ cdef SigmoidKernels TABLE
 TABLE.table_bytes = sizeof(SigmoidKernels)
 TABLE.elements_bytes = sizeof(Elements)
 TABLE.of_float.plain = sigmoid_float
-TABLE.of_float.masked = masked_float
+TABLE.of_float.general = general_float
 TABLE.of_float.weighted = weighted_float
 TABLE.of_float.focal = focal_double
 TABLE.of_float.scan = scan_float
 TABLE.of_float.scan_read = scan_read_float
 TABLE.of_double.plain = sigmoid_double
-TABLE.of_double.masked = masked_double
+TABLE.of_double.general = general_double
 TABLE.of_double.weighted = weighted_double
 TABLE.of_double.focal = focal_double
 TABLE.of_double.scan = scan_double

@@ -104,8 +104,8 @@ def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, where, ignor
         kernel = own.focal
     elif pos_weight is not None or sample_weight is not None:
         kernel = own.weighted
-    elif where is not None or ignored is not None:
-        kernel = own.masked
+    elif smoothing != 0.0 or where is not None or ignored is not None:
+        kernel = own.general
     value = run_elements(table, kernel, &problem, n_threads, block_sums)
     return scalar(value, divisor, NULL, as_double)
 

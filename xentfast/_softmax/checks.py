@@ -70,6 +70,7 @@ def set_targets(call, targets, n_classes, ignore_index, shape):
     if array.size == 0 and not isinstance(targets, np.ndarray) and array.shape == rows:
         array = array.astype(np.int64)              # an empty list holds no float
     if not check_targets(array, shape, rows, call.meaning_of_rows):
+        ignored_class(ignore_index)                 # says if it is none, though no soft target is
         if masked is not None:
             skip_rows(call, masked.any(axis=call.axis))
         set_soft(call, array, n_classes)

@@ -12,6 +12,7 @@ _PI = Decimal("3.141592653589793238462643383279502884197169399375105820974944592
 _DIGITS = 60
 _SERIES_REACH = 6           # ½ − the series loses 9 digits there
 _FRACTION_TERMS = 120       # leave less than 10⁻⁶⁰ from there on
+_BEYOND = 40                # standard deviations, from where on a tail is 0 to a double: those of bounds there are all 0
 
 
 class Truncation(NamedTuple):
@@ -33,6 +34,8 @@ def truncation(lower, upper, places):
     """The constants for a normal number between `lower` and `upper`, lower < upper, in so many places."""
     if upper <= 0:
         return truncation(-upper, -lower, places)._replace(flip=0xFFFFFFFF, sign=-1.0)
+    if lower > _BEYOND:
+        return Truncation(0, False, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     with localcontext(Context(prec=_DIGITS)):
         half = Decimal("0.5")
         below, above = _lower_tail(lower), _lower_tail(-upper)

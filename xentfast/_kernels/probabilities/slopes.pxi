@@ -3,8 +3,8 @@
 
 
 cdef inline double slope_of(double p, double q, double least, double largest, double smallest) noexcept nogil:
-    """0 where p = 0 or q is clipped, and below `smallest`."""
-    cdef double slope = -(p / q)
+    """0 where p = 0 or q is clipped, and below `smallest`. A q of −0 is 0."""
+    cdef double slope = -(p / (q + 0.0))
     slope = 0.0 if -smallest < slope else slope
     slope = 0.0 if clipped(q, least, largest) != q else slope
     return 0.0 if p == 0.0 else slope                           # also where q = 0
@@ -12,7 +12,7 @@ cdef inline double slope_of(double p, double q, double least, double largest, do
 
 cdef inline float single_slope(float p, float q, const Clipping* clipping) noexcept nogil:
     """slope_of"""
-    cdef float slope = -(p / q)
+    cdef float slope = -(p / (q + <float>0.0))
     slope = <float>0.0 if -FLT_MIN < slope else slope
     slope = <float>0.0 if q < clipping.least else slope
     slope = <float>0.0 if q >= clipping.largest else slope

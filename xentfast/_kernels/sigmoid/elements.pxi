@@ -153,6 +153,10 @@ cdef inline void close_where(const other* values, other closed, Py_ssize_t n, re
         read[i] = 0 if values[i] == closed else kept
 
 
+cdef inline bint leaves_out(const Elements* problem) noexcept nogil:
+    return problem.where.data != NULL or problem.ignores
+
+
 cdef inline void mark_read(const Elements* problem, Py_ssize_t first, Py_ssize_t n, char* scratch, real* read) noexcept nogil:
     """read[0 : n]: 0 for elements that `where` or their target leaves out, else another number. `scratch`: the thread's."""
     cdef double* wide = buffer_of(scratch, WIDE, <double>0)     # behind all buffers of floats

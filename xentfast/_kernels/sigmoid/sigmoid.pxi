@@ -7,7 +7,7 @@
 #   loss      L  = a·log(1 + e^{−x}) + b·log(1 + eˣ) = c·|x| + (a + b)·rest,  c = b for x ≥ 0, else a
 #   gradient  L' = b·p − a·q
 #   Hessian   L" = (a + b)·p·q
-# so that nothing cancels for targets of 0 and 1. e, small and rest are kept times 2⁶⁴ (float64: 2⁵⁰⁰), as exp_scaled gives
+# so that nothing cancels for targets of 0 and 1, smoothed ones too: t and 1 − t are smoothed each by itself. e, small and rest are kept times 2⁶⁴ (float64: 2⁵⁰⁰), as exp_scaled gives
 # them: neither does an underflow lose bits that a weight would lift, nor do subnormals arise. Coefficients of 0 count 0,
 # even against an infinite |x|.
 
@@ -127,9 +127,10 @@ cdef inline void store_pass(const real* values, Py_ssize_t count, real* target) 
 
 cdef inline double plain_block(const real* x, const real* t, const real* read, Py_ssize_t n, real kept, real half, Factor factor,
                                real* losses, real* gradient, real* hessian, bint valued, bint stored, bint graded, bint curved,
-                               bint masked) noexcept nogil:
+                               bint general) noexcept nogil:
     """x[0 : n], t[0 : n] → losses[0 : n] where `stored`, gradient[0 : n] where `graded`, hessian[0 : n] where `curved`, which
-    may be x; the sum of the losses where `valued`. a + b is 1 here. `read`, which has whole passes, is for `masked`."""
+    may be x; the sum of the losses where `valued`. a + b is 1 here. `general`: with smoothed targets, and where elements are left
+    out, by `read`, which has whole passes, unless NULL."""
     cdef real x_edge[PASS]
     cdef real t_edge[PASS]
     cdef real scaled[PASS]
@@ -162,8 +163,8 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
         both_sides(scaled, big, small, rest, valued)
         for i in range(PASS):
             logit = xs[i]
-            a = kept * ts[i] + half
-            b = 1 - a
+            a = kept * ts[i] + half             # t itself, unless `general`; without these two operations GCC's loop is slower
+            b = kept * (1 - ts[i]) + half if general else 1 - a
             if valued:
                 c = b if logit >= 0 else a
                 value = c * (-logit if logit < 0 else logit)
@@ -183,7 +184,7 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
                 slope[i] = nan_where(scaled_down(b * p - a * q, second, least), logit)
             if curved:
                 curve[i] = nan_where(scaled_down(big[i] * small[i], second, least), logit)
-        if masked:
+        if general and read != NULL:
             if valued:
                 keep_read(read + start, PASS, main)
                 keep_read(read + start, PASS, rest)
@@ -212,13 +213,13 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
 
 
 cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                             real kind, bint valued, bint graded, bint curved, bint masked) noexcept nogil:
+                             real kind, bint valued, bint graded, bint curved, bint general) noexcept nogil:
     cdef Factor factor = factor_of(kind, problem.scale)
     cdef bint stored = valued and problem.losses.data != NULL
     cdef bint stream = graded and problem.stream and lies_plain(&problem.gradient, kind)
     cdef real* results = buffer_of(scratch, GRADIENTS, kind)
     cdef real* gradient = results
-    cdef real* read = buffer_of(scratch, READ, kind)
+    cdef real* read = buffer_of(scratch, READ, kind) if general and leaves_out(problem) else NULL
     cdef real* losses
     cdef real* hessian
     cdef const real* x
@@ -229,18 +230,18 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
         n = min(<Py_ssize_t>ELEMENT_BLOCK, problem.size - start)
         x = load_elements(&problem.logits, start, n, buffer_of(scratch, LOGITS, kind))
         t = load_elements(&problem.targets, start, n, buffer_of(scratch, TARGETS, kind))
-        if masked:
+        if general and leaves_out(problem):
             mark_read(problem, start, n, scratch, read)
         losses = goal_of(&problem.losses, start, buffer_of(scratch, LOSSES, kind))
         hessian = goal_of(&problem.hessian, start, buffer_of(scratch, HESSIANS, kind))
         gradient = results + waiting if stream else goal_of(&problem.gradient, start, results)
         if stored:
             row_values[block - first] = plain_block(x, t, read, n, <real>problem.kept, <real>problem.half, factor, losses,
-                                                    gradient, hessian, valued, True, graded, curved, masked)
+                                                    gradient, hessian, valued, True, graded, curved, general)
             store_elements(&problem.losses, start, n, losses)
         else:
             row_values[block - first] = plain_block(x, t, read, n, <real>problem.kept, <real>problem.half, factor, losses,
-                                                    gradient, hessian, valued, False, graded, curved, masked)
+                                                    gradient, hessian, valued, False, graded, curved, general)
         if stream:
             waiting = stream_numbers(results, waiting + n, <real*>problem.gradient.data + start - waiting)
         elif graded:
@@ -253,12 +254,12 @@ cdef inline void plain_range(const Elements* problem, Py_ssize_t first, Py_ssize
 
 
 cdef inline void plain_any(const Elements* problem, Py_ssize_t first, Py_ssize_t last, char* scratch, double* row_values,
-                           real kind, bint masked) noexcept nogil:
+                           real kind, bint general) noexcept nogil:
     if problem.hessian.data != NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, False, True, True, masked)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, True, general)
     elif problem.gradient.data == NULL:
-        plain_range(problem, first, last, scratch, row_values, kind, True, False, False, masked)
+        plain_range(problem, first, last, scratch, row_values, kind, True, False, False, general)
     elif problem.valued:
-        plain_range(problem, first, last, scratch, row_values, kind, True, True, False, masked)
+        plain_range(problem, first, last, scratch, row_values, kind, True, True, False, general)
     else:
-        plain_range(problem, first, last, scratch, row_values, kind, False, True, False, masked)
+        plain_range(problem, first, last, scratch, row_values, kind, False, True, False, general)

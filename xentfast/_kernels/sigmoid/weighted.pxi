@@ -45,7 +45,7 @@ cdef inline void focal_factors(const double* t, const double* x, const double* b
         k = small[i]
         p = q if x[i] >= 0.0 else k
         q = k if x[i] >= 0.0 else q
-        m = target * q + (1.0 - target) * p
+        m = target * q + (kept * (1.0 - t[i]) + half) * p
         factor[i] = m
         m = 1.0 if m == 0.0 else m                          # F is 0 there
         ratio[i] = big[i] * (k / m)                         # what it loses to underflow is not seen
@@ -94,7 +94,7 @@ cdef inline double weighted_block(const real* x, const double* t, const double* 
             w = own_weight
             target = kept * t[start + i] + half
             a = pos_weight[start + i] * target
-            b = 1.0 - target
+            b = kept * (1.0 - t[start + i]) + half
             c = b if logit >= 0.0 else a
             if focal:
                 w = lifted(w, factor[i])
@@ -172,7 +172,7 @@ cdef inline void weighted_range(const Elements* problem, Py_ssize_t first, Py_ss
         padded_load(&problem.targets, start, n, t)
         padded_load(&problem.pos_weight, start, n, pos_weight)
         padded_load(&problem.sample_weight, start, n, weight)
-        if problem.where.data != NULL or problem.ignores:       # what is not read has no weight
+        if leaves_out(problem):                                 # what is not read has no weight
             mark_read(problem, start, n, scratch, read)
             keep_read(read, n, weight)
         row_values[block - first] = weighted_block(x, t, pos_weight, weight, n, problem, smallest, losses, gradient, hessian,

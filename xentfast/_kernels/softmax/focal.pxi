@@ -8,6 +8,10 @@
 #
 # F is e^{γ·log q}, whose exponent may be some hundreds: the logarithm and its product with γ are kept in two parts, else F would
 # lose as many ulp; near q = 1 p tells what q lost. What is left is γ times the error of q, of which the exponentials have most.
+# A γ of any size has F = 0 where that exponent is far below the least of a normal number, and is not multiplied out there.
+
+cdef enum:
+    LEAST_EXPONENT = -2000
 
 
 cdef struct Focus:
@@ -55,6 +59,8 @@ cdef void focus_rows(double gamma, const double* q, const double* p, const doubl
         own = 1.0 if q[row] == 0.0 else q[row]
         log_parts(own, p[row], &own, &low)
         t[row] = product_parts(gamma, own, low, &error[row])
+        error[row] = error[row] if t[row] > LEAST_EXPONENT else 0.0
+        t[row] = t[row] if t[row] > LEAST_EXPONENT else LEAST_EXPONENT
     for row in range(LANES):
         reduce_signed(t[row], error[row], 0.0, False, &r[row], &lost[row], &power[row])
     for row in range(LANES):

@@ -80,7 +80,8 @@ cdef real exponential_of_largest(const Problem* problem, double largest, real ki
 
 
 cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
-    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product); 0 where it overflows."""
+    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product). 0 from 1 on: what is so large that it loses as much
+    is no exponent of anything but 0 and infinity, and overflows here."""
     cdef double d = x - c
     cdef double z = d - x
     cdef double d_error = (x - (d - z)) - (c + z)
@@ -90,7 +91,7 @@ cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
     cdef double scale_low = scale - scale_high
     cdef double error = ((d_high * scale_high - d * scale) + d_high * scale_low + d_low * scale_high) + d_low * scale_low
     error = error + d_error * scale
-    return error if error - error == 0.0 else 0.0
+    return error if error * error < 1.0 else 0.0
 
 
 cdef inline void reduce_signed(double t, double error, double exponent, bint inverse, double* r, double* lost,

@@ -184,7 +184,7 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
     cdef double away[LANES]
     cdef double near[LANES]
     cdef Focus focus
-    cdef double product, loss, nothing, others, bad, z_value, total, weight, rest, part
+    cdef double product, loss, nothing, others, bad, z_value, total, own_mass, weight, rest, part
     cdef real power, turns = <real>(DOUBLE_LOG2_E * unit)
     cdef Py_ssize_t row
     if not plain and is_shaped(problem):
@@ -261,13 +261,16 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
             continue
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
+        own_mass = terms.target_mass[row]
         if focal:
             total = total * focus.slope[row]
+            own_mass = own_mass * focus.slope[row]
+        others = inverse[row] if sign[row] < 0.0 else e[row] * inverse[row]                         # p_t
         settled.mass_scale[row] = weight
         settled.scale[row] = weight * (total + z_slope[row]) * part
-        settled.target[row] = weight * mass[row] - weight * total * rest
+        # total·p_t less the target's mass, without the difference of these where it is small.
+        settled.target[row] = weight * mass[row] * others - weight * own_mass * rest
         if not plain:
-            others = inverse[row] if sign[row] < 0.0 else e[row] * inverse[row]                     # p_t
             settled.target[row] = (settled.target[row] if z_loss == 0.0 else
                                    settled.target[row] + weight * z_slope[row] * others)
             settled.probability[row] = part

@@ -1,0 +1,54 @@
+"""What a family of functions makes of a Draw: a call, the same call from plain arrays, and how its results are judged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Case:
+    """A valid call."""
+
+    name: str                                       # as users type it after `xf.`
+    function: Callable[..., Any]
+    given: dict[str, Any]                           # its arguments, in any memory
+    plain: dict[str, Any]                           # the same values in plain arrays, without outputs
+    judge: Callable[[list[Any]], None]              # raises Finding for results (a list) that are not as promised
+    defects: dict[str, list[Any]] = field(default_factory=dict)         # values that an argument must not have, here
+    same_bits: bool = True                          # from plain arrays and from any number of threads
+    nameable: tuple[str, ...] = ()                  # arguments that nonsense may be given for; else those of `given`
+
+
+FAMILIES: dict[str, Callable[[Any, str], Case]] = {}        # public name → function of (Draw, name)
+
+
+def family(*names):
+    """Register a function of (draw, name) that makes cases of these public functions."""
+    def register(function):
+        FAMILIES.update(dict.fromkeys(names, function))
+        return function
+    return register
+
+
+def arguments(draw, arrays, options):
+    """(given, plain) of {name: array} and of options that are none."""
+    given, plain = dict(options), dict(options)
+    for name, array in arrays.items():
+        if array is None:
+            given[name] = plain[name] = None
+        else:
+            given[name], plain[name] = draw.laid(array)
+    if draw.chance(0.7):
+        given["n_threads"] = draw.choice([None, 1, 2, 2, 3, 7])
+    plain["n_threads"] = 2 if given.get("n_threads") == 1 else 1
+    return given, plain
+
+
+def output(draw, given, name, values, shape):
+    """An output of that shape for `values` (an array of the dtype of the result): the argument `name` itself, or other memory."""
+    if shape == values.shape and draw.chance(0.3):
+        view = draw.view(values.shape, values.dtype)
+        view[...] = values
+        given[name] = view
+        return draw.filled(view)
+    return draw.out(shape, values.dtype)
