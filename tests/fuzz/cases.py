@@ -16,7 +16,7 @@ class Case:
     judge: Callable[[list[Any]], None]              # raises Finding for results (a list) that are not as promised
     defects: dict[str, list[Any]] = field(default_factory=dict)         # values that an argument must not have, here
     same_bits: bool = True                          # from plain arrays and from any number of threads
-    nameable: tuple[str, ...] = ()                  # arguments that nonsense may be given for; else those of `given`
+    nameable: tuple[str, ...] | None = ()           # arguments that nonsense may be given for, or those of `given`; None for none
 
 
 FAMILIES: dict[str, Callable[[Any, str], Case]] = {}        # public name → function of (Draw, name)

@@ -23,7 +23,7 @@ class Draw:
     def __init__(self, seed, number):
         self.random = random.Random(f"{seed}:{number}")
         self.rng = np.random.default_rng([seed, number])
-        self.buffers = []           # (memory that a call gets, its bytes before, an output in it or None, the output's values before)
+        self.buffers = []           # (memory that a call gets, its bytes before, an output in it or None, its values before)
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -61,8 +61,8 @@ class Draw:
         info = ml_dtypes.finfo(dtype)
         values = np.clip(values, -float(info.max), float(info.max)).astype(dtype)
         if self.chance(0.25) if wild is None else wild:
-            # Differences of float64 logits have to be float64 numbers; those of others are taken in double.
-            most = float(info.max) / (2 if dtype == np.float64 else 1)
+            # Sums of differences of float64 logits have to be float64 numbers; those of others are taken in double.
+            most = float(info.max) / (2**14 if dtype == np.float64 else 1)
             special = np.array([NAN, INF, -INF, -INF, -INF, 0.0, -0.0, most, -most, info.tiny, -info.tiny, 1e30, -1e30,
                                 info.smallest_subnormal, -info.smallest_subnormal * 3.0, 1e4, -1e4, 1.0])
             special = special[:self.choice([3, 5, 7, len(special)])]

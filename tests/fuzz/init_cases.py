@@ -48,7 +48,9 @@ def units(seed, name, count, base, half):
     """Numbers of 24 or 32 (half a step further), and of 53 bits, in long double."""
     if base == np.float32:
         found = words(seed, name, count)
-        return (found.astype(LONG) + LONG(0.5)) * LONG(2) ** -32 if half else (found >> np.uint64(8)).astype(LONG) * LONG(2) ** -24
+        if half:
+            return (found.astype(LONG) + LONG(0.5)) * LONG(2) ** -32
+        return (found >> np.uint64(8)).astype(LONG) * LONG(2) ** -24
     first, second = words(seed, name, 2 * count).reshape(-1, 2).T
     bits = ((first >> np.uint64(5)) << np.uint64(26) | second >> np.uint64(6)).astype(LONG)
     return (bits + (LONG(0.5) if half else 0)) * LONG(2) ** -53
@@ -90,8 +92,9 @@ def index_for(draw, shape):
         if length and draw.chance(0.3):
             parts.append(draw.between(-length, length - 1))
         else:
-            parts.append(draw.choice([slice(None), slice(draw.between(-length - 1, length + 1), draw.between(-length - 1, length + 2)),
-                                      slice(None, draw.between(0, length)), slice(draw.between(0, length), None, 1)]))
+            start, stop = draw.between(-length - 1, length + 1), draw.between(-length - 1, length + 2)
+            parts.append(draw.choice([slice(None), slice(start, stop), slice(None, draw.between(0, length)),
+                                      slice(draw.between(0, length), None, 1)]))
     if draw.chance(0.3):
         parts.insert(0 if len(parts) == 0 else len(parts), ...)
     return tuple(parts) if len(parts) != 1 or draw.chance(0.5) else parts[0]
@@ -227,9 +230,10 @@ def scaled_case(draw, name):
     # The scale is a double that has been rounded a few times.
     bound = (FIRST_VALUES["normal", base.type] if distribution == "normal" else 1.5) + 2
     floor = 0 if distribution == "normal" else std * np.sqrt(LONG(3))
-    return checked(draw, name, shape, options, dtype, exact, bound, floor,
-                   {"in_axis": [9, "a", 1.5, None], "fan_in": [0, -1, "a"], "gain": SCALES["gain"]}
-                   if name != "init.variance_scaling" else {"scale": [-1, NAN, INF, "a"], "mode": ["a", None], "distribution": ["a", None]})
+    defects = {"in_axis": [9, "a", 1.5, None], "fan_in": [0, -1, "a"], "gain": SCALES["gain"]}
+    if name == "init.variance_scaling":
+        defects = {"scale": [-1, NAN, INF, "a"], "mode": ["a", None], "distribution": ["a", None]}
+    return checked(draw, name, shape, options, dtype, exact, bound, floor, defects)
 
 
 @family("init.truncated_normal")
@@ -237,7 +241,8 @@ def truncated_case(draw, name):
     shape = weights_shape(draw)
     options, dtype, seed, stream = common(draw, shape)
     mean, std = draw.choice([0.0, 0.0, 0.1, -5.0]), draw.choice([1.0, 0.02, 50.0])
-    lower, upper = draw.choice([(-2.0, 2.0), (-1.0, 3.0), (0.0, INF), (-INF, INF), (3.0, 5.0), (-6.0, -5.0), (1.0, 1.5), (-0.1, 0.1)])
+    lower, upper = draw.choice([(-2.0, 2.0), (-1.0, 3.0), (0.0, INF), (-INF, INF), (3.0, 5.0), (-6.0, -5.0), (1.0, 1.5),
+                                (-0.1, 0.1)])
     options |= {"mean": mean, "std": std, "lower": lower, "upper": upper}
 
     def judge(results):
@@ -316,7 +321,6 @@ def matrix_case(draw, name):
         error = np.abs(q.T @ q - np.eye(q.shape[1])).max(initial=0.0)
         if not error <= {2: 2e-2 if dtype == BFLOAT16 else 4e-3, 4: 2e-6, 8: 1e-14}[dtype.itemsize] * 4:
             raise Finding(f"QᵀQ is {error} off")
-    options = {key: value for key, value in options.items()}
     if not all(shape):
         return fixed_case(draw, "init.zeros")
     return case_of(draw, name, shape, options, dtype, judge_orthogonal, {"gain": SCALES["gain"]}, same_bits=False)
@@ -324,11 +328,11 @@ def matrix_case(draw, name):
 
 @family("init.fill")
 def fill_many_case(draw, name):
-    makers = {"normal": partial(xf.init.normal, std=0.02), "he": xf.init.he_normal, "uniform": xf.init.uniform, "zeros": xf.init.zeros,
-              "truncated": xf.init.truncated_normal, "ones": xf.init.ones}
+    makers = [partial(xf.init.normal, std=0.02), xf.init.he_normal, xf.init.uniform, xf.init.zeros, xf.init.truncated_normal,
+              xf.init.ones]
     seed, params, alone = seed_for(draw), {}, []
     for number in range(draw.between(0, 4)):
-        maker, shape, key = draw.choice(list(makers.values())), weights_shape(draw, 2), f"parameter {number}"
+        maker, shape, key = draw.choice(makers), weights_shape(draw, 2), f"parameter {number}"
         shape = tuple(n or 1 for n in shape)
         target = shape
         dtype = np.dtype(np.float32)
@@ -339,8 +343,8 @@ def fill_many_case(draw, name):
         random = maker not in (xf.init.zeros, xf.init.ones)
         alone.append(partial(maker, shape, dtype=dtype, **({"rng": seed, "name": key} if random else {})))
     given = {"params": params if draw.chance(0.6) else list(params.items()), "rng": seed, "n_threads": draw.choice([None, 1, 2])}
-    plain = {"params": {key: (maker, target.shape if isinstance(target, np.ndarray) else target) for key, (maker, target) in params.items()},
-             "rng": seed, "n_threads": 1}
+    shapes = {key: (maker, target.shape if isinstance(target, np.ndarray) else target) for key, (maker, target) in params.items()}
+    plain = {"params": shapes, "rng": seed, "n_threads": 1}
 
     def function(**options):
         return list(xf.init.fill(**options).values())

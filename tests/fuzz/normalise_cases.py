@@ -46,7 +46,9 @@ def judge(name, results, x, plain, axis):
     axes = tuple(range(x.ndim)) if axis is None else tuple(one % x.ndim for one in (axis if isinstance(axis, tuple) else (axis,)))
     last = [one for one in range(x.ndim) if one not in axes] + list(axes)
     n_classes = int(np.prod([x.shape[one] for one in axes]))
-    rows_of = lambda array: np.broadcast_to(array, x.shape).transpose(last).reshape(x.size // max(n_classes, 1), n_classes)  # noqa: E731
+
+    def rows_of(array):
+        return np.broadcast_to(array, x.shape).transpose(last).reshape(x.size // max(n_classes, 1), n_classes)
     rows = rows_of(x).astype(own).astype(np.float64).astype(LONG)
     open_ = rows_of(True if plain.get("where") is None else plain["where"])
     b = plain.get("b")
@@ -71,7 +73,8 @@ def judge(name, results, x, plain, axis):
 def exact_rows(x, open_, name):
     """(softmax or log_softmax, the size of its terms)"""
     excluded = ~open_ | np.isneginf(x)
-    bad = (open_ & (np.isnan(x) | np.isposinf(x))).any(-1, keepdims=True) | (excluded.all(-1, keepdims=True) & open_.any(-1, keepdims=True))
+    bad = (open_ & (np.isnan(x) | np.isposinf(x))).any(-1, keepdims=True)
+    bad |= excluded.all(-1, keepdims=True) & open_.any(-1, keepdims=True)
     shifted = np.where(excluded, -INF, x)
     top = shifted.max(-1, keepdims=True, initial=-INF)
     shifted = np.where(bad | np.isneginf(top), 0, shifted - np.where(np.isinf(top), 0, top))
@@ -119,8 +122,8 @@ def defects_for(shape, dtype, own, kept, name):
     read_only = np.zeros(kept, own)
     read_only.flags.writeable = False
     wrong = {
-        "x": [np.zeros(shape, complex), np.full(shape, None), np.zeros(shape, np.longdouble), "a", None, {}, np.zeros(shape, "M8[s]"),
-              3.0],
+        "x": [np.zeros(shape, complex), np.full(shape, None), np.zeros(shape, np.longdouble), "a", None, {},
+              np.zeros(shape, "M8[s]"), 3.0],
         "axis": [n_axes, -n_axes - 1, 1.5, "a", (0, 0), (), (0, n_axes), 2**70, [[0]]],
         "where": [np.ones(shape), np.ones((2, *shape), bool), "a", 1, np.ones(shape, "i1")],
         "n_threads": [0, -1, 1.5, "a"],

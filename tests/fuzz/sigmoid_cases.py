@@ -133,9 +133,10 @@ def exact_elements(x, own, plain):
     targets = np.where(read, rounded, 0)
     values = list(sigmoid_cross_entropy(safe, targets, pos_weight=positive, sample_weight=np.where(read, weights, 0),
                                         reduction="none", dtype=LONG, **given))
-    sizes = list(sigmoid_cross_entropy(safe, targets, pos_weight=np.abs(positive), sample_weight=np.where(read, np.abs(weights), 0),
-                                       reduction="none", dtype=LONG, **given))
-    t, rest = (part * (1 - LONG(given["label_smoothing"])) + LONG(given["label_smoothing"]) / 2 for part in (targets, 1 - targets))
+    sizes = list(sigmoid_cross_entropy(safe, targets, pos_weight=np.abs(positive), reduction="none", dtype=LONG,
+                                       sample_weight=np.where(read, np.abs(weights), 0), **given))
+    smoothing = LONG(given["label_smoothing"])
+    t, rest = (part * (1 - smoothing) + smoothing / 2 for part in (targets, 1 - targets))
     p, q = 1 / (1 + np.exp(-safe)), 1 / (1 + np.exp(safe))
     m = t * q + rest * p
     factor = np.where(read, np.abs(weights), 0) * np.where(given["focal_gamma"] == 0, 1, m ** given["focal_gamma"])
@@ -143,7 +144,8 @@ def exact_elements(x, own, plain):
     far = np.abs(x) > 1e4
     beyond = np.where(far, np.abs(x) / 1e4, 1)
     values[0] = np.where(far & (np.abs(values[0]) < LONG(10) ** -1000), 0, values[0])
-    values[0], sizes[0] = np.where(far & (values[0] != 0), values[0] * beyond, values[0]), np.where(sizes[0] == 0, 0, sizes[0] * beyond)
+    values[0] = np.where(far & (values[0] != 0), values[0] * beyond, values[0])
+    sizes[0] = np.where(sizes[0] == 0, 0, sizes[0] * beyond)
     if given["focal_gamma"] != 0:               # sums of terms of either sign; 1 − p_t is γ times as sensitive
         slope = given["focal_gamma"] * np.abs(rest - t) * p * q / np.where(m == 0, 1, m)
         loss = np.abs(positive) * t * np.logaddexp(0, -safe) + rest * np.logaddexp(0, safe)
@@ -168,7 +170,8 @@ def defects_for(shape, own, plain, kind):
         "pos_weight": [np.ones((2, *shape)), np.full(shape, 1j), "a", [[1], [1, 2]]],
         "sample_weight": [np.ones((2, *shape)), np.full(shape, 1j), "a"],
         "where": [np.ones(shape), np.ones((2, *shape), bool), "a", 1],
-        "ignore_index": ["a", 1j, [1, 2]], "label_smoothing": [-0.1, 1.5, NAN, "a", None], "focal_gamma": [-1, NAN, INF, "a", None],
+        "ignore_index": ["a", 1j, [1, 2]], "label_smoothing": [-0.1, 1.5, NAN, "a", None],
+        "focal_gamma": [-1, NAN, INF, "a", None],
         "reduction": ["max", None, 1, "Mean"], "empty": ["a", None, 1j], "n_threads": [0, -1, 1.5, "a"],
     }
     if kind in ("grad", "both"):

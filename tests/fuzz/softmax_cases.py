@@ -7,7 +7,7 @@ import numpy as np
 from cases import Case, arguments, family, output
 from comparing import LONG, base_of, check, expect_dtype
 from drawing import BFLOAT16, FLOATS, INTEGERS
-from softmax_oracle import exact_rows, reduced, without
+from softmax_oracle import exact_rows, floor_of, reduced, without
 
 import xentfast as xf
 
@@ -17,7 +17,9 @@ VALUES = {"softmax_cross_entropy": "loss", "softmax_cross_entropy_grad": "grad",
 
 
 def logits_dtype(draw):
-    return draw.choice(INTEGERS + [np.dtype(bool)]) if draw.chance(0.06) else draw.choice(FLOATS[:2] if draw.chance(0.7) else FLOATS)
+    if draw.chance(0.06):
+        return draw.choice([*INTEGERS, np.dtype(bool)])
+    return draw.choice(FLOATS[:2] if draw.chance(0.7) else FLOATS)
 
 
 def result_dtype(dtype):
@@ -31,7 +33,8 @@ def targets_for(draw, shape, axis, options):
     if draw.chance(0.7) or options.get("focal_gamma"):
         targets = draw.rng.integers(0, n_classes, rows)
         if draw.chance(0.3):
-            options["ignore_index"] = ignored = draw.choice([-100, -1, 0, n_classes, n_classes - 1, 127, 2**31, -2**63, 2**63 - 1])
+            ignored = draw.choice([-100, -1, 0, n_classes, n_classes - 1, 127, 2**31, -2**63, 2**63 - 1])
+            options["ignore_index"] = ignored
             targets = np.where(draw.rng.random(rows) < draw.choice([0.1, 0.5, 1.0]), np.int64(ignored), targets)
         fits = [dtype for dtype in INTEGERS if targets.size == 0 or np.iinfo(dtype).min <= targets.min()
                 and targets.max() <= np.iinfo(dtype).max]
@@ -114,7 +117,7 @@ def judge_loss(kind, results, x, plain, axis):
     if kind in ("grad", "both"):
         expect_dtype("the gradient", results[-1], own)
         check("the gradient", np.moveaxis(results[-1], axis, -1), grad, grad_size, rows.bound_grad,
-              np.broadcast_to(rows.loose_grad[..., None], grad.shape), np.asarray(rows.floor)[..., None])
+              np.broadcast_to(rows.loose_grad[..., None], grad.shape), floor_of(rows, plain.get("reduction", "mean")))
 
 
 def judge_perplexity(kind, results, x, plain, axis):
@@ -135,11 +138,11 @@ def judge_hessian(kind, results, x, plain, axis):
     own = result_dtype(x.dtype)
     for part in results:
         expect_dtype("a result", part, own)
-    loose = np.broadcast_to(rows.loose_grad[..., None], grad.shape)
-    check("the gradient", np.moveaxis(results[0], axis, -1), grad, grad_size, rows.bound_grad, loose)
+    loose, floor = np.broadcast_to(rows.loose_grad[..., None], grad.shape), floor_of(rows, plain.get("reduction", "sum"))
+    check("the gradient", np.moveaxis(results[0], axis, -1), grad, grad_size, rows.bound_grad, loose, floor)
     if not plain.get("focal_gamma"):
         hessian, size = exact_hessian(rows, x, plain, axis)
-        check("the Hessian", np.moveaxis(results[1], axis, -1), hessian, size, rows.bound_grad + 1, loose)
+        check("the Hessian", np.moveaxis(results[1], axis, -1), hessian, size, rows.bound_grad + 1, loose, floor)
 
 
 def exact_hessian(rows, x, plain, axis):
@@ -161,8 +164,8 @@ def defects_for(draw, shape, axis, dtype, targets, plain, kind):
     wrong = {
         "logits": [np.zeros(shape, complex), np.full(shape, None), np.zeros(shape, "M8[s]"), np.zeros(shape, np.longdouble), "a",
                    np.zeros((2, *shape), np.float32), np.zeros(shape, "S3"), None, {}],
-        "targets": [np.zeros((*rows, 2), int), np.zeros(shape, bool), np.full(rows, 0.5) if rows else 0.5, np.full(rows, None), "a",
-                    None, np.zeros(rows, complex), np.zeros((*shape, 1)), np.zeros((3, *shape), np.int64)],
+        "targets": [np.zeros((*rows, 2), int), np.zeros(shape, bool), np.full(rows, 0.5), np.full(rows, None), "a", None,
+                    np.zeros(rows, complex), np.zeros((*shape, 1)), np.zeros((3, *shape), np.int64)],
         "weight": [np.ones(n_classes + 1), np.ones((1, n_classes)), np.full(n_classes, NAN), np.full(n_classes, -INF), 1.0, "a",
                    np.zeros(n_classes, complex), [[1, 2], [3]]],
         "sample_weight": [np.ones((*rows, 1)), "a", np.ones(rows, complex), np.ones((7, *rows))],

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 from comparing import LONG, base_of
 from exact import exact_grad, exact_loss
-from reference import focal, logsumexp, shaped, soft_targets, softmax
-from tolerances import CANCELLED, GRADIENT, HESSIAN, LARGEST_TERM, LOSS, SOFTCAP_FLOAT64, focal_bound, slope_bound
+from reference import focal, shaped, soft_targets, softmax
+from tolerances import GRADIENT, LARGEST_TERM, LOSS, SOFTCAP_FLOAT64, focal_bound, slope_bound
 
 # Beyond the bounds of the plain loss: a weight, a scale, a mean and the sum over rows round once each.
 MORE = 3.0
-TINY = LONG(2) ** -63
+DEFAULTS = {"weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "focal_gamma": 0.0,
+            "z_loss": 0.0, "logit_scale": 1.0, "softcap": None, "where": None}
 
 
 def rows_last(array, axis):
@@ -18,11 +19,9 @@ def rows_last(array, axis):
 
 
 def exact_rows(x, targets, axis, given):
-    """Losses and gradients of each row, with their sizes (in which a bound counts ulp), and the row's share of a mean; all with the
-    class axis last. `x` has the dtype of the call."""
-    options = {"weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "focal_gamma": 0.0, "z_loss": 0.0,
-               "logit_scale": 1.0, "softcap": None, "where": None} | given
-    o = SimpleNamespace(**options)
+    """Losses and gradients of each row, with their sizes (in which a bound counts ulp), and the row's share of a mean; all with
+    the class axis last. `x` has the dtype of the call."""
+    o = SimpleNamespace(**(DEFAULTS | given))
     base = base_of(x.dtype)
     where = None if o.where is None else rows_last(np.broadcast_to(o.where, x.shape), axis)
     x = rows_last(x, axis).astype(np.float64).astype(LONG)
@@ -55,38 +54,28 @@ def exact_rows(x, targets, axis, given):
     spread = smoothing * open_ / np.maximum(open_.sum(-1, keepdims=True), 1)
     mass = w * ((1 - smoothing) * hot + spread)
     p = softmax(y, -1, LONG)
-    own_lse = logsumexp(y, -1, LONG, keepdims=True)
+    own_lse, gaps = gaps_of(y, t if hard else None)
     lse = own_lse + offset
     simple = hard and smoothing == 0
-    gaps = np.where(np.isneginf(y), np.inf, own_lse - y)
-    rows, cols = y.reshape(-1, y.shape[-1]), t.reshape(-1) if hard else None
-    p_grad = p
-    if hard and rows.size:
-        finite = np.isfinite(rows[np.arange(len(rows)), cols])
-        precise = gaps.reshape(rows.shape)
-        safe = np.where(finite[:, None], rows, 0)
-        precise[np.arange(len(rows)), cols] = np.where(finite, exact_loss(safe, cols), np.inf)
-        gaps = precise.reshape(y.shape)
-    elif rows.size:                                             # the largest class is apart
-        precise, first = gaps.reshape(rows.shape), rows.argmax(-1)
-        precise[np.arange(len(rows)), first] = exact_loss(np.where(np.isfinite(rows.max(-1, keepdims=True)), rows, 0), first)
-        gaps = precise.reshape(y.shape)
     terms = np.where(mass == 0, 0, mass * gaps)
     loss, size = terms.sum(-1), np.abs(terms).sum(-1)
     masses = np.abs(mass).sum(-1, keepdims=True)
-    if simple and rows.size:
-        safe = np.where(finite[:, None], rows, 0)
-        plain = np.where(finite[:, None], exact_grad(safe, cols), p.reshape(rows.shape) - hot.reshape(rows.shape)).reshape(y.shape)
-        grad = plain * mass.sum(-1, keepdims=True)
+    if simple and y.size:
+        finite = np.take_along_axis(np.isfinite(y), t[..., None], -1)
+        exact = exact_grad(np.where(finite, y, 0).reshape(-1, y.shape[-1]), t.reshape(-1)).reshape(y.shape)
+        grad = np.where(finite, exact, p - hot) * mass.sum(-1, keepdims=True)
         grad_size = np.abs(grad)
     else:
         grad = p * mass.sum(-1, keepdims=True) - mass
         grad_size = p * masses + np.abs(mass)
     bound_loss, bound_grad = (LOSS if simple else LARGEST_TERM)[base.type] + MORE, GRADIENT[base.type] + MORE
+    # A probability may be flushed before it is multiplied by what makes a normal number of it: in float64, and by a cap's slope.
+    lost = LONG(o.softcap is not None or base == np.float64) * max(1, abs(o.logit_scale))
     if o.focal_gamma:
         factor, slant = focal(p, hot, LONG(o.focal_gamma), -1)
         loss, size = factor * loss, factor * size
         grad, grad_size = slant[..., None] * grad, slant[..., None] * grad_size
+        lost = lost + np.abs(slant)
         bound_loss, bound_grad = (focal_bound(bound, o.focal_gamma) for bound in (bound_loss, bound_grad))
     if hard and not simple:                 # log y is of the size of 1 where the class that is apart is not the largest
         size = size + np.where(gaps.min(-1) < 1, masses[..., 0], 0)
@@ -117,11 +106,30 @@ def exact_rows(x, targets, axis, given):
     size, grad_size = np.where(read, np.abs(kept) * size, 0), np.where(read[..., None], np.abs(kept)[..., None] * grad_size, 0)
     loss, size = np.where(bad, np.nan, loss), np.where(bad, np.nan, size)
     grad = np.where(bad[..., None] & open_, np.nan, np.where(bad[..., None], 0, grad))
-    return SimpleNamespace(loss=loss, size=size, grad=grad, grad_size=grad_size, share=share, read=read, bad=bad, loose=loose & read, loose_grad=loose_grad & read,
+    return SimpleNamespace(loss=loss, size=size, grad=grad, grad_size=grad_size, share=share, read=read, bad=bad,
+                           loose=loose & read, loose_grad=loose_grad & read,
                            bound_loss=bound_loss + capped, bound_grad=bound_grad + capped, base=base,
-                           floor=0 if o.softcap is None else np.abs(kept) * masses[..., 0] * max(1, abs(o.logit_scale)), p=p, open=open_,
+                           floor=np.where(read, np.abs(kept) * masses[..., 0] * lost, 0), p=p, open=open_,
                            masses=np.where(read, kept * mass.sum(-1), 0),
                            all_masses=np.where(read, np.abs(kept) * masses[..., 0], 0))
+
+
+def gaps_of(y, targets):
+    """(lse, lse − y), where no difference cancels at the largest class and at the target; y is finite or −inf."""
+    if not y.size:
+        return np.zeros((*y.shape[:-1], 1), LONG), np.zeros(y.shape, LONG)
+    rows = y.reshape(-1, y.shape[-1])
+    place, first = np.arange(len(rows)), rows.argmax(-1)
+    rows = np.where(np.isneginf(rows[place, first])[:, None], 0, rows)
+    smallest = exact_loss(rows, first)
+    lse = rows[place, first] + smallest
+    gaps = np.where(np.isneginf(rows), np.inf, lse[:, None] - rows)
+    gaps[place, first] = smallest
+    if targets is not None:
+        targets = targets.reshape(-1)
+        finite = np.isfinite(rows[place, targets])
+        gaps[place, targets] = np.where(finite, exact_loss(np.where(finite[:, None], rows, 0), targets), np.inf)
+    return lse.reshape(*y.shape[:-1], 1), gaps.reshape(y.shape)
 
 
 def without(values):
@@ -148,4 +156,7 @@ def reduced(rows, reduction, empty=float("nan")):
         return loss / total, size / abs(total) * shaky, rows.grad / total, rows.grad_size / abs(total) * shaky
 
 
-__all__ = ["CANCELLED", "HESSIAN", "exact_rows", "reduced", "rows_last"]
+def floor_of(rows, reduction):
+    """How many smallest normal numbers a gradient element may lose."""
+    total = rows.share.sum() if reduction == "mean" else 1
+    return rows.floor[..., None] / abs(total if total else 1)

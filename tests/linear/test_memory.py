@@ -68,3 +68,18 @@ def test_no_more_than_is_needed():
     """Few rows take few bytes, whatever the limit."""
     peak = peak_beyond_outputs(xf.linear_cross_entropy_value_and_grad, H[:5], W, T[:5], memory_limit=2**40)
     assert peak <= 5 * C * 4 + OBJECTS
+
+
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float16), (np.float16, np.float16), (np.float32, np.float32),
+                                    (ml_dtypes.bfloat16, np.float32)])
+def test_every_limit_around_what_all_rows_take(dtypes):
+    """Where all rows fit beside few converted weights alone, blocks of these leave them room: one chunk has no buffer to add."""
+    rng = np.random.default_rng(3)
+    hidden, weight = (rng.standard_normal(shape).astype(dtype) for shape, dtype in zip(((66, 17), (100, 17)), dtypes, strict=True))
+    targets = rng.integers(0, 100, 66)
+    want = xf.linear_cross_entropy_value_and_grad(hidden, weight, targets)
+    for limit in range(24_000, 60_000, 100):
+        got = xf.linear_cross_entropy_value_and_grad(hidden, weight, targets, memory_limit=limit)
+        assert np.isclose(got[0], want[0], rtol=1e-5)
+        for one, other in zip(got[1][:2], want[1][:2], strict=True):
+            assert np.allclose(one.astype(float), other.astype(float), rtol=1e-2, atol=1e-3)

@@ -117,7 +117,8 @@ class LinearLayer:
             return self.fixed_bytes + self.row_bytes + class_bytes
         block = self.n_classes
         if class_bytes:
-            block = min(block, max(1, min(room // BLOCK_SHARE, room - self.row_bytes) // class_bytes))
+            least = self.row_bytes * (n_rows if self.differentiates and not self.adds else 1)
+            block = min(block, max(1, min(room // BLOCK_SHARE, room - least) // class_bytes))
         return min(n_rows, (room - block * class_bytes) // self.row_bytes), block
 
     def cut_tiles(self, memory_limit, chunk, record_bytes):

@@ -106,9 +106,9 @@ def part_of(shape, index):
     entries = index if isinstance(index, tuple) else (index,)
     n_given = sum(entry is not Ellipsis for entry in entries)
     if n_given < len(entries) - 1:
-        raise IndexError(f"index is {index!r}, with more than one Ellipsis")
+        raise IndexError(f"index is {shown(index)}, with more than one Ellipsis")
     if n_given > len(shape):
-        raise IndexError(f"index is {index!r}, with {n_given} entries; shape {shape} has {len(shape)} axes")
+        raise IndexError(f"index is {shown(index)}, with {n_given} entries; shape {shape} has {len(shape)} axes")
     if n_given == len(entries):
         entries = (*entries, Ellipsis)
     at = [entry is Ellipsis for entry in entries].index(True)
