@@ -75,7 +75,7 @@ def test_no_more_than_is_needed():
 def test_every_limit_around_what_all_rows_take(dtypes):
     """Where all rows fit beside few converted weights alone, blocks of these leave them room: one chunk has no buffer to add."""
     rng = np.random.default_rng(3)
-    hidden, weight = (rng.standard_normal(shape).astype(dtype) for shape, dtype in zip(((66, 17), (100, 17)), dtypes, strict=True))
+    hidden, weight = (rng.standard_normal((length, 17)).astype(dtype) for length, dtype in zip((66, 100), dtypes, strict=True))
     targets = rng.integers(0, 100, 66)
     want = xf.linear_cross_entropy_value_and_grad(hidden, weight, targets)
     for limit in range(24_000, 60_000, 100):
