@@ -21,7 +21,8 @@ TOOLS = Path(__file__).parent
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": f"halt_on_error=1:ignore_noninstrumented_modules=1:suppressions={TOOLS / 'tsan-suppressions.txt'}",
+    "TSAN_OPTIONS": "halt_on_error=1:allocator_may_return_null=1:ignore_noninstrumented_modules=1"
+                    f":suppressions={TOOLS / 'tsan-suppressions.txt'}",
 }
 
 

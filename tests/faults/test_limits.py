@@ -5,8 +5,10 @@ import sys
 import pytest
 from fresh import printed
 
+from xentfast import _build
 from xentfast._base import level
 
+needs_small_frames = pytest.mark.skipif(bool(_build.SANITIZE), reason="sanitizers take more stack")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
 
 START = """
@@ -79,6 +81,7 @@ SMALL_STACKS = """
     all_of_them(want)
 """
 
+@needs_small_frames
 def test_threads_of_python_with_64_kib_of_stack():
     assert printed(START + SMALL_STACKS + """
     threading.stack_size(64 * 1024)
@@ -89,6 +92,7 @@ def test_threads_of_python_with_64_kib_of_stack():
     """) == "True"
 
 
+@needs_small_frames
 def test_threads_of_openmp_with_64_kib_of_stack():
     assert printed(START + SMALL_STACKS + """
     all_of_them(got)
