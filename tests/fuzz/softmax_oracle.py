@@ -94,6 +94,7 @@ def exact_rows(x, targets, axis, given):
     largest = LONG(np.finfo(base).max)
     loose = loose | ((z != 0) & (size * 2 >= largest))
     loose_grad = loose | ((z != 0) & (reach >= np.sqrt(np.sqrt(largest)) ** 3))[..., 0]
+    factors = (masses + 4 * np.abs(z) * reach)[..., 0]
     capped = 0.0
     if o.softcap is not None:
         bound_grad = bound_grad + slope_bound(np.ones(()), base)
@@ -109,7 +110,7 @@ def exact_rows(x, targets, axis, given):
     return SimpleNamespace(loss=loss, size=size, grad=grad, grad_size=grad_size, share=share, read=read, bad=bad,
                            loose=loose & read, loose_grad=loose_grad & read,
                            bound_loss=bound_loss + capped, bound_grad=bound_grad + capped, base=base,
-                           floor=np.where(read, np.abs(kept) * lost * (masses + 4 * np.abs(z) * reach)[..., 0], 0), p=p, open=open_,
+                           floor=np.where(read, np.abs(kept) * lost * factors, 0), p=p, open=open_,
                            masses=np.where(read, kept * mass.sum(-1), 0),
                            all_masses=np.where(read, np.abs(kept) * masses[..., 0], 0))
 
