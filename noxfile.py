@@ -3,6 +3,7 @@
 command.
 """
 
+import os
 from pathlib import Path
 
 import nox
@@ -42,8 +43,8 @@ def peers(session):
 @nox.session(default=False)
 @nox.parametrize("kind", [nox.param("address,undefined", id="address"), nox.param("thread", id="thread")])
 def sanitize(session, kind):
-    """Kernels and loops under sanitizers (Linux); for threads by Clang, whose OpenMP they understand."""
-    environment = {"XENTFAST_SANITIZE": kind} | ({"CC": "clang"} if kind == "thread" else {})
+    """Kernels and loops under sanitizers (Linux); for threads by Clang (or CC), whose OpenMP they understand."""
+    environment = {"XENTFAST_SANITIZE": kind} | ({"CC": os.environ.get("CC", "clang")} if kind == "thread" else {})
     session.install(".", *group("test"), env=environment)
     session.run("python", "tools/sanitize.py", "-m", "sanitized and not slow", *session.posargs, env=environment)
 
