@@ -12,6 +12,7 @@ from drawing import Draw
 from extras import public_names
 from tolerances import needs_long_double
 
+from xentfast._base import dispatch
 from xentfast._base.level import policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.extras, pytest.mark.usefixtures("one_blas_thread")]
@@ -24,8 +25,8 @@ EXEMPT = {"__version__", "get_include", "show_config", "boosting.base_margin", "
 @pytest.fixture
 def no_grain(monkeypatch):
     """In place of the one for all tests: a hunt sets these itself."""
-    for name in ("grain", "piece"):
-        monkeypatch.setattr(policy, name, getattr(policy, name))
+    for holder, name in ((policy, "grain"), (policy, "piece"), (dispatch, "kernels")):
+        monkeypatch.setattr(holder, name, getattr(holder, name))
 
 
 @needs_long_double
