@@ -61,7 +61,7 @@ def test_no_libm(path):
 
 
 @needs_binutils
-@pytest.mark.skipif(_build.DEBUG or _build.SANITIZE, reason="the build is not optimised")
+@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE), reason="the build is not optimised")
 @pytest.mark.parametrize("path", KERNELS, ids=name_of)
 def test_hot_loops_are_vectorised(path):
     """Multiplications over whole registers of the level, and more of them than over one number."""
@@ -75,7 +75,7 @@ def test_hot_loops_are_vectorised(path):
 
 
 @needs_binutils
-@pytest.mark.skipif(_build.DEBUG or _build.SANITIZE or "clang" in _build.COMPILER, reason="others lay out frames as they like")
+@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE or "clang" in _build.COMPILER), reason="others lay out frames as they like")
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_frame_is_above_16_kib(path):
     """64 KiB of stack are enough for a thread (docs/faults.md)."""
@@ -109,7 +109,7 @@ def test_the_wheel_holds_what_users_need():
     assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
 
 
-@pytest.mark.skipif(_build.DEBUG or _build.SANITIZE, reason="the build keeps its symbols")
+@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE), reason="the build keeps its symbols")
 def test_the_wheel_is_small():
     """Under 3 MB: nearly all of it are the compiled modules, compressed as a wheel's files are. Clang's are a tenth larger."""
     limit = 3.1e6 if "clang" in _build.COMPILER else 2.8e6
