@@ -23,6 +23,7 @@ KINDS = {"softmax_float": ["ps", "pd"], "softmax_double": ["pd"], "sigmoid": ["p
          "random": ["ps", "pd"]}
 LIBM = re.compile(r"\b(exp|exp2|expm1|log|log2|log10|log1p|pow|tanh|sinh|cosh|sin|cos|tan|fma|fmax|fmin|sqrt|cbrt)f?(@|$)")
 
+UNOPTIMISED = bool(_build.DEBUG or _build.SANITIZE)
 needs_binutils = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("objdump") or not shutil.which("nm"),
                                     reason="reads Linux objects with binutils")
 
@@ -61,7 +62,7 @@ def test_no_libm(path):
 
 
 @needs_binutils
-@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE), reason="the build is not optimised")
+@pytest.mark.skipif(UNOPTIMISED, reason="the build is not optimised")
 @pytest.mark.parametrize("path", KERNELS, ids=name_of)
 def test_hot_loops_are_vectorised(path):
     """Multiplications over whole registers of the level, and more of them than over one number."""
@@ -75,7 +76,7 @@ def test_hot_loops_are_vectorised(path):
 
 
 @needs_binutils
-@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE or "clang" in _build.COMPILER), reason="others lay out frames as they like")
+@pytest.mark.skipif(UNOPTIMISED or "clang" in _build.COMPILER, reason="others lay out frames as they like")
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_frame_is_above_16_kib(path):
     """64 KiB of stack are enough for a thread (docs/faults.md)."""
@@ -109,7 +110,7 @@ def test_the_wheel_holds_what_users_need():
     assert all(name == "xentfast" or name.startswith("xentfast-") or name == "xentfast.libs" for name in top)
 
 
-@pytest.mark.skipif(bool(_build.DEBUG or _build.SANITIZE), reason="the build keeps its symbols")
+@pytest.mark.skipif(UNOPTIMISED, reason="the build keeps its symbols")
 def test_the_wheel_is_small():
     """Under 3 MB: nearly all of it are the compiled modules, compressed as a wheel's files are. Clang's are a tenth larger."""
     limit = 3.1e6 if "clang" in _build.COMPILER else 2.8e6
