@@ -81,8 +81,8 @@ def exact_rows(x, targets, axis, given):
         size = size + np.where(gaps.min(-1) < 1, masses[..., 0], 0)
     # A sum of masses times gaps is a sum in the dtype of the arithmetic; and infinities of both signs make no number.
     with np.errstate(all="ignore"):
-        loose = ~np.array(simple) & (size * 2 + masses[..., 0] * np.max(np.where(mass == 0, 0, gaps), -1, initial=0)
-                                     >= LONG(np.finfo(base).max))
+        farthest = np.max(np.where(np.isfinite(gaps), gaps, 0), -1, initial=0) * y.shape[-1]
+        loose = ~np.array(simple) & (size * 2 + np.maximum(masses[..., 0], 1) * farthest >= LONG(np.finfo(base).max))
     loose |= np.isnan(loss)
     z = LONG(o.z_loss)
     squares = z * lse[..., 0] ** 2
