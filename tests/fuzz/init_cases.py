@@ -405,5 +405,3 @@ def generator_case(draw, name):
         if not np.array_equal(np.asarray(results[0], np.uint64), want):
             raise Finding("other words than Philox4x32-10 has")
     return Case(name, function, given, dict(given), judge, {"seed": ["a", 1.5, -1], "counter": [-1, 2**128, "a", [1, 2]]})
-
-

@@ -152,4 +152,3 @@ def in_slices(calls, cuts, logits, targets, axis, where=None, z_loss=0.0, reduct
     grads = [calls[PARTIAL[2]](partials, x, t, z_loss=z_loss, reduction=reduction, **place, **options)
              for x, t, place in of_slices]
     return loss, np.concatenate(grads, axis=axis)
-

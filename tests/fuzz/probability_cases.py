@@ -173,4 +173,3 @@ def judge_log_loss(results, chosen, plain):
     least = 4 * float(eps) * (1 if mean else len(q) * float(np.max(weights)))           # of a probability near 1
     if not abs(float(results[0]) - exact) <= relative * abs(exact) + least:
         raise Finding(f"the log loss is {results[0]!r}; expected {exact!r}")
-

@@ -24,11 +24,11 @@ cdef void sigmoid_double(const void* problem, Py_ssize_t first, Py_ssize_t last,
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, False)
 
 cdef void general_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                       double* row_values) noexcept nogil:
+                        double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <float>0, True)
 
 cdef void general_double(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,
-                        double* row_values) noexcept nogil:
+                         double* row_values) noexcept nogil:
     plain_any(<const Elements*>problem, first, last, scratch, row_values, <double>0, True)
 
 cdef void weighted_float(const void* problem, Py_ssize_t first, Py_ssize_t last, char* scratch,

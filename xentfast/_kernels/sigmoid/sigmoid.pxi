@@ -7,9 +7,9 @@
 #   loss      L  = a·log(1 + e^{−x}) + b·log(1 + eˣ) = c·|x| + (a + b)·rest,  c = b for x ≥ 0, else a
 #   gradient  L' = b·p − a·q
 #   Hessian   L" = (a + b)·p·q
-# so that nothing cancels for targets of 0 and 1, smoothed ones too: t and 1 − t are smoothed each by itself. e, small and rest are kept times 2⁶⁴ (float64: 2⁵⁰⁰), as exp_scaled gives
-# them: neither does an underflow lose bits that a weight would lift, nor do subnormals arise. Coefficients of 0 count 0,
-# even against an infinite |x|.
+# so that nothing cancels for targets of 0 and 1, smoothed ones too: t and 1 − t are smoothed each by itself. e, small and rest
+# are kept times 2⁶⁴ (float64: 2⁵⁰⁰), as exp_scaled gives them: neither does an underflow lose bits that a weight would lift, nor
+# do subnormals arise. Coefficients of 0 count 0, even against an infinite |x|.
 
 cdef extern from "numerics/machine.h":
     double FLOAT_ENOUGH "XF_FLOAT_ENOUGH"

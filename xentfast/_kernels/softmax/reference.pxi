@@ -80,8 +80,8 @@ cdef real exponential_of_largest(const Problem* problem, double largest, real ki
 
 
 cdef inline double gap_error(double x, double c, double scale) noexcept nogil:
-    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product). 0 from 1 on: what is so large that it loses as much
-    is no exponent of anything but 0 and infinity, and overflows here."""
+    """scale·(x − c) less what it is in double (Knuth's sum, Dekker's product). 0 from 1 on: what is so large that it loses as
+    much is no exponent of anything but 0 and infinity, and overflows here."""
     cdef double d = x - c
     cdef double z = d - x
     cdef double d_error = (x - (d - z)) - (c + z)
