@@ -10,7 +10,9 @@ import textwrap
 
 import pytest
 
-pytestmark = [pytest.mark.every_build,
+from xentfast import _build
+
+pytestmark = [pytest.mark.every_build, pytest.mark.skipif(bool(_build.SANITIZE), reason="sanitizers take memory of their own"),
               pytest.mark.skipif(sys.platform == "win32", reason="no resource limits and peaks on this system")]
 
 
