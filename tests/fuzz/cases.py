@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from drawing import BFLOAT16
+
 
 @dataclass
 class Case:
@@ -52,3 +55,11 @@ def output(draw, given, name, values, shape):
         given[name] = view
         return draw.filled(view)
     return draw.out(shape, values.dtype)
+
+
+def bad_outputs(shape, dtype):
+    """What no function takes as `out` for a result of that shape and dtype."""
+    read_only = np.zeros(shape, dtype)
+    read_only.flags.writeable = False
+    return [np.zeros((*shape, 1), dtype), np.zeros(shape, np.int32), read_only, np.zeros(shape).tolist(), "a",
+            np.zeros(shape, BFLOAT16 if dtype != BFLOAT16 else np.float32), np.zeros((2, *shape), dtype)]

@@ -3,9 +3,8 @@
 from operator import attrgetter
 
 import numpy as np
-from cases import Case, arguments, family, output
+from cases import Case, arguments, bad_outputs, family, output
 from comparing import LONG, base_of, check, expect_dtype
-from drawing import BFLOAT16
 from softmax_cases import INF, NAN, logits_dtype, result_dtype
 from tolerances import CANCELLED, GRADIENT, LARGEST_TERM
 
@@ -119,16 +118,13 @@ def exact_logsumexp(x, factors, weighted):
 
 def defects_for(shape, dtype, own, kept, name):
     n_axes = len(shape)
-    read_only = np.zeros(kept, own)
-    read_only.flags.writeable = False
     wrong = {
         "x": [np.zeros(shape, complex), np.full(shape, None), np.zeros(shape, np.longdouble), "a", None, {},
               np.zeros(shape, "M8[s]"), 3.0],
         "axis": [n_axes, -n_axes - 1, 1.5, "a", (0, 0), (), (0, n_axes), 2**70, [[0]]],
         "where": [np.ones(shape), np.ones((2, *shape), bool), "a", 1, np.ones(shape, "i1")],
         "n_threads": [0, -1, 1.5, "a"],
-        "out": [np.zeros((*kept, 1), own), np.zeros(kept, np.int32), read_only, np.zeros(kept).tolist(), "a",
-                np.zeros(kept, BFLOAT16 if own != BFLOAT16 else np.float32), np.zeros((2, *kept), own)],
+        "out": bad_outputs(kept, own),
     }
     if name == "logsumexp":
         wrong |= {"b": [np.zeros(shape, complex), "a", np.ones((2, *shape)), np.full(shape, None), [[1], [1, 2]]]}

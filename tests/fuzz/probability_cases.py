@@ -4,7 +4,7 @@ from operator import attrgetter
 
 import ml_dtypes
 import numpy as np
-from cases import Case, arguments, family, output
+from cases import Case, arguments, bad_outputs, family, output
 from comparing import LONG, Finding, check, expect_dtype
 from drawing import BFLOAT16, FLOATS, INTEGERS
 from sigmoid_cases import broadcastable
@@ -43,10 +43,9 @@ def probability_case(draw, name):
     shape, axis = draw.shape()
     arrays, options = {"p": probabilities(draw, shape, prob_dtype(draw))}, {}
     if name != "entropy":
-        shapes = [shape, broadcastable(draw, shape) or shape] if draw.chance(0.2) else [shape, shape]
-        arrays["p"] = arrays["p"] if shapes[0] == shape else arrays["p"]
-        arrays["q"] = probabilities(draw, shapes[1], prob_dtype(draw))
-        if draw.chance(0.2) and shapes[1] == shape and arrays["p"].dtype.kind not in "iub":
+        shape_of_q = broadcastable(draw, shape) or shape if draw.chance(0.2) else shape
+        arrays["q"] = probabilities(draw, shape_of_q, prob_dtype(draw))
+        if draw.chance(0.2) and shape_of_q == shape and arrays["p"].dtype.kind not in "iub":
             with np.errstate(all="ignore"):                                                 # close to each other
                 near = arrays["p"] * (1 + draw.choice([0, 1e-7, 1e-3]) * draw.rng.standard_normal(shape))
                 arrays["q"] = np.clip(near, 0, 1).astype(arrays["p"].dtype)
@@ -120,11 +119,7 @@ def defects_for(shape, axis, own, name):
     if name != "entropy":
         wrong |= {"q": arrays, "eps": [0, 0.5, -1, NAN, "a", 1]}
     if name == "cross_entropy_grad":
-        read_only = np.zeros(shape, own)
-        read_only.flags.writeable = False
-        wrong["out"] = [np.zeros((*shape, 1), own), np.zeros(shape, np.int32), read_only, np.zeros(shape).tolist(), "a",
-                        np.zeros(shape, BFLOAT16 if own != BFLOAT16 else np.float32)]
-        wrong["p"] = arrays
+        wrong |= {"out": bad_outputs(shape, own), "p": arrays}
     return wrong
 
 

@@ -4,9 +4,9 @@ import inspect
 from operator import attrgetter
 
 import numpy as np
-from cases import Case, arguments, family, output
+from cases import Case, arguments, bad_outputs, family, output
 from comparing import LONG, base_of, check, expect_dtype
-from drawing import BFLOAT16, FLOATS, INTEGERS
+from drawing import FLOATS, INTEGERS
 from reference import sigmoid_cross_entropy
 from softmax_cases import INF, NAN, logits_dtype, result_dtype
 from tolerances import FOCAL, GRADIENT, HESSIAN, LARGEST_TERM, LOSS
@@ -161,8 +161,6 @@ def exact_elements(x, own, plain):
 
 
 def defects_for(shape, own, plain, kind):
-    read_only = np.zeros(shape, own)
-    read_only.flags.writeable = False
     wrong = {
         "logits": [np.zeros(shape, complex), np.full(shape, None), np.zeros(shape, np.longdouble), "a", None, {},
                    np.zeros(shape, "M8[s]")],
@@ -175,8 +173,7 @@ def defects_for(shape, own, plain, kind):
         "reduction": ["max", None, 1, "Mean"], "empty": ["a", None, 1j], "n_threads": [0, -1, 1.5, "a"],
     }
     if kind in ("grad", "both"):
-        wrong["out"] = [np.zeros((*shape, 1), own), np.zeros(shape, np.int32), read_only, np.zeros(shape).tolist(), "a",
-                        np.zeros(shape, BFLOAT16 if own != BFLOAT16 else np.float32), np.zeros((2, *shape), own)]
+        wrong["out"] = bad_outputs(shape, own)
     if np.prod(shape) and plain.get("sample_weight") is None and plain.get("where") is None:
         wrong["targets"] += [np.full(shape, value) for value in (1.5, -0.5, NAN, INF, 7) if value != plain.get("ignore_index")]
     names = set(inspect.signature(getattr(xf, next(key for key, value in KINDS.items() if value == kind))).parameters)

@@ -4,9 +4,9 @@ import inspect
 from operator import attrgetter
 
 import numpy as np
-from cases import Case, arguments, family, output
+from cases import Case, arguments, bad_outputs, family, output
 from comparing import LONG, base_of, check, expect_dtype
-from drawing import BFLOAT16, FLOATS, INTEGERS
+from drawing import FLOATS, INTEGERS
 from softmax_oracle import exact_rows, floor_of, reduced, without
 
 import xentfast as xf
@@ -178,11 +178,7 @@ def defects_for(draw, shape, axis, dtype, targets, plain, kind):
         "reduction": ["max", None, 1, "Mean", b"mean"], "empty": ["a", None, 1j], "n_threads": [0, -1, 1.5, "a"],
     }
     if kind in ("grad", "both"):
-        own = result_dtype(dtype)
-        read_only = np.zeros(shape, own)
-        read_only.flags.writeable = False
-        wrong["out"] = [np.zeros((*shape, 1), own), np.zeros(shape, np.int32), read_only, np.zeros(shape).tolist(), "a",
-                        np.zeros(shape, BFLOAT16 if own != BFLOAT16 else np.float32), np.zeros((2, *shape), own)]
+        wrong["out"] = bad_outputs(shape, result_dtype(dtype))
     if hard and targets.size and plain.get("sample_weight") is None:
         ignored = plain.get("ignore_index", -100)
         for bad in (n_classes, -1, n_classes + 5, -2**63, 2**63 - 1):

@@ -47,7 +47,7 @@ def exact_rows(x, targets, axis, given):
     slope = np.where(open_, slope, 0)
     y[(~read | bad)[..., None] & np.ones(x.shape, bool)] = 0                # rows that are not read: any values
     offset = LONG(o.logit_scale) * top
-    hot = soft_targets(y.shape, t, -1, LONG) if hard else np.where(usable, t, t).astype(LONG)
+    hot = soft_targets(y.shape, t, -1, LONG) if hard else t.astype(LONG)
     w = np.ones(x.shape[-1], LONG) if o.weight is None else np.asarray(o.weight).astype(np.float64).astype(LONG)
     smoothing = LONG(o.label_smoothing)
     share = np.where(read, kept * ((w * hot).sum(-1) if hard or o.weight is not None else 1), 0)

@@ -28,7 +28,7 @@ class Variates(NamedTuple):
     scale: float
     least: float = -math.inf
     largest: float = math.inf
-    truncation: _normal_tails.Truncation = _normal_tails.Truncation(0, False, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    truncation: _normal_tails.Truncation = _normal_tails.NOTHING
 
 
 def uniform_variates(low, high, dtype):

@@ -29,13 +29,17 @@ class Truncation(NamedTuple):
     lower_start: float
 
 
+# No part of the distribution.
+NOTHING = Truncation(0, False, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 @functools.lru_cache(maxsize=64)
 def truncation(lower, upper, places):
     """The constants for a normal number between `lower` and `upper`, lower < upper, in so many places."""
     if upper <= 0:
         return truncation(-upper, -lower, places)._replace(flip=0xFFFFFFFF, sign=-1.0)
     if lower > _BEYOND:
-        return Truncation(0, False, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return NOTHING
     with localcontext(Context(prec=_DIGITS)):
         half = Decimal("0.5")
         below, above = _lower_tail(lower), _lower_tail(-upper)
