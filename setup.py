@@ -8,9 +8,12 @@ XENTFAST_SANITIZE=...  what GCC's or Clang's -fsanitize= takes, as in address,un
 Values depend on no flag but the contraction of a·b + c into one rounding, which is off for every compiler: a kernel gives
 the same bits on every level. Never -ffast-math, -Ofast or -march=native.
 """
+import atexit
 import copy
+import errno
 import os
-import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,13 +27,24 @@ from setuptools.command.build_ext import build_ext
 NO_OPENMP = os.environ.get("XENTFAST_NO_OPENMP", "0") not in ("", "0")
 DEBUG = os.environ.get("XENTFAST_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("XENTFAST_SANITIZE", "")
-X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 
-# level: (flags for GCC and Clang, flags for MSVC)
-LEVELS = {"baseline": ([], [])}
-if X86_64:
-    LEVELS["x86_64_v3"] = (["-march=x86-64-v3"], ["/arch:AVX2"])
-    LEVELS["x86_64_v4"] = (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])
+# level: (flags for GCC and Clang, flags for MSVC). A level whose flags the compiler does not know, as one for other processors,
+# is left out.
+LEVELS = {"baseline": ([], []), "x86_64_v3": (["-march=x86-64-v3"], ["/arch:AVX2"]),
+          "x86_64_v4": (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["/arch:AVX512"])}
+# What makes other values of the same code, or code that other processors of the kind do not run: taken out of the compiler's
+# command, where CFLAGS or the Python may have put it. (Linking with some of them lets the whole process flush subnormals.)
+BREAKING = re.compile(r"""-Ofast | -ftz | -fp-model=.* | [/-]fp:(fast|contract)
+    | -f(fast-math|unsafe-math-optimizations|associative-math|reciprocal-math|finite-math-only|no-signed-zeros)
+    | -f(single-precision-constant|cx-limited-range|denormal-fp-math=.*|fp-contract=(fast|on).*|fp-model=.*)
+    | -m(daz-ftz|recip.*|fpmath=(387|both).*|(arch|cpu|tune)=native)""", re.VERBOSE)
+NO_COMPILER = """xentfast: there is no C compiler: {command} was not found. To get one:
+    Debian, Ubuntu   apt install build-essential
+    Fedora, RHEL     dnf install gcc
+    Alpine           apk add build-base
+    macOS            xcode-select --install
+    Windows          the Build Tools for Visual Studio, with "Desktop development with C++"
+or set CC to the one that you have."""
 
 # The kernels, one unit a family and dtype: translated once, its C compiled once for each level.
 UNITS = ["softmax_float", "softmax_double", "sigmoid", "probabilities", "random"]
@@ -42,6 +56,14 @@ STRICT = {
     "unix": ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
     "msvc": ["/std:c11", "/fp:precise"],
 }
+# Intel's compilers are the only ones that do not keep to IEEE 754 unless they are told.
+INTEL_ONLY = ["-fp-model=precise"]
+INTEL = """
+#ifndef __INTEL_LLVM_COMPILER
+#error "another compiler"
+#endif
+int main(void) { return 0; }
+"""
 OPTIMISED = {"unix": ["-O3", "-g0"], "msvc": ["/O2"]}
 # For GCC; Clang does not know these. It would swap or jam the loops over blocks and lanes of a running maximum, and lose the
 # lanes; it would call memcpy for loops that copy a block of lanes, which then has to be in memory; and without scheduling, one
@@ -85,8 +107,15 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
+        if kind == "unix" and not shutil.which(self.compiler.compiler_so[0]):
+            sys.exit(NO_COMPILER.format(command=self.compiler.compiler_so[0]))
+        left_out = self.drop_breaking_flags()
+        known = [level for level, flags in LEVELS.items() if self.knows_level(flags, kind)]
+        self.extensions = [extension for extension in self.extensions if level_of(extension) in (None, *known)]
         openmp_compile, openmp_link = self.probe_openmp(kind)
         common = STRICT[kind] + self.optimisation(kind)
+        if kind == "unix" and self.works(INTEL, [], []):
+            common += INTEL_ONLY
         sanitizer = [f"-fsanitize={SANITIZE}"] if SANITIZE else []
         levels = {}
         for extension in self.extensions:
@@ -102,7 +131,25 @@ class BuildExt(build_ext):
         self.extensions.sort(key=lambda extension: os.path.getsize(extension.sources[0]), reverse=True)
         super().build_extensions()
         self.facts = {"COMPILER": self.compiler_name(kind), "FLAGS": " ".join(common + sanitizer), "LEVELS": levels,
-                 "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG, "SANITIZE": SANITIZE or None}
+                 "OPENMP": " ".join(openmp_compile) or None, "DEBUG": DEBUG, "SANITIZE": SANITIZE or None,
+                 "LEFT_OUT": " ".join(left_out) or None}
+
+    def drop_breaking_flags(self):
+        """Those that were in the compiler's commands."""
+        found = []
+        for name, command in vars(self.compiler).items():
+            if isinstance(command, list) and name.startswith(("compiler", "linker", "preprocessor")):
+                found += [flag for flag in command[1:] if BREAKING.fullmatch(flag)]
+                setattr(self.compiler, name, [word for word in command if not BREAKING.fullmatch(word)])
+        if found:
+            print("xentfast: values must not depend on the compiler: building without", *dict.fromkeys(found), file=sys.stderr)
+        return list(dict.fromkeys(found))
+
+    def knows_level(self, flags, kind):
+        """Whether the compiler makes code of the level; MSVC, which warns alone, by the processor that it is for."""
+        if kind == "msvc":
+            return not flags[1] or self.plat_name == "win-amd64"
+        return not flags[0] or self.works("int main(void) { return 0; }", flags[0], [])
 
     def optimisation(self, kind):
         if SANITIZE:
@@ -111,7 +158,7 @@ class BuildExt(build_ext):
             return SANITIZED
         if DEBUG:
             return CHECKED[kind]
-        known = kind == "unix" and self.runs("int main(void) { return 0; }", GCC_ONLY, [])
+        known = kind == "unix" and self.works("int main(void) { return 0; }", GCC_ONLY, [])
         return OPTIMISED[kind] + (GCC_ONLY if known else [])
 
     def build_extension(self, extension):
@@ -137,29 +184,39 @@ class BuildExt(build_ext):
             print("xentfast: OpenMP is off (XENTFAST_NO_OPENMP)")
             return [], []
         for compile_flags, link_flags in OPENMP[kind]:
-            if self.runs(PROBE, compile_flags, link_flags):
+            if self.works(PROBE, compile_flags, link_flags, run=True):
                 print("xentfast: OpenMP works with", " ".join(compile_flags + link_flags))
                 return compile_flags, link_flags
-        print("xentfast: no working OpenMP was found: building for one thread")
+        print("xentfast: no working OpenMP was found: building for one thread. GCC has it; for Clang install libomp (Debian: "
+              "libomp-dev, macOS: brew install libomp, with CPPFLAGS and LDFLAGS as brew says)", file=sys.stderr)
         return [], []
 
-    def runs(self, source, compile_flags, link_flags):
-        """Whether `source` compiles, links and exits with 0."""
+    def works(self, source, compile_flags, link_flags, run=False):
+        """Whether `source` compiles and links; and exits with 0, where it is to `run` and this machine can run it."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "probe.c")
             path.write_text(source)
             try:
                 objects = self.compiler.compile([str(path)], output_dir=folder, extra_postargs=compile_flags)
-                self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=link_flags)
-                return subprocess.run([str(Path(folder, "probe"))], timeout=30).returncode == 0
+                self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=compile_flags + link_flags)
+                return not run or self.exits(Path(folder, "probe"))
             except Exception as error:
                 print(f"xentfast: {' '.join(compile_flags)} does not work: {error}")
                 return False
 
+    @staticmethod
+    def exits(program):
+        """With 0, or at least on the machine that it is for."""
+        try:
+            return subprocess.run([str(program)], timeout=30).returncode == 0
+        except OSError as error:
+            return error.errno == errno.ENOEXEC
+
     def compiler_name(self, kind):
         if kind == "msvc":
             return "MSVC"
-        command = [self.compiler.compiler_so[0], "--version"]
+        wrappers = ("ccache", "sccache", "distcc", "icecc")
+        command = [next(word for word in self.compiler.compiler_so if Path(word).name not in wrappers), "--version"]
         return subprocess.run(command, capture_output=True, text=True).stdout.partition("\n")[0]
 
 
@@ -176,10 +233,22 @@ def extension(name, sources=None):
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")])
 
 
-def translated(names):
+def elsewhere():
+    """None, or where nothing can be written beside the sources: a folder to build in, which goes with this process."""
+    try:
+        with tempfile.TemporaryFile(dir="."):
+            return None
+    except OSError:
+        folder = tempfile.mkdtemp(prefix="xentfast-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+def translated(names, folder):
     """Extensions of C, by as many processes as there are CPUs."""
     return cythonize(
         [extension(name) for name in names],
+        build_dir=folder,
         nthreads=os.cpu_count(),
         language_level=3,
         include_path=["."],
@@ -191,8 +260,9 @@ def translated(names):
 
 
 def main():
+    folder = elsewhere()
     modules = []
-    for found in translated([*(f"_kernels.{unit}" for unit in UNITS), *MODULES]):
+    for found in translated([*(f"_kernels.{unit}" for unit in UNITS), *MODULES], folder):
         package, _, unit = found.name.rpartition(".")
         if package == "xentfast._kernels":
             for level in LEVELS:
@@ -201,7 +271,8 @@ def main():
                 modules.append(one)
         else:
             modules.append(found)
-    setup(cmdclass={"build_ext": BuildExt}, ext_modules=modules)
+    setup(cmdclass={"build_ext": BuildExt}, ext_modules=modules,
+          options={"build": {"build_base": folder}, "egg_info": {"egg_base": folder}} if folder else {})
 
 
 # Not where a process of Cython's imports this file again.

@@ -4,6 +4,7 @@ import array
 import ctypes
 import decimal
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -111,7 +112,8 @@ NO_ARRAYS = [                               # what it is, how an error describes
     ([[decimal.Decimal(1)]], "dtype object"), ("text", "dtype <U4"), (b"text", "dtype |S4"), (np.array([["1"]]), "dtype <U1"),
     (np.array([["1"]], np.dtypes.StringDType()), "dtype StringDType()"), (X + 0j, "dtype complex128"),
     (X.astype("M8[s]"), "dtype datetime64[s]"), (X.astype("m8[s]"), "dtype timedelta64[s]"),
-    (np.zeros((3, 4), [("a", "f8")]), "dtype [('a', '<f8')]"), (array.array("u", "ab"), "dtype <U1"),
+    (np.zeros((3, 4), [("a", "f8")]), "dtype [('a', '<f8')]"),
+    (array.array("w" if sys.version_info >= (3, 13) else "u", "ab"), "dtype <U1"),
 ]
 NO_VALUES = [(HasNone(), TypeError, "not an array: it is on a GPU"), ([[1.0], [1.0, 2.0]], ValueError, "not an array: setting")]
 ARGUMENTS = {

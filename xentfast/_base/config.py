@@ -21,11 +21,14 @@ def show_config() -> None:
     >>> xf.show_config()                                        # doctest: +ELLIPSIS
     xentfast ...
     """
-    openmp = f"yes ({_build.OPENMP}, specification of {level.openmp_version()})" if level.openmp_version() else "no"
+    openmp = f"yes ({_build.OPENMP}, specification of {level.openmp_version()})" if level.openmp_version() else (
+        "no: built for one thread (where GCC, or Clang and libomp, is, pip install --no-binary xentfast xentfast builds with it)")
     levels = [f"{name} ({flags or 'default flags'})" for name, flags in _build.LEVELS.items()]
     print(f"xentfast {__version__}{' (debug build)' if _build.DEBUG else ''}")
     print(f"compiler:  {_build.COMPILER}")
     print(f"flags:     {_build.FLAGS}")
+    if _build.LEFT_OUT:
+        print(f"           without {_build.LEFT_OUT}, which the build was asked for and which would change values")
     print(f"OpenMP:    {openmp}")
     print(f"levels:    built {', '.join(levels)}")
     print(f"           supported here {', '.join(dispatch.supported_levels())}; chosen {dispatch.kernels.level}")

@@ -8,7 +8,12 @@ _keys, _philox (compiled) → _words       keys and streams; the engine as a Num
 _normal_tails                            constants of the normal distribution, to 60 digits
 """
 
+from typing import TYPE_CHECKING
+
 from xentfast.random._keys import key, stream
 from xentfast.random._philox import Philox4x32
+
+if TYPE_CHECKING:       # never run: _philox imports it, which is compiled, and what packs applications reads import statements
+    from xentfast.random import _words  # noqa: F401
 
 __all__ = ["Philox4x32", "key", "stream"]

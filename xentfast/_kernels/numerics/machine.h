@@ -3,9 +3,20 @@
 #ifndef XENTFAST_MACHINE_H
 #define XENTFAST_MACHINE_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* setup.py leaves such flags out; whoever compiles these files otherwise is told. */
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+#error "values of these kernels need IEEE 754 arithmetic: build without -ffast-math, -Ofast and /fp:fast"
+#endif
+
+/* Each operation is rounded to its type, or bits depend on what the compiler keeps in registers. */
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#error "floating-point operations are evaluated in a wider type here: build for 32-bit x86 with -msse2 -mfpmath=sse"
+#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define XF_X86_64 1
