@@ -50,6 +50,22 @@ def sanitize(session, kind):
 
 
 @nox.session(default=False)
+@nox.parametrize("machine", [nox.param(name, id=name) for name in ("aarch64", "s390x")])
+def emulated(session, machine):
+    """Bits, semantics and streams on another processor: cross-compiled, and run by QEMU (Debian; root)."""
+    session.install("cython", "numpy", "setuptools>=77", "pip")
+    session.run("python", "tools/emulated.py", machine, *session.posargs)
+
+
+@nox.session(default=False)
+def cross(session):
+    """All C compiled for other systems, by Zig's Clang, without a warning: Windows, macOS, musl, s390x, RISC-V, POWER."""
+    session.install(*group("cross"))
+    session.run("python", "setup.py", "-q", "build_ext", "--inplace", silent=True)
+    session.run("python", "tools/cross_compile.py", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session):
     """Doctests, README's code, and the files that it names."""
     session.install(".", *group("docs"))

@@ -18,7 +18,7 @@ import xentfast as xf
 from xentfast import _capi, capi
 from xentfast._base import dispatch
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 (OK, NO_MEMORY, BAD_POINTER, BAD_SHAPE, BAD_THREADS, BAD_OPTION, BAD_TARGET, BAD_WEIGHT, BAD_SAMPLE_WEIGHT,
  OVERLAP) = STATUSES = range(10)

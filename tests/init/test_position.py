@@ -12,7 +12,7 @@ import xentfast as xf
 from xentfast._base import dispatch
 from xentfast.random import _fills
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 LEVELS = dispatch.supported_levels()
 SHAPES = [(), (0,), (1,), (63,), (64,), (65,), (1023,), (1025,), (40_000,),

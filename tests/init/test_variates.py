@@ -13,7 +13,7 @@ from xentfast.random import _fills
 from xentfast.random._keys import Key
 from xentfast.random._places import destination
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 mpmath.mp.dps = 30
 KEY = Key(123456789, 987654321)

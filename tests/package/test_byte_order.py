@@ -8,6 +8,8 @@ import pytest
 import xentfast as xf
 import xentfast.boosting as boosting
 
+pytestmark = pytest.mark.emulated
+
 FLOATS, INTEGERS = ["f2", "f4", "f8"], ["i2", "u2", "i4", "u4", "i8", "u8"]
 ONE_BYTE = ["i1", "u1", "?"]
 RNG = np.random.default_rng(5)

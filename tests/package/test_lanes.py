@@ -8,7 +8,7 @@ from mpmath import mp
 
 from xentfast._base import dispatch
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 X32 = -np.concatenate([np.geomspace(1e-9, 131, 400_000), np.linspace(0, 131, 400_000)]).astype(np.float32)
 X64 = -np.concatenate([np.geomspace(1e-18, 1050, 200_000), np.linspace(0, 1050, 200_000)])

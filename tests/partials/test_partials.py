@@ -13,7 +13,7 @@ from unread import spoilt, unread_rows
 
 import xentfast as xf
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 CHUNK = 2048                            # a multiple of float64's
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]

@@ -17,7 +17,7 @@ from tolerances import DIVERGENCE, ENTROPY, IDENTITY, NEARLY_EQUAL, TWIN, needs_
 import xentfast as xf
 from xentfast._base import dispatch
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True)
 LEVELS = dispatch.supported_levels()

@@ -10,7 +10,7 @@ from routes import layouts
 import xentfast as xf
 from xentfast._base import dispatch, outputs
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 LEVELS = dispatch.supported_levels()
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]

@@ -9,7 +9,7 @@ from routes import LEVELS, THREADS, by_every_route, everything, layouts, problem
 import xentfast as xf
 from xentfast._base import outputs
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 1000, 1024, 1025, 2048, 2049, 5000]
 DTYPES = [np.float32, np.float64]

@@ -11,7 +11,7 @@ from routes import LEVELS, OPTIONS, THREADS, by_every_route, everything, layouts
 import xentfast as xf
 from xentfast._base import outputs
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 AWKWARD = [1, 2, 33, 97, 385, 2049, 5000]
 SIXTEEN_BIT = [np.float16, ml_dtypes.bfloat16]

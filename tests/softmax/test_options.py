@@ -12,7 +12,7 @@ from tolerances import DIFFERENCES, STEP, TWIN, gradient_bound, loss_bound, twin
 
 import xentfast as xf
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 INF, NAN = np.inf, np.nan
 WIDE = [np.float32, np.float64]

@@ -9,7 +9,7 @@ from tolerances import TWIN
 
 import xentfast as xf
 
-pytestmark = [pytest.mark.every_build, pytest.mark.sanitized]
+pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
 AWKWARD = [1, 2, 3, 5, 7, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 1025, 2050]
 DTYPES = [np.float32, np.float64]

@@ -5,7 +5,7 @@ import pytest
 
 import xentfast as xf
 
-pytestmark = pytest.mark.every_build
+pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 DTYPES = [np.float32, np.float64]
 INF, NAN = np.inf, np.nan

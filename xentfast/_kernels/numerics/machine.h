@@ -18,6 +18,17 @@
 #error "floating-point operations are evaluated in a wider type here: build for 32-bit x86 with -msse2 -mfpmath=sse"
 #endif
 
+/* GCC and Clang are told by setup.py. MSVC before 2022 contracts by /fp:precise, and has no name for what comes with AVX2. */
+#if defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
+#if defined(__F16C__) || (defined(_MSC_VER) && defined(__AVX2__))
+#define XF_F16C 1
+#else
+#define XF_F16C 0
+#endif
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define XF_X86_64 1
 #include <immintrin.h>
@@ -156,7 +167,7 @@ static inline ptrdiff_t xf_from_float16(const uint16_t *source, ptrdiff_t n, flo
 #if defined(__AVX512F__)
     for (; i + 16 <= n; i += 16)
         _mm512_storeu_ps(target + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(source + i))));
-#elif defined(__F16C__)
+#elif XF_F16C
     for (; i + 8 <= n; i += 8)
         _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + i))));
 #else
@@ -170,7 +181,7 @@ static inline ptrdiff_t xf_to_float16(const float *source, ptrdiff_t n, uint16_t
 #if defined(__AVX512F__)
     for (; i + 16 <= n; i += 16)
         _mm256_storeu_si256((__m256i *)(target + i), _mm512_cvtps_ph(_mm512_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT));
-#elif defined(__F16C__)
+#elif XF_F16C
     for (; i + 8 <= n; i += 8)
         _mm_storeu_si128((__m128i *)(target + i), _mm256_cvtps_ph(_mm256_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT));
 #else
