@@ -4,6 +4,7 @@ command.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -24,6 +25,21 @@ def build(session):
     """The sdist, and the wheel made from it, in dist/."""
     session.install("build")
     session.run("python", "-m", "build", *session.posargs)
+
+
+@nox.session(default=False)
+def metadata(session):
+    """What an index and its users read of sdist and wheels: of fresh ones, or of those in the folder that is named."""
+    session.install(*group("metadata"))
+    folder = Path(session.posargs[0] if session.posargs else f"{session.create_tmp()}/dist")
+    if not session.posargs:
+        shutil.rmtree(folder, ignore_errors=True)       # an older version's
+        session.run("python", "-m", "build", "--outdir", str(folder))
+    files = list(map(str, folder.iterdir()))
+    # The developers have no address that all of them read.
+    session.run("pyroma", "--min", "10", "--skip-tests", "AuthorEmail", *[name for name in files if name.endswith(".tar.gz")])
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *[name for name in files if name.endswith(".whl")])
 
 
 @nox.session

@@ -1,12 +1,14 @@
-"""What pyproject.toml has to say twice is the same: a dependency group, and the extra of its name."""
+"""What has to be said twice is the same: a dependency group and the extra of its name, and the version, with its date."""
 
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
-PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
 
@@ -39,3 +41,11 @@ def test_group_is_the_extra(name):
 def test_group_does_not_ask_for_the_project(name):
     """It would come from the package index."""
     assert not [requirement for requirement in in_group(name) if requirement.startswith("xentfast")]
+
+
+def test_version_is_the_same_everywhere():
+    """Of a release the date as well."""
+    newest = re.search(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    citation = dict(re.findall(r"^([\w-]+): (.+)$", (ROOT / "CITATION.cff").read_text(), re.M))
+    assert newest[1] == citation["version"] == importlib.metadata.version("xentfast")
+    assert citation.get("date-released", "unreleased") == newest[2]
