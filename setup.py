@@ -67,6 +67,9 @@ OPTIMISED = {"unix": ["-O3", "-g0"], "msvc": ["/O2"]}
 # than the 16 KiB that a thread's stack is promised to be asked for (tests/faults/test_stack.py).
 GCC_ONLY = ["-fno-loop-interchange", "-fno-loop-unroll-and-jam", "-fno-tree-loop-distribute-patterns", "-fschedule-insns",
             "-fsched-pressure", "-fno-inline-functions-called-once"]
+# For Clang: else it unrolls loops over 32 lanes before it looks for vectors, and puts some together again in fours. What it
+# makes of a loop afterwards, two or four vectors, is unrolled all the same.
+CLANG_ONLY = ["-mllvm", "-unroll-full-max-count=8"]
 # Kernel functions take their options as constants, which only counts once they are inlined.
 INLINED = {"unix": ["-DCYTHON_INLINE=inline __attribute__((always_inline))"], "msvc": ["/DCYTHON_INLINE=__forceinline"]}
 CHECKED = {
@@ -154,8 +157,8 @@ class BuildExt(build_ext):
             return SANITIZED
         if DEBUG:
             return CHECKED[kind]
-        known = kind == "unix" and self.works("int main(void) { return 0; }", GCC_ONLY, [])
-        return OPTIMISED[kind] + (GCC_ONLY if known else [])
+        known = (own for own in (GCC_ONLY, CLANG_ONLY) if kind == "unix" and self.works("int main(void) { return 0; }", own, []))
+        return OPTIMISED[kind] + next(known, [])
 
     def build_extension(self, extension):
         """A unit's C file is compiled for several levels: each has a folder of its own for what comes of it."""

@@ -213,6 +213,7 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
     cdef real tail[LANES]
     cdef double tails[LANES]
     cdef const real* source
+    cdef const real* four[QUAD]
     cdef const real* short_block = cut_tail(x, n, -INFINITY, edge)
     cdef real largest, origin, least, magic, first, second, third, fourth, marked_value = 0
     cdef Py_ssize_t full = n // LANES
@@ -225,10 +226,14 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
     cut_marked(x, mark, short_block, full, -INFINITY, marked_edge)
     for lane in range(LANES):
         lanes[lane] = -INFINITY
-    for block in range(blocks):
-        source = block_of(x, block, marked_edge, marked_block, short_block, full)
+    for quad in range((blocks + QUAD - 1) // QUAD):     # four blocks at a time: lanes that wait for one another wait less often
+        for block in range(QUAD):                       # the last one again, where the last quad is short of blocks
+            four[block] = block_of(x, min(quad * QUAD + block, blocks - 1), marked_edge, marked_block, short_block, full)
         for lane in range(LANES):
-            lanes[lane] = source[lane] if source[lane] > lanes[lane] else lanes[lane]
+            first = four[0][lane] if four[0][lane] > four[1][lane] else four[1][lane]
+            second = four[2][lane] if four[2][lane] > four[3][lane] else four[3][lane]
+            first = first if first > second else second
+            lanes[lane] = first if first > lanes[lane] else lanes[lane]
     largest = largest_lane(lanes)
     stats[REFERENCE * stride] = largest
     gauge_of(largest, rate.turns if scaled else DOUBLE_LOG2_E, rate.period if scaled else DOUBLE_LN2, &origin, &least, &magic)
