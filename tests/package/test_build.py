@@ -14,7 +14,7 @@ import pytest
 import xentfast
 from xentfast import _build
 
-pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
+pytestmark = pytest.mark.every_build
 
 PACKAGE = Path(xentfast.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".so", ".pyd"))
@@ -54,11 +54,13 @@ def name_of(path):
     return f"{path.parent.name}/{unit_of(path)}"
 
 
+@pytest.mark.emulated
 def test_every_level_was_built():
     assert [(path.parent.name, unit_of(path)) for path in KERNELS] == [
         (level, unit) for level in sorted(_build.LEVELS) for unit in sorted(KINDS)]
 
 
+@pytest.mark.emulated
 @needs_binutils
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_fused_multiply_add(path):
@@ -67,6 +69,7 @@ def test_no_fused_multiply_add(path):
     assert len(code) > 5_000
 
 
+@pytest.mark.emulated
 @needs_binutils
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_libm(path):
@@ -74,6 +77,7 @@ def test_no_libm(path):
     assert symbols and not [name for name in symbols if LIBM.match(name)]
 
 
+@pytest.mark.emulated
 @needs_binutils
 @pytest.mark.skipif(UNOPTIMISED, reason="the build is not optimised")
 @pytest.mark.parametrize("path", KERNELS, ids=name_of)
@@ -100,6 +104,7 @@ def test_no_frame_is_above_16_kib(path):
     assert frames and max(frames) <= 16 * 1024
 
 
+@pytest.mark.emulated
 def test_strict_flags():
     flags = f"{_build.FLAGS} {' '.join(_build.LEVELS.values())}"
     for banned in ("-ffast-math", "-Ofast", "-march=native", "-funsafe-math", "-ffp-contract=fast"):

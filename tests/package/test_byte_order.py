@@ -91,7 +91,8 @@ def test_the_other_byte_order(case):
     first = [array.astype(own[0]) for array, own in zip(arrays, dtypes, strict=True)]
     for place, own in enumerate(dtypes):
         for dtype in own:
-            given = [*first[:place], arrays[place].astype(dtype), *first[place + 1:]]
+            with np.errstate(invalid="ignore"):         # negative numbers as unsigned ones: ARM says that they are none
+                given = [*first[:place], arrays[place].astype(dtype), *first[place + 1:]]
             want = as_bytes(function(*given))
             swapped = given[place].astype(given[place].dtype.newbyteorder("S"))
             misaligned = np.frombuffer(b"." + swapped.tobytes(), np.uint8)[1:].view(swapped.dtype).reshape(swapped.shape)
