@@ -147,12 +147,13 @@ cdef class Philox4x32(BitGenerator):
     @property
     def state(self):
         """dict : key, counter of the next block, the block being handed out and the place in it."""
-        return {
-            "bit_generator": type(self).__name__,
-            "state": {"counter": array_of(self.philox.counter, 4), "key": array_of(self.philox.key, 2)},
-            "buffer": array_of(self.philox.words, 4),
-            "buffer_pos": self.philox.position,
-        }
+        with self.lock:                     # a draw of another thread is over, or has not begun
+            return {
+                "bit_generator": type(self).__name__,
+                "state": {"counter": array_of(self.philox.counter, 4), "key": array_of(self.philox.key, 2)},
+                "buffer": array_of(self.philox.words, 4),
+                "buffer_pos": self.philox.position,
+            }
 
     @state.setter
     def state(self, value):
