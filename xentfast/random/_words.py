@@ -15,7 +15,8 @@ def words_of(value, n, name):
     except TypeError:
         raise TypeError(f"{name} is {shown(value)}; expected an integer or {n} words") from None
     if several:
-        if len(words) != n or not all(0 <= word < 2**32 for word in words):
+        # Not by a generator expression: Python 3.12.1 and 3.13.0 crash where there is no memory for one.
+        if len(words) != n or min(words) < 0 or max(words) >= 2**32:
             raise ValueError(f"{name} is {shown(value)}; expected {n} words, each from 0 to 2**32 - 1")
         return words
     number = words[0]
