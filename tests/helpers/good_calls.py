@@ -34,8 +34,6 @@ def _arguments(name, function):
     if name.rpartition(".")[2].startswith("sigmoid"):
         others = {"targets": (X > 0).astype(np.float32)}
     found = {key: others.get(key, GOOD.get(key, parameter.default)) for key, parameter in parameters.items()}
-    if name == "random.Philox4x32":                             # compiled: its signature has not all
-        found |= others | {"key": None}
     if "where_count" in found:
         found["where_count"] = None
     return found

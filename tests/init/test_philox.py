@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import inspect
 import os
 import pickle
 import pickletools
@@ -182,6 +183,12 @@ def test_pickles_from_before_are_read():
     """They name the module that the class is compiled in."""
     before = pickle.dumps(Philox4x32(7), 0).replace(b"cxentfast.random\n", b"cxentfast.random._philox\n")
     assert b"_philox" in before and np.array_equal(pickle.loads(before).random_raw(4), Philox4x32(7).random_raw(4))
+
+
+def test_signature():
+    """Whatever Cython compiled it."""
+    assert str(inspect.signature(Philox4x32)) == "(seed=None, *, key=None, counter=0)"
+    assert Philox4x32.__doc__.split()[0] == "Philox4x32-10,"
 
 
 GOOD = Philox4x32(7).state

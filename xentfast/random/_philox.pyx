@@ -7,6 +7,7 @@ import numpy as np
 from xentfast._base.numbers import integer, shown
 from xentfast.random._words import state_of, words_of
 
+cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from numpy.random cimport BitGenerator
@@ -64,9 +65,7 @@ cdef cnp.ndarray array_of(const uint32_t* words, int n):
 
 
 cdef class Philox4x32(BitGenerator):
-    """
-    Philox4x32(seed=None, *, key=None, counter=0)
-
+    """Philox4x32(seed=None, *, key=None, counter=0)\n--\n
     Philox4x32-10, the engine of `xentfast.init`, as a NumPy bit generator.
 
     Its first block is that of counter 0, so that a `numpy.random.Generator` over ``Philox4x32(7)`` draws the very
@@ -109,6 +108,7 @@ cdef class Philox4x32(BitGenerator):
     """
     cdef State philox
 
+    @cython.embedsignature(False)           # Cython 3.3 puts the star elsewhere; the docstring begins with it
     def __init__(self, seed=None, *, key=None, counter=0):
         if seed is not None and key is not None:
             raise ValueError("seed and key are both given; expected one of them")
