@@ -23,7 +23,7 @@ def shown(value):
 
 def integer(value, name):
     if type(value) is not int:
-        if isinstance(value, bool):
+        if isinstance(value, (bool, np.bool_)):             # NumPy 2.0 still makes an index of the latter
             raise TypeError(f"{name} is a bool; expected an integer")
         try:
             value = operator.index(value)
