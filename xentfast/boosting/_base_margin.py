@@ -46,10 +46,10 @@ def base_margin(labels: ArrayLike, n_classes: int | None = None, *, sample_weigh
 
     Notes
     -----
-    XGBoost and LightGBM start their own objectives there, and custom ones from 0 (XGBoost: from ``base_score``, 0.5 by
-    default), so that the first trees of a custom objective learn the frequencies: after few rounds on labels that are
-    unbalanced its probabilities are others. Such a margin is no part of the model: it is given again, or added, when
-    the model predicts::
+    LightGBM and XGBoost (from 3.1 on for answers, 3.2 for classes) start their own objectives there, and custom ones from 0
+    (XGBoost: from ``base_score``, 0.5 by default), so that the first trees of a custom objective learn the frequencies:
+    after few rounds on labels that are unbalanced its probabilities are others. Such a margin is no part of the model: it
+    is given again, or added, when the model predicts::
 
         start = base_margin(labels, 3)
         data = xgb.DMatrix(x, label=labels, base_margin=np.tile(start, (len(x), 1)))
