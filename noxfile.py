@@ -49,6 +49,18 @@ def test(session):
     session.run("pytest", *session.posargs)
 
 
+@nox.session(default=False, python="3.11")
+def oldest(session):
+    """The suite with the oldest versions that pyproject.toml promises, PyTorch's gigabytes left out."""
+    project = PYPROJECT["project"]
+    extras = [one for name in ("test", "demo", "boosting", "dask") for one in project["optional-dependencies"][name]]
+    session.install("uv")                               # pip knows no such resolution
+    session.run_install("uv", "pip", "install", "--upgrade", "--resolution", "lowest-direct",
+                        *PYPROJECT["build-system"]["requires"], *project["dependencies"], *extras)
+    session.install("--no-build-isolation", "--no-deps", ".")
+    session.run("pytest", *session.posargs)
+
+
 @nox.session(default=False)
 def peers(session):
     """The suite with all extras: beside the other libraries, and on their arrays."""
