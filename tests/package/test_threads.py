@@ -224,18 +224,20 @@ BIG, TARGETS = np.zeros((4000, 5000), np.float32), np.zeros(4000, int)
                                   lambda: xf.init.normal(BIG.shape, rng=1, out=BIG, n_threads=1)], ids=["loss", "weights"])
 def test_the_gil_is_released(work):
     """Another Python thread runs on while a kernel does."""
-    ticks, running = [], threading.Event()
+    ticks, begun, over = [], threading.Event(), threading.Event()
 
     def call():
-        running.set()
-        for _ in range(5):
+        begun.set()
+        for _ in range(500):
             work()
-        running.clear()
+            if len(ticks) > 1000:                   # before that the other thread may not have come
+                break
+        over.set()
 
     worker = threading.Thread(target=call)
     worker.start()
-    running.wait()
-    while running.is_set():
+    begun.wait()
+    while not over.is_set():
         ticks.append(1)
     worker.join()
     assert len(ticks) > 1000
