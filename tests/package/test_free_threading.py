@@ -2,20 +2,17 @@
 can do without the GIL, the package leaves it off."""
 
 import copy
-import os
-import subprocess
 import sys
 import sysconfig
-import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
-from pathlib import Path
 
 import every_call
 import numpy as np
 import pytest
 from extras import EXTRAS, public_names
+from fresh import printed
 from tolerances import TWIN
 
 import xentfast as xf
@@ -136,18 +133,14 @@ def test_memory_that_calls_share_is_found():
 # ---- what is loaded late
 
 
-def fresh(code):
-    """What a new process prints, which no warning may leave."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHON_GIL"}
-    run = subprocess.run([sys.executable, "-P", "-W", "error", "-c", textwrap.dedent(code)], capture_output=True, text=True,
-                         timeout=300, env={**environment, "PYTHONPATH": str(Path(every_call.__file__).parent)})
-    assert run.returncode == 0, run.stderr[-2000:]
-    return run.stdout.splitlines()[-1]
+def last_line(code):
+    """Of what a new process prints, in which warnings are errors and the GIL is as Python has it."""
+    return printed(code, timeout=300, PYTHONWARNINGS="error", PYTHON_GIL="").splitlines()[-1]
 
 
 def test_first_uses_at_once():
     """Names of the package and what computes are loaded when first used."""
-    assert fresh(f"""
+    assert last_line(f"""
         import threading
         from concurrent.futures import ThreadPoolExecutor
         import numpy as np
@@ -178,7 +171,7 @@ def test_first_uses_at_once():
 @pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python always has its GIL")
 def test_the_gil_stays_off():
     """Python turns it on, and warns, for an extension module that does not say that it can do without."""
-    assert fresh("""
+    assert last_line("""
         import sys
         import numpy
         seen = [sys._is_gil_enabled()]
