@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import every_call
@@ -21,6 +22,9 @@ NAMES = sorted(every_call.CALLS)
 needs_preloading = pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or COMPILER is None or _build.SANITIZE is not None,
                                       reason="puts itself between the process and glibc's malloc")
 
+needs_malloc = pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+                                  reason="a free-threaded Python has no malloc for its objects")
+
 
 def test_every_public_function_is_called():
     ours = {name for name in public_names() if name.partition(".")[0] not in EXTRAS}
@@ -35,6 +39,7 @@ def library(tmp_path_factory):
 
 
 @needs_preloading
+@needs_malloc
 @pytest.mark.parametrize("mode", ["first", "all"])
 @pytest.mark.parametrize("part", range(4))
 def test_failing_allocations(library, mode, part):

@@ -1,6 +1,7 @@
 """Little address space, little stack, no threads to start: MemoryError, or the same bits on what there is."""
 
 import sys
+import sysconfig
 
 import pytest
 from fresh import printed
@@ -32,6 +33,7 @@ START = """
 """
 
 
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="a free-threaded Python keeps room for itself")
 def test_address_space():
     """From where a call needs no more than there is to where nothing is left: MemoryError until it works, and then the right
     bits; threads, whose stacks have no room, are not started."""
