@@ -1,12 +1,13 @@
 """Compile all C for systems that are not at hand, by Zig's Clang, without one warning; nothing is linked or run.
 
-    python setup.py build_ext --inplace && python tools/cross_compile.py            # all targets
-    python tools/cross_compile.py x86_64-windows-gnu                                # or some
+    python tools/cross_compile.py                           # all targets
+    python tools/cross_compile.py x86_64-windows-gnu        # or some
 
 Python's headers are this machine's; where its pyconfig.h tells of another system, a short one of ours stands in.
 """
 
 import argparse
+import importlib.util
 import os
 import runpy
 import shutil
@@ -64,9 +65,8 @@ def headers(folder, target):
     return place
 
 
-def commands(target, include):
+def commands(setup, target, include):
     """(what, command) for each C file and level, but for where the object goes."""
-    setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
     start = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-c", "-O0", *WARNINGS, *MACROS,
              *setup["STRICT"]["unix"], *(f"-I{path}" for path in (
                  include, numpy.get_include(), "xentfast", "xentfast/_kernels", "xentfast/include"))]
@@ -84,11 +84,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("target", nargs="*", choices=[*TARGETS, []], help="(default: all)")
     targets = parser.parse_args().target or TARGETS
+    if not importlib.util.find_spec("ziglang"):
+        sys.exit("this asks for Zig: pip install ziglang")
     os.chdir(ROOT)
+    setup = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
+    setup["translated"]([*(f"_kernels.{unit}" for unit in setup["UNITS"]), *setup["MODULES"]], None)
     failed = False
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as workers:
         for target in targets:
-            work = list(commands(target, headers(Path(folder), target)))
+            work = list(commands(setup, target, headers(Path(folder), target)))
             runs = workers.map(lambda one, to=folder: subprocess.run(
                 [*one[1], "-o", f"{to}/{one[0].replace('/', '.')}.o"], capture_output=True, text=True), work)
             for (what, _), done in zip(work, runs, strict=True):
