@@ -13,6 +13,7 @@ from functools import partial
 
 import ml_dtypes
 import numpy as np
+from routes import little_endian
 
 import xentfast as xf
 from xentfast._base import dispatch
@@ -92,8 +93,7 @@ DIGESTS = {
 
 def digest(name, dtype):
     values = INITIALISERS[name]((1024, 1024), rng=7, name="golden", dtype=DTYPES[dtype])
-    little = values.view(f"u{values.itemsize}").astype(f"<u{values.itemsize}")
-    return hashlib.sha256(little.tobytes()).hexdigest()[:16]
+    return hashlib.sha256(little_endian(values)).hexdigest()[:16]
 
 
 if __name__ == "__main__":
