@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from xentfast._base import level as _level
 from xentfast._build import LEVELS
 
-# Never run: what packs applications (PyInstaller and its kind) reads import statements, and `load` has none.
 if TYPE_CHECKING:
-    from xentfast._kernels.baseline import probabilities, random, sigmoid, softmax_double, softmax_float
-    from xentfast._kernels.x86_64_v3 import probabilities, random, sigmoid, softmax_double, softmax_float  # noqa: F811
-    from xentfast._kernels.x86_64_v4 import probabilities, random, sigmoid, softmax_double, softmax_float  # noqa: F401, F811
+    def _packed():
+        """Never there: what packs applications (PyInstaller and its kind) reads import statements, and `load` has none."""
+        from xentfast._kernels.baseline import probabilities, random, sigmoid, softmax_double, softmax_float
+        from xentfast._kernels.x86_64_v3 import probabilities, random, sigmoid, softmax_double, softmax_float  # noqa: F811
+        from xentfast._kernels.x86_64_v4 import probabilities, random, sigmoid, softmax_double, softmax_float  # noqa: F401, F811
 
 # How far x86_64_level must reach for each level.
 NEEDS = {"baseline": 0, "x86_64_v3": 3, "x86_64_v4": 4}
