@@ -284,7 +284,8 @@ def test_rows_that_do_not_sum_to_one(level, n_classes, dtype):
 def test_labels_that_are_not_sorted():
     y, q, _ = data(20, 3)
     for labels in ([2, 0, 1], np.array([1, 0, 2])):
-        assert warned(xf.log_loss, y, q, labels=labels) == warned(oracle, y, q, labels=labels) == [UserWarning]
+        assert warned(xf.log_loss, y, q, labels=labels) == [UserWarning]
+        assert warned(oracle, y, q, labels=labels) in ([UserWarning], [])           # the latter before scikit-learn 1.7
     with pytest.warns(UserWarning, match=re.escape("in the order of [0, 1, 2]")):
         assert xf.log_loss(y, q, labels=[2, 0, 1]) == xf.log_loss(y, q)
 
