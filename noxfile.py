@@ -81,14 +81,14 @@ def sanitize(session, kind):
 @nox.parametrize("machine", [nox.param(name, id=name) for name in ("aarch64", "s390x")])
 def emulated(session, machine):
     """Bits, semantics and streams on another processor: cross-compiled, and run by QEMU (Debian; root)."""
-    session.install("cython", "numpy", "setuptools>=77", "pip")
+    session.install(*PYPROJECT["build-system"]["requires"], "pip")
     session.run("python", "tools/emulated.py", machine, *session.posargs)
 
 
 @nox.session(default=False)
 def cross(session):
     """All C compiled for other systems, by Zig's Clang, without a warning: Windows, macOS, musl, s390x, RISC-V, POWER."""
-    session.install("numpy", *group("cross"))
+    session.install(*PYPROJECT["build-system"]["requires"], *group("cross"))
     session.run("python", "tools/cross_compile.py", *session.posargs)
 
 

@@ -89,8 +89,9 @@ def test_hot_loops_are_vectorised(path):
     for kind in KINDS[unit_of(path)]:
         wide, narrow = (len(re.findall(rf"\t{pattern}".replace("{register}", REGISTERS.get(path.parent.name, "xmm")), code))
                         for pattern in PRODUCTS[MACHINE][kind])
-        # Clang keeps a loop over single numbers, unrolled, beside each over registers, for arrays that might overlap.
-        assert wide > 50 and wide > narrow / (3 if "clang" in _build.COMPILER else 1)
+        # Clang keeps a loop over single numbers, unrolled, beside each over registers, for arrays that might overlap: on SSE2
+        # there are 0.82 as many of the latter's.
+        assert wide > 50 and wide > narrow * (0.75 if "clang" in _build.COMPILER else 1)
 
 
 @needs_binutils
