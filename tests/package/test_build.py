@@ -64,6 +64,8 @@ def test_every_level_was_built():
 @needs_binutils
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_fused_multiply_add(path):
+    if MACHINE not in FUSED:
+        pytest.skip(f"no words for it on {MACHINE} are known here")
     code = code_of(path)
     assert not re.findall(rf"\t({FUSED[MACHINE]})\s", code)
     assert len(code) > 5_000
