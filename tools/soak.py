@@ -3,7 +3,7 @@ and memory and reference counts that stay where they are.
 
     python tools/soak.py [seconds, 3600] [Python threads, 64]
 
-Thirty lines; the last says how it went, and so does the exit status. docs/faults.md has the figures of a run.
+Thirty lines; the last says how it went, and so does the exit status. docs/trust/faults.md has the figures of a run.
 """
 
 import gc

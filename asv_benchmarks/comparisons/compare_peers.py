@@ -2,7 +2,7 @@
 
     python asv_benchmarks/comparisons/compare_peers.py                          everything, with all CPUs: about half an hour
     python asv_benchmarks/comparisons/compare_peers.py losses calls --threads 1 --seconds 0.1
-    python asv_benchmarks/comparisons/compare_peers.py --plot docs/peers.png    the picture alone
+    python asv_benchmarks/comparisons/compare_peers.py --plot docs/performance/peers.png    the picture alone
     python asv_benchmarks/comparisons/compare_peers.py losses --levels          xentfast alone, on each kernel level of this CPU
 
 Medians of calls that take turns: compare ratios of one run, never two runs. Peers that are not installed are left out

@@ -19,7 +19,7 @@ def base_of(dtype):
 def check(what, got, exact, size, bound, loose=False, floor=0):
     """`got` is within `bound` ulp of `size` of the exact result, or what that rounds to: the infinities, 0 below the smallest
     normal number, a neighbour in 16 bits. Where the exact result is nan, so is `got`, and nowhere else. Elements that are `loose`
-    (or all, after a reduction of one that is) overflowed on the way, as is said in docs/faults.md, and may be anything.
+    (or all, after a reduction of one that is) overflowed on the way, as is said in docs/trust/faults.md, and may be anything.
     `floor`: how many smallest normal numbers were lost on the way, since products of less are 0."""
     got = np.asarray(got)
     if got.shape != np.shape(exact):

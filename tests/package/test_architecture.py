@@ -1,4 +1,4 @@
-"""Who may import whom, as docs/architecture.md says: read from the sources, which an installed wheel does not have."""
+"""Who may import whom, as docs/how/architecture.md says: read from the sources, which an installed wheel does not have."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
 PACKAGE = ROOT / "xentfast"
 BUILT = PACKAGE / "_build.py"           # by setup.py, in a checkout that is built in place
-PICTURE = (ROOT / "docs/architecture.md").read_text()
+PICTURE = (ROOT / "docs/how/architecture.md").read_text()
 FOLDERS = sorted(path for path in PACKAGE.rglob("*") if path.is_dir() and path.name != "__pycache__")
 SOURCES = sorted(path.relative_to(PACKAGE).as_posix() for folder in (PACKAGE, *FOLDERS) for path in folder.iterdir()
                  if path.suffix in (".py", ".pyx", ".pxd", ".pxi", ".h") and path != BUILT)

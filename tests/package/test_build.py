@@ -100,7 +100,7 @@ def test_hot_loops_are_vectorised(path):
 @pytest.mark.skipif(UNOPTIMISED or "clang" in _build.COMPILER, reason="others lay out frames as they like")
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_frame_is_above_16_kib(path):
-    """64 KiB of stack are enough for a thread (docs/faults.md)."""
+    """64 KiB of stack are enough for a thread (docs/trust/faults.md)."""
     if MACHINE != "x86_64":
         pytest.skip("the instruction is named for x86-64")
     code = code_of(path)

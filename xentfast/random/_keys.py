@@ -77,7 +77,7 @@ def key(rng: Rng = None) -> int:
 
     Notes
     -----
-    docs/streams.md in the repository says how a seed becomes a key.
+    docs/how/streams.md in the repository says how a seed becomes a key.
 
     Examples
     --------
