@@ -38,6 +38,9 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+# Single backticks are links where they name something public, else emphasis. Other libraries' pages are not known here.
+default_role = "autolink"
+nitpick_ignore_regex = [("py:obj", r"(numpy|scipy|torch|functools)\..+")]
 
 plot_formats = ["svg"]
 plot_html_show_formats = plot_html_show_source_link = False
@@ -86,5 +89,11 @@ def to_repository(app, page, source):
     source[0] = re.sub(r"\]\((\.\.?/[^)#]*)\)", address, source[0])
 
 
+def shorter_signature(app, what, name, obj, options, signature, returns):
+    """The dtype of weights as users type it."""
+    return signature and signature.replace("<class 'numpy.float32'>", "numpy.float32"), returns
+
+
 def setup(app):
     app.connect("source-read", to_repository)
+    app.connect("autodoc-process-signature", shorter_signature)

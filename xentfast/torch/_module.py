@@ -79,11 +79,11 @@ def init_module(
     anything else of two axes and more `weight`. Other parameters (a PReLU's slope, a scale of one's own, those behind another
     parametrisation than a weight norm) need a rule of yours.
 
-    Initialisers get PyTorch's layout, ``in_axis=1, out_axis=0`` for [out, in, *kernel], and the other way round for transposed
-    convolutions, unless their options say something else. So a `Bilinear` has in1·in2 inputs. Where several matrices lie in one
-    tensor, the fans are those of one: of a group of a convolution, a gate of an LSTM or a GRU (Keras counts all gates as one
-    matrix), the query, key or value of `MultiheadAttention`. `orthogonal`, `identity`, `dirac` and `sparse`, which are about a
-    matrix as a whole, fill each one as an array of its own, of the name "<name>[0]", "<name>[1]" and so on.
+    Initialisers get PyTorch's layout, ``in_axis=1, out_axis=0`` for ``[out, in, *kernel]``, and the other way round for
+    transposed convolutions, unless their options say something else. So a `Bilinear` has in1·in2 inputs. Where several matrices
+    lie in one tensor, the fans are those of one: of a group of a convolution, a gate of an LSTM or a GRU (Keras counts all gates
+    as one matrix), the query, key or value of `MultiheadAttention`. `orthogonal`, `identity`, `dirac` and `sparse`, which are
+    about a matrix as a whole, fill each one as an array of its own, of the name "<name>[0]", "<name>[1]" and so on.
 
     Of a weight norm, by a hook or as a parametrisation, the direction v is filled as the weight would be, and the magnitude g is
     ‖v‖, so that the weight is v.

@@ -90,7 +90,7 @@ def _documentation(initialiser, parameters, layout):
     described = [("tensor", "Tensor", "CPU tensor of float16, bfloat16, float32 or float64, any strides.")]
     if axes:
         described.append(("in_axis, out_axis", "int or tuple of ints, default 1 and 0",
-                          "PyTorch's layout, [out, in, *kernel]."))
+                          "PyTorch's layout, ``[out, in, *kernel]``."))
     others = ", ".join(option for option in options if option not in axes)
     if others:
         described.append((others, None, f"As for `xentfast.init.{name}`."))
