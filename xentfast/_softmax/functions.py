@@ -44,34 +44,39 @@ def softmax_cross_entropy(
     logits : array_like of float16, bfloat16, float32 or float64
         Unnormalised log-probabilities, of any shape with at least one axis, any strides. Integers become float64. 16 bits
         (bfloat16 is that of ml_dtypes) are computed in float32.
-    targets : array_like
+    targets : array_like of ints or floats
         Integers of the shape of `logits` without `axis`: the index of each row's class. Or floats of any dtype and the
         shape of `logits`: soft targets, which need not sum to one.
     axis : int, default -1
         The axis of the classes.
     weight : array_like of shape (C,), optional
-        A finite weight for each class. Many of float32 or float64 are read where they are; others are copied to float64.
+        A finite weight for each class. Many of float32 or float64 are read where they are; others are copied to float64. See
+        :ref:`what it does <option-weight>`.
     sample_weight : array_like, optional
         A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read, nor are their
         targets looked at.
     ignore_index : int, default -100
-        Rows with this integer target are not read, nor is their sample weight looked at: their loss and gradient are 0.
+        Rows with this integer target are not read, nor is their sample weight looked at: their loss and gradient are 0. See
+        :ref:`what it does <option-ignore-index>`.
     label_smoothing : float, default 0.0
         ε from 0 to 1: the targets t become (1 − ε)·t + ε/C (Szegedy et al. 2016); with `where`, C counts the classes that
-        a row has left.
+        a row has left. See :ref:`what it does <option-label-smoothing>`.
     focal_gamma : float, default 0.0
         γ, finite and at least 0: each row has the factor (1 − p_t)^γ, which plays down what is classified well (Lin et al. 2017).
-        For integer targets, without `label_smoothing`.
+        For integer targets, without `label_smoothing`. See :ref:`what it does <option-focal-gamma>`.
     z_loss : float, default 0.0
-        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row, which keeps logits from drifting (de Brébisson & Vincent 2016).
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row, which keeps logits from drifting (de Brébisson & Vincent 2016). See
+        :ref:`what it does <option-z-loss>`.
     logit_scale : float, default 1.0
-        s: the softmax is that of s·x, an inverse temperature. The gradient is with respect to x.
+        s: the softmax is that of s·x, an inverse temperature. The gradient is with respect to x. See
+        :ref:`what it does <option-logit-scale>`.
     softcap : float, optional
-        c > 0: the softmax is that of c·tanh(s·x/c). The gradient is with respect to x.
+        c > 0: the softmax is that of c·tanh(s·x/c). The gradient is with respect to x. See
+        :ref:`what it does <option-softcap>`.
     where : array_like of bool, optional
         Broadcasts to `logits`. Where it is False a logit is not read: its probability and gradient are 0, and a target there
-        gives an infinite loss.
-    reduction : {"mean", "sum", "none"}
+        gives an infinite loss. See :ref:`what it does <option-where>`.
+    reduction : {"mean", "sum", "none"}, default "mean"
         "mean" divides the sum by Σ wᵢ, where wᵢ = sample_weightᵢ·weight[tᵢ] (soft targets: sample_weightᵢ·Σ_c
         weight_c·t_ic, or sample_weightᵢ without `weight`); "none" gives one loss for each row.
     empty : float, default nan
@@ -164,16 +169,42 @@ def softmax_cross_entropy_grad(
 ) -> NDArray[Any]:
     r"""Gradient of `softmax_cross_entropy` with respect to the logits.
 
+    The options are those of `softmax_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma
-        As for `softmax_cross_entropy`.
-    z_loss, logit_scale, softcap, where, reduction, n_threads
-        As there. With "none" the result is the gradient of the sum: row i is that of loss i.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis.
+    targets : array_like of ints or floats
+        The class of each row; or soft targets, of the shape of `logits`.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (C,), optional
+        A finite weight for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their gradient is 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Where it is False a logit is not read. Its gradient is 0.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of which loss the gradient is. With "none" it is that of the sum: row i is the gradient of loss i.
     out : ndarray, optional
-        Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
-        `out` saves mapping and clearing a fresh array's pages: for 131 MB a third of the time, and five sixths of it where there
+        Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing `out`
+        saves mapping and clearing a fresh array's pages: for 131 MB a third of the time, and five sixths of it where there
         are no huge pages (README has the command).
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -240,14 +271,42 @@ def softmax_cross_entropy_value_and_grad(
 ) -> tuple[Loss | Losses, NDArray[Any]]:
     """Loss and gradient in one pass, each exponential computed once; the same bits as from the two functions.
 
+    The options are those of `softmax_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma
-        As for `softmax_cross_entropy`.
-    z_loss, logit_scale, softcap, where, reduction, empty, n_threads
-        As there.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis.
+    targets : array_like of ints or floats
+        The class of each row; or soft targets, of the shape of `logits`.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (C,), optional
+        A finite weight for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their loss and gradient are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Where it is False a logit is not read.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides by Σ wᵢ; "none" gives one loss for each row. The gradient is then that of their sum.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0.
     out : ndarray, optional
-        Where to put the gradient, as for `softmax_cross_entropy_grad`. ``out=logits`` works in place.
+        Where to put the gradient: of the logits' shape and dtype, any strides. ``out=logits`` works in place.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -299,12 +358,35 @@ def softmax_cross_entropy_grad_hess(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     r"""Gradient of `softmax_cross_entropy` and the diagonal of its Hessian in one pass, as gradient boosting wants them.
 
+    The gradient has the bits of `softmax_cross_entropy_grad`. The options are those of `softmax_cross_entropy`, which says more
+    of each.
+
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
-        As for `softmax_cross_entropy_grad`, whose bits the gradient has.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis.
+    targets : array_like of ints or floats
+        The class of each row; or soft targets, of the shape of `logits`.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (C,), optional
+        A finite weight for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: gradient and Hessian are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Where it is False a logit is not read.
+    reduction : {"mean", "sum", "none"}, default "sum"
+        Of which loss they are; "none" gives what "sum" gives.
     out : tuple of two ndarrays, optional
         Where to put gradient and Hessian: of the logits' shape and dtype, any strides. The first may be `logits` itself.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -362,12 +444,32 @@ def perplexity(
 ) -> Loss:
     r"""Perplexity: the exponential of the mean cross-entropy, as language models are judged.
 
+    The options are those of `softmax_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    logits, targets, axis, weight, sample_weight, ignore_index, logit_scale, softcap, where, n_threads
-        As for `softmax_cross_entropy`.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Unnormalised log-probabilities, of any shape with at least one axis.
+    targets : array_like of ints or floats
+        The class of each row; or soft targets, of the shape of `logits`.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (C,), optional
+        A finite weight for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read, and do not count.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Where it is False a logit is not read.
     empty : float, default nan
         What comes out where Σ wᵢ is 0: no rows, every row ignored, or no weight.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: Arr
     out : ndarray, optional
         Where to put the result: of the shape and dtype of `x`. ``out=x`` works in place.
     n_threads : int, optional
-        As for `softmax_cross_entropy`.
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -85,8 +85,16 @@ def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where:
 
     Parameters
     ----------
-    x, axis, where, out, n_threads
-        As for `softmax`.
+    x : array_like of float16, bfloat16, float32 or float64
+        Any shape with at least one axis, any strides. Integers become float64.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to normalise over; None for all. More than one may need a copy of `x`.
+    where : array_like of bool, optional
+        Broadcasts to `x`. Where it is False a value is not read, and does not count; nor is a masked one of a masked array.
+    out : ndarray, optional
+        Where to put the result: of the shape and dtype of `x`. ``out=x`` works in place.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -121,15 +129,21 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: Array
 
     Parameters
     ----------
-    x, axis, where, n_threads
-        As for `softmax`.
-    b : array_like of real numbers, optional
-        What each exponential is multiplied by, of either sign. Broadcasts to `x`, and does not change the result's dtype. Where
-        it is 0, or masked, a value does not count, nan and infinity included.
+    x : array_like of float16, bfloat16, float32 or float64
+        Any shape with at least one axis, any strides. Integers become float64.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all. More than one may need a copy of `x`.
+    b : array_like, optional
+        Real numbers that the exponentials are multiplied by, of either sign. Broadcasts to `x`, and does not change the
+        result's dtype. Where it is 0, or masked, a value does not count, nan and infinity included.
+    where : array_like of bool, optional
+        Broadcasts to `x`. Where it is False a value is not read, and does not count; nor is a masked one of a masked array.
     keepdims : bool, default False
         Keep the axes that are summed over, with length one.
     out : ndarray, optional
         Where to put the result: of its shape, and the dtype of `x`.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------

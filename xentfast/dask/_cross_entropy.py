@@ -210,6 +210,8 @@ def softmax_cross_entropy_grad_hess(
     logits
         Where they are cut over the class axis, the blocks of the same rows become one: cut the rows so that it fits in
         memory.
+    reduction : {"mean", "sum", "none"}, default "sum"
+        Of which loss they are; "none" gives what "sum" gives.
 
     Returns
     -------
@@ -247,6 +249,11 @@ def perplexity(
     n_threads: int | None = 1,
 ) -> da.Array:
     """As `xentfast.perplexity`, on Dask arrays.
+
+    Parameters
+    ----------
+    empty : float, default nan
+        What comes out where Σ wᵢ is 0: no rows, every row ignored, or no weight.
 
     Returns
     -------

@@ -26,9 +26,10 @@ computed, about the first such value of a block, at its place in the whole array
 def documented(*others: Callable[..., Any]) -> Callable[[Function], Function]:
     """Complete a function's docstring by that of its namesake in `xentfast`, and by those of `others`.
 
-    The namesake's summary and notes stand before the function's own; its references are taken over. An argument that the function
-    describes with a type is described so; any other as by the first of the namesake and `others` that gives its type, and what
-    the function says of it is added. Returns and Raises that the function lacks are those of the last of these.
+    The namesake's summary (its first line) and notes stand before the function's own; its references are taken over. An argument
+    that the function describes with a type is described so; any other as by the first of `others` that has it, or by the
+    namesake, and what the function says of it is added. Returns and Raises that the function lacks are those of the last of
+    these.
     """
     def complete(function: Function) -> Function:
         sources = [getattr(xentfast, function.__name__), *others]
@@ -41,7 +42,7 @@ def documented(*others: Callable[..., Any]) -> Callable[[Function], Function]:
 
 def _completed(function, sources):
     own, namesake, last = _sections(function), sources[0], sources[-1]
-    text = _joined(namesake[""], own[""])
+    text = _joined(namesake[""].partition("\n")[0], own[""])
     for title, body in {
         "Parameters": _parameters(inspect.signature(function).parameters, own, sources),
         "Returns": own.get("Returns", last["Returns"]),
@@ -57,7 +58,7 @@ def _completed(function, sources):
 
 def _parameters(names, own, sources):
     described = {}
-    for source in reversed(sources):
+    for source in (sources[0], *reversed(sources[1:])):
         described |= {name: (kind.replace("array_like", "dask or numpy array"), text)
                       for name, kind, text in _entries(source) if kind}
     described["n_threads"] = N_THREADS

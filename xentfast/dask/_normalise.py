@@ -84,6 +84,11 @@ def logsumexp(x: da.Array, axis: int | tuple[int, ...] | None = -1, *, b: Arrays
               keepdims: bool = False, n_threads: int | None = 1) -> da.Array:
     """As `xentfast.logsumexp`, on Dask arrays.
 
+    Parameters
+    ----------
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all.
+
     Returns
     -------
     dask.array.Array

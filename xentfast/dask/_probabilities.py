@@ -97,7 +97,7 @@ def entropy(p: da.Array, *, axis: int | tuple[int, ...] | None = -1, keepdims: b
 
     Parameters
     ----------
-    p : dask.array.Array of float16, bfloat16, float32, float64, integers or bool
+    p : dask.array.Array of float16, bfloat16, float32, float64, ints or bool
         The distribution, of any shape with at least one axis, in NumPy blocks of known sizes.
     axis : int, tuple of ints or None, default -1
         The axis or axes to sum over; None for all.
@@ -185,7 +185,7 @@ def log_loss(y_true: Arrays, y_pred: DaskArray | None = None, *, sample_weight: 
         the second. In NumPy blocks of known sizes; where classes are cut, the blocks of the same rows become one.
     labels : array_like of shape (C,), optional
         All labels that there are. By default those that occur in `y_true`.
-    y_proba : dask.array.Array
+    y_proba : dask.array.Array, optional
         The same argument as `y_pred`, under the name that scikit-learn has for it since version 1.9.
 
     Returns

@@ -192,6 +192,11 @@ def sigmoid_cross_entropy_grad_hess(
 ) -> tuple[da.Array, da.Array]:
     """As `xentfast.sigmoid_cross_entropy_grad_hess`, on Dask arrays.
 
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "sum"
+        Of which loss they are; "none" gives what "sum" gives.
+
     Returns
     -------
     grad, hess : dask.array.Array
