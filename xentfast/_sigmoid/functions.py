@@ -40,23 +40,27 @@ def sigmoid_cross_entropy(
     ----------
     logits : array_like of float16, bfloat16, float32 or float64
         Log-odds, of any shape and any strides. Integers become float64.
-    targets : array_like of bool, integers or floats
+    targets : array_like of bool, ints or floats
         Probabilities from 0 to 1, broadcastable to the shape of `logits`.
     pos_weight : array_like, optional
-        Finite weights of the positive term, broadcastable to the shape of `logits`: above 1 for more recall.
+        Finite weights of the positive term, broadcastable to the shape of `logits`: above 1 for more recall. See
+        :ref:`what it does <option-pos-weight>`.
     sample_weight : array_like, optional
         Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read, nor are their
         targets and positive weights looked at.
     ignore_index : float, optional
-        Elements whose target equals this number, such as −1 for "no label", are left out as by `where`.
+        Elements whose target equals this number, such as −1 for "no label", are left out as by `where`. See
+        :ref:`what it does <option-ignore-index>`.
     label_smoothing : float, default 0.0
-        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2 (Szegedy et al. 2016).
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2 (Szegedy et al. 2016). See
+        :ref:`what it does <option-label-smoothing>`.
     focal_gamma : float, default 0.0
-        γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017).
+        γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017). See
+        :ref:`what it does <option-focal-gamma>`.
     where : array_like of bool, optional
         Broadcasts to `logits`. Elements where it is False are not read: their losses and gradients are 0, and their targets
-        and weights are not looked at.
-    reduction : {"mean", "sum", "none"}
+        and weights are not looked at. See :ref:`what it does <option-where>`.
+    reduction : {"mean", "sum", "none"}, default "mean"
         "mean" divides the sum by the sum of `sample_weight`, or by the number of elements without it, in either case over
         those that `ignore_index` and `where` leave; "none" gives one loss for each element.
     empty : float, default nan
@@ -136,13 +140,33 @@ def sigmoid_cross_entropy_grad(
 ) -> NDArray[Any]:
     r"""Gradient of `sigmoid_cross_entropy` with respect to the logits.
 
+    The options are those of `sigmoid_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
-        As for `sigmoid_cross_entropy`. With "none" the result is the gradient of the sum: each element's own.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Log-odds, of any shape.
+    targets : array_like of bool, ints or floats
+        Probabilities from 0 to 1, broadcastable to the shape of `logits`.
+    pos_weight : array_like, optional
+        Finite weights of the positive term, broadcastable to the shape of `logits`.
+    sample_weight : array_like, optional
+        Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read.
+    ignore_index : float, optional
+        Elements whose target equals this number are not read.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each element has the factor (1 − p_t)^γ.
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Elements where it is False are not read.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of which loss the gradient is. With "none" it is that of the sum: each element's own.
     out : ndarray, optional
-        Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing
-        `out` saves mapping and clearing a fresh array's pages, as for `softmax_cross_entropy_grad`.
+        Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing `out`
+        saves mapping and clearing a fresh array's pages, as for `softmax_cross_entropy_grad`.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -195,12 +219,35 @@ def sigmoid_cross_entropy_value_and_grad(
 ) -> tuple[Loss | Losses, NDArray[Any]]:
     """Loss and gradient in one pass, each exponential computed once; the same bits as from the two functions.
 
+    The options are those of `sigmoid_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, empty, n_threads
-        As for `sigmoid_cross_entropy`.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Log-odds, of any shape.
+    targets : array_like of bool, ints or floats
+        Probabilities from 0 to 1, broadcastable to the shape of `logits`.
+    pos_weight : array_like, optional
+        Finite weights of the positive term, broadcastable to the shape of `logits`.
+    sample_weight : array_like, optional
+        Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read.
+    ignore_index : float, optional
+        Elements whose target equals this number are not read.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each element has the factor (1 − p_t)^γ.
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Elements where it is False are not read.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides by the sum of the weights of what is read; "none" gives one loss for each element. The gradient is then
+        that of their sum.
+    empty : float, default nan
+        What "mean" gives where it would divide by 0.
     out : ndarray, optional
-        Where to put the gradient, as for `sigmoid_cross_entropy_grad`. ``out=logits`` works in place.
+        Where to put the gradient: of the logits' shape and dtype, any strides. ``out=logits`` works in place.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -248,12 +295,33 @@ def sigmoid_cross_entropy_grad_hess(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     r"""Gradient of `sigmoid_cross_entropy` and the diagonal of its Hessian, as gradient boosting wants them.
 
+    The gradient has the bits of `sigmoid_cross_entropy_grad`. The options are those of `sigmoid_cross_entropy`, which says more
+    of each.
+
     Parameters
     ----------
-    logits, targets, pos_weight, sample_weight, ignore_index, label_smoothing, focal_gamma, where, reduction, n_threads
-        As for `sigmoid_cross_entropy_grad`, whose bits the gradient has.
+    logits : array_like of float16, bfloat16, float32 or float64
+        Log-odds, of any shape.
+    targets : array_like of bool, ints or floats
+        Probabilities from 0 to 1, broadcastable to the shape of `logits`.
+    pos_weight : array_like, optional
+        Finite weights of the positive term, broadcastable to the shape of `logits`.
+    sample_weight : array_like, optional
+        Finite weights of the elements, broadcastable to the shape of `logits`. Elements of weight 0 are not read.
+    ignore_index : float, optional
+        Elements whose target equals this number are not read.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each element has the factor (1 − p_t)^γ.
+    where : array_like of bool, optional
+        Broadcasts to `logits`. Elements where it is False are not read.
+    reduction : {"mean", "sum", "none"}, default "sum"
+        Of which loss they are; "none" gives what "sum" gives.
     out : tuple of two ndarrays, optional
         Where to put gradient and Hessian: of the logits' shape and dtype, any strides. The first may be `logits` itself.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
