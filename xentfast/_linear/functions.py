@@ -49,21 +49,40 @@ def linear_cross_entropy(
 ) -> Loss | Losses:
     r"""Cross-entropy between targets and the softmax of ``hidden @ linear_weight.T + bias``, a chunk of rows at a time.
 
+    The options of the loss are those of `softmax_cross_entropy`, which says more of each, for logits of shape (..., C).
+
     Parameters
     ----------
     hidden : array_like of float16, bfloat16, float32 or float64
         The layer's input, of shape (..., D) and any strides. Integers become float64.
     linear_weight : array_like of shape (C, D)
         The layer's weights, a row for each class, of the same dtypes.
-    targets : array_like
-        Integers of shape (...), the index of each row's class; or floats of shape (..., C): soft targets. As for
-        `softmax_cross_entropy`, like all options up to `empty`, of logits of shape (..., C).
+    targets : array_like of ints or floats
+        Integers of shape (...), the index of each row's class; or floats of shape (..., C): soft targets.
     bias : array_like of shape (C,), optional
         The layer's bias. −inf excludes a class.
     weight : array_like of shape (C,), optional
         A finite weight of the loss for each class.
-    sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale, softcap, where, reduction, empty
-        As for `softmax_cross_entropy`. Ignored rows and rows of weight 0 are left out of the products as well.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are left out of the products as well.
+    ignore_index : int, default -100
+        Rows with this integer target are left out of the products as well: their loss is 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Broadcasts to (..., C). Where it is False a logit is not read.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides by Σ wᵢ; "none" gives one loss for each row.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0.
     memory_limit : int, default 64 MiB
         Bytes that this function may allocate for logits, blocks of weights and what must be converted. Not counted are 48
         bytes a row, 1 MiB a thread and what BLAS keeps for itself. More memory means fewer, larger products.
@@ -139,15 +158,47 @@ def linear_cross_entropy_value_and_grad(
 ) -> tuple[Loss | Losses, Gradients]:
     r"""`linear_cross_entropy` and its gradients with respect to hidden states, weights and bias.
 
+    The options of the loss are those of `softmax_cross_entropy`, which says more of each.
+
     Parameters
     ----------
-    hidden, linear_weight, targets, bias, weight, sample_weight, ignore_index, label_smoothing
-        As for `linear_cross_entropy`.
-    focal_gamma, z_loss, logit_scale, softcap, where, reduction, empty, memory_limit, n_threads
-        As there. With "none" the gradients are those of the sum.
+    hidden : array_like of float16, bfloat16, float32 or float64
+        The layer's input, of shape (..., D) and any strides. Integers become float64.
+    linear_weight : array_like of shape (C, D)
+        The layer's weights, a row for each class, of the same dtypes.
+    targets : array_like of ints or floats
+        The class of each row, of shape (...); or soft targets, of shape (..., C).
+    bias : array_like of shape (C,), optional
+        The layer's bias. −inf excludes a class.
+    weight : array_like of shape (C,), optional
+        A finite weight of the loss for each class.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are left out of the products as well.
+    ignore_index : int, default -100
+        Rows with this integer target are left out of the products as well: their loss and gradients are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Broadcasts to (..., C). Where it is False a logit is not read.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides by Σ wᵢ; "none" gives one loss for each row. The gradients are then those of their sum.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0.
     out : tuple of three, optional
-        Where to put the gradients: (d_hidden, d_linear_weight, d_bias), each an ndarray of the shape and dtype given below and
-        of any strides, or None for a new one. They may not overlap each other nor an input.
+        Where to put the gradients: (d_hidden, d_linear_weight, d_bias), each an ndarray of the shape and dtype given below
+        and of any strides, or None for a new one. They may not overlap each other nor an input.
+    memory_limit : int, default 64 MiB
+        Bytes that this function may allocate, as for `linear_cross_entropy`.
+    n_threads : int, optional
+        Threads of the loss, at most, as for `linear_cross_entropy`.
 
     Returns
     -------

@@ -46,27 +46,41 @@ def softmax_cross_entropy_partial(
     partial results of its slice made, they are joined, and `softmax_cross_entropy_combine` makes the exact loss of them,
     `softmax_cross_entropy_combine_grad` each slice of its gradient.
 
+    The options are those of `softmax_cross_entropy`, which says more of each; they are the same for every slice.
+
     Parameters
     ----------
     logits : array_like of float16, bfloat16, float32 or float64
         The slice: of any shape with at least one axis, any strides.
-    targets : array_like
-        As for `softmax_cross_entropy`: integers from 0 to `n_classes` − 1, which count through all slices; or the slice's
-        soft targets, of the shape of `logits`.
+    targets : array_like of ints or floats
+        Integers from 0 to `n_classes` − 1, which count through all slices: the class of each row. Or the slice's soft
+        targets, of the shape of `logits`.
     first_class : int
         Which class of the whole rows the slice begins with.
     n_classes : int
         How many classes the whole rows have.
-    axis, sample_weight, ignore_index, label_smoothing, logit_scale, softcap, n_threads
-        As for `softmax_cross_entropy`, the same for every slice.
+    axis : int, default -1
+        The axis of the classes.
     weight : array_like of shape (n_classes,), optional
         A finite weight for each class of the whole rows.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their loss and gradient are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C, C the classes of the whole rows.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
     where : array_like of bool, optional
         Which of the slice's logits are read: broadcasts to `logits`.
     where_count : array_like of int, optional
         How many classes `where` leaves each row, over all slices; needed where it meets `label_smoothing`.
     out : ndarray of float64, optional
         Where to put the result: of its shape, any strides.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -153,17 +167,42 @@ def softmax_cross_entropy_combine(
 ) -> Loss | Losses:
     r"""The loss of whole rows, from the partial results of all their slices.
 
+    `targets`, `n_classes` and the options that `softmax_cross_entropy_partial` has as well are those that the partial results
+    were made with. `softmax_cross_entropy` says more of each.
+
     Parameters
     ----------
     partials : array_like of float64
-        Those that `softmax_cross_entropy_partial` made of every slice, joined along the last axis but one in the order of
-        the classes: of the rows' shape and (chunks of all slices, 9).
-    targets : array_like of int or None
-        Those that they were made with; None for soft targets.
-    n_classes, weight, sample_weight, ignore_index, label_smoothing, logit_scale, softcap, where_count
-        Those that they were made with.
-    focal_gamma, z_loss, reduction, empty, n_threads
-        As for `softmax_cross_entropy`.
+        Those that `softmax_cross_entropy_partial` made of every slice, joined along the last axis but one in the order of the
+        classes: of the rows' shape and (chunks of all slices, 9).
+    targets : array_like of ints or None
+        The class of each row; None for soft targets.
+    n_classes : int
+        How many classes the whole rows have.
+    weight : array_like of shape (n_classes,), optional
+        A finite weight for each class of the whole rows.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their loss and gradient are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C, C the classes of the whole rows.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where_count : array_like of int, optional
+        How many classes `where` leaves each row, over all slices; needed where it meets `label_smoothing`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides by Σ wᵢ; "none" gives one loss for each row.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -222,18 +261,50 @@ def softmax_cross_entropy_combine_grad(
 ) -> NDArray[Any]:
     r"""A slice of the loss's gradient, from the partial results of all slices and the logits of this one.
 
+    `logits`, `targets`, `first_class`, `n_classes` and the options that `softmax_cross_entropy_partial` has as well are those
+    that the slice's own partial results were made with; `focal_gamma`, `z_loss` and `reduction` those of
+    `softmax_cross_entropy_combine`.
+
     Parameters
     ----------
     partials : array_like of float64
-        As for `softmax_cross_entropy_combine`.
-    logits, targets, first_class, n_classes, axis, weight, sample_weight, ignore_index, label_smoothing
-        Those that the slice's own partial results were made with.
-    logit_scale, softcap, where, where_count
-        The same.
-    focal_gamma, z_loss, reduction, n_threads
-        As for `softmax_cross_entropy_combine`. With "none" the result is the gradient of the sum.
+        As for `softmax_cross_entropy_combine`: those of all slices, joined.
+    logits : array_like of float16, bfloat16, float32 or float64
+        The slice: of any shape with at least one axis, any strides.
+    targets : array_like of ints or floats
+        The class of each row, counted through all slices; or the slice's soft targets, of the shape of `logits`.
+    first_class : int
+        Which class of the whole rows the slice begins with.
+    n_classes : int
+        How many classes the whole rows have.
+    axis : int, default -1
+        The axis of the classes.
+    weight : array_like of shape (n_classes,), optional
+        A finite weight for each class of the whole rows.
+    sample_weight : array_like, optional
+        A finite weight for each row. Rows of weight 0 are not read.
+    ignore_index : int, default -100
+        Rows with this integer target are not read: their loss and gradient are 0.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C, C the classes of the whole rows.
+    focal_gamma : float, default 0.0
+        γ, at least 0: each row has the factor (1 − p_t)^γ.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c).
+    where : array_like of bool, optional
+        Which of the slice's logits are read: broadcasts to `logits`.
+    where_count : array_like of int, optional
+        How many classes `where` leaves each row, over all slices; needed where it meets `label_smoothing`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Of which loss the gradient is. With "none" it is that of the sum.
     out : ndarray, optional
         Where to put the result: of the shape and dtype of `logits`, any strides. ``out=logits`` works in place.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------

@@ -43,19 +43,19 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
 
     Parameters
     ----------
-    p : array_like of float16, bfloat16, float32, float64, integers or bool
-        The distribution that the mean is taken over, such as one-hot or soft targets. Of any shape with at least one
-        axis, any strides.
-    q : array_like
+    p : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution that the mean is taken over, such as one-hot or soft targets. Of any shape with at least one axis,
+        any strides.
+    q : array_like of float16, bfloat16, float32, float64, ints or bool
         The distribution whose logarithm is taken, such as predictions. Its shape broadcasts with that of `p`.
     axis : int, tuple of ints or None, default -1
         The axis or axes to sum over; None for all. More than one may need a copy of `p` and `q`.
-    eps : float between 0 and 0.5, optional
-        Clip `q` to [eps, 1 − eps] first. By default it is not clipped: p > 0 where q = 0 gives +inf.
+    eps : float, optional
+        From 0 to 0.5: clip `q` to [eps, 1 − eps] first. By default it is not clipped: p > 0 where q = 0 gives +inf.
     keepdims : bool, default False
         Keep the axes that are summed over, with length one.
     n_threads : int, optional
-        As for `softmax_cross_entropy`.
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -100,8 +100,14 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
 
     Parameters
     ----------
-    p, axis, keepdims, n_threads
-        As for `cross_entropy`.
+    p : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution, of any shape with at least one axis, any strides.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all. More than one may need a copy of `p`.
+    keepdims : bool, default False
+        Keep the axes that are summed over, with length one.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -138,8 +144,19 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
 
     Parameters
     ----------
-    p, q, axis, eps, keepdims, n_threads
-        As for `cross_entropy`.
+    p : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution that the mean is taken over, such as one-hot or soft targets. Of any shape with at least one axis,
+        any strides.
+    q : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution that `p` is compared with. Its shape broadcasts with that of `p`.
+    axis : int, tuple of ints or None, default -1
+        The axis or axes to sum over; None for all. More than one may need a copy of `p` and `q`.
+    eps : float, optional
+        From 0 to 0.5: clip `q` to [eps, 1 − eps] first. By default it is not clipped: p > 0 where q = 0 gives +inf.
+    keepdims : bool, default False
+        Keep the axes that are summed over, with length one.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -177,11 +194,17 @@ def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, 
 
     Parameters
     ----------
-    p, q, eps, n_threads
-        As for `cross_entropy`. Elements of `q` that `eps` clips have the gradient 0.
+    p : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution that the mean is taken over, of any shape with at least one axis, any strides.
+    q : array_like of float16, bfloat16, float32, float64, ints or bool
+        The distribution whose logarithm is taken, such as predictions. Its shape broadcasts with that of `p`.
+    eps : float, optional
+        From 0 to 0.5: clip `q` to [eps, 1 − eps] first. Elements that it clips have the gradient 0.
     out : ndarray, optional
-        Where to put the result: of the broadcast shape and the result's dtype, any strides. ``out=q`` works in place, and
-        so does ``out=p`` where its shape and dtype fit.
+        Where to put the result: of the broadcast shape and the result's dtype, any strides. ``out=q`` works in place, and so
+        does ``out=p`` where its shape and dtype fit.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
@@ -226,22 +249,22 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike | None = None, *, sample_weigh
     Parameters
     ----------
     y_true : array_like of shape (N,) or (N, C)
-        Labels of any dtype that can be sorted: integers, bool, strings, objects, whole floats. Or a matrix of indicators, 0 or 1
-        for each class; two columns where `y_pred` has the probability of the second of two alone.
+        Labels of any dtype that can be sorted: integers, bool, strings, objects, whole floats. Or a matrix of indicators, 0
+        or 1 for each class; two columns where `y_pred` has the probability of the second of two alone.
     y_pred : array_like of shape (N, C), (N,) or (N, 1)
-        A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of
-        the second. Any strides, no copy.
-    y_proba : array_like
-        The same argument, under the name that scikit-learn has for it since version 1.9.
+        A probability for each row and class, the classes in the order of the sorted labels; or, for two labels, that of the
+        second. Any strides, no copy.
     sample_weight : array_like of shape (N,), optional
-        A finite weight for each row. Rows of weight 0 are looked at like all others, as in scikit-learn: their labels occur, and
-        their probabilities must be some.
+        A finite weight for each row. Rows of weight 0 are looked at like all others, as in scikit-learn: their labels occur,
+        and their probabilities must be some.
     labels : array_like of shape (C,), optional
         All labels that there are. By default those that occur in `y_true`.
     normalize : bool, default True
         Divide the sum by the number of rows, or by the sum of `sample_weight`.
+    y_proba : array_like, optional
+        The same argument as `y_pred`, under the name that scikit-learn has for it since version 1.9.
     n_threads : int, optional
-        As for `softmax_cross_entropy`.
+        Threads to use at most; the result has the same bits for any number.
 
     Returns
     -------
