@@ -22,7 +22,7 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     ----------
     shape : int or sequence of ints
         Of the global array.
-    low, high : float, default 0 and 1
+    low, high : float, default 0.0 and 1.0
         The bounds, low ≤ high. No value is below `low`; none is `high` or above it, also after rounding to float32 or
         float64 (where no float lies between the bounds, every value is the one next to `low`). A 16-bit value is rounded
         once more, which may take it to a bound, or past one that 16 bits do not hold. Where the bounds are equal, every
@@ -40,7 +40,8 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     index : int, slice, Ellipsis, or a tuple of them, optional
         The part of the global array that is wanted, as in ``whole[index]``; slices of step 1. Other parts are not made.
     n_threads : int, optional
-        Upper limit for the threads; None for as many as OpenMP would start, within the CPUs of this process.
+        Threads to use at most, by default as many as OpenMP would start, not more than the CPUs that this process may use. The
+        values have the same bits for any number.
 
     Returns
     -------
@@ -83,12 +84,24 @@ def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, o
 
     Parameters
     ----------
-    shape, rng, name, dtype, out, index, n_threads
-        As for `uniform`.
-    mean : float, default 0
+    shape : int or sequence of ints
+        Of the global array.
+    mean : float, default 0.0
         Mean.
-    std : float, default 1
+    std : float, default 1.0
         Standard deviation, not negative.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -132,15 +145,27 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
 
     Parameters
     ----------
-    shape, rng, name, dtype, out, index, n_threads
-        As for `uniform`.
-    mean : float, default 0
+    shape : int or sequence of ints
+        Of the global array.
+    mean : float, default 0.0
         Mean of the normal distribution before the cut.
-    std : float, default 1
+    std : float, default 1.0
         Its standard deviation before the cut, not negative.
-    lower, upper : float, default −2 and 2
-        Where it is cut, **in units of std from the mean**, lower < upper; infinite for no cut. Accurate as far out as
-        12 (float64: 37); a side that is open needs the other bound within 11 (36).
+    lower, upper : float, default -2.0 and 2.0
+        Where it is cut, **in units of std from the mean**, lower < upper; infinite for no cut. Accurate as far out as 12
+        (float64: 37); a side that is open needs the other bound within 11 (36).
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, in
     ----------
     shape : sequence of ints
         Of the weights, at least two axes.
-    in_axis, out_axis : int or tuple of ints, default −2 and −1
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
         Which axes count inputs and outputs; the others are the receptive field of a convolution. The default is that of
         ``x @ w``, Keras and JAX. PyTorch's ``[out, in, *kernel]`` is ``in_axis=1, out_axis=0``.
 
@@ -68,8 +68,8 @@ def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
 
     Parameters
     ----------
-    nonlinearity : str
-        'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'selu', 'gelu' or 'silu'.
+    nonlinearity : {"linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu", "silu"}
+        What follows the layer.
     param : float, optional
         The slope of leaky_relu for negative inputs, 0.01 unless given. Only leaky_relu has one.
 

@@ -39,9 +39,9 @@ def fill(
         What each name gets. An initialiser is a function of `xentfast.init`, or a `functools.partial` of one with its options
         (but `rng`, `name` and `n_threads`). A shape makes a new array; an array is filled, with its own shape and dtype.
     rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
-        As for `uniform`: where the one key comes from that all parameters share. Their names make their values differ.
+        Where the one key comes from that all parameters share, as for `uniform`. Their names make their values differ.
     n_threads : int, optional
-        As for `uniform`.
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------

@@ -27,15 +27,31 @@ def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated
 
     Parameters
     ----------
-    shape, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `xavier_uniform`.
-    scale : float, default 1
-        Not negative.
-    mode : {'fan_in', 'fan_out', 'fan_avg'}, default 'fan_in'
+    shape : int or sequence of ints
+        Of the global array.
+    scale : float, default 1.0
+        The variance times the fan, not negative.
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
         The fan: that of inputs, of outputs, or the mean of both.
-    distribution : {'truncated_normal', 'normal', 'uniform'}, default 'truncated_normal'
+    distribution : {"truncated_normal", "normal", "uniform"}, default "truncated_normal"
         Normal values cut at two standard deviations, which are those of the normal distribution before the cut, so much
         larger that the variance after it is scale/fan; uncut normal values; or uniform ones.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -79,15 +95,25 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
     ----------
     shape : int or sequence of ints
         Of the global array.
-    gain : float, default 1
+    gain : float, default 1.0
         Multiplies the values; see `gain`.
-    in_axis, out_axis : int or tuple of ints, default −2 and −1
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
         Which axes count inputs and outputs, the others being the receptive field (see `fans`). The default is that of
         ``x @ w``, Keras and JAX; PyTorch's ``[out, in, *kernel]`` is ``in_axis=1, out_axis=0``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say: for groups, packed matrices, and shapes of one axis.
-    rng, name, dtype, out, index, n_threads
-        As for `uniform`.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -129,8 +155,26 @@ def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
 
     Parameters
     ----------
-    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `xavier_uniform`.
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1.0
+        Multiplies the values; see `gain`.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -168,16 +212,32 @@ def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in
 
     Parameters
     ----------
-    shape, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `xavier_uniform`.
-    gain : float, default 1
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1.0
         Multiplies the values, besides the nonlinearity's own gain.
-    nonlinearity : str, default 'relu'
+    nonlinearity : str, default "relu"
         What follows the layer; see `gain`. PyTorch's own default is leaky_relu.
     param : float, optional
         The slope of leaky_relu for negative inputs, 0.01 unless given.
-    mode : {'fan_in', 'fan_out', 'fan_avg'}, default 'fan_in'
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
         fan_in keeps the activations on the way forward, fan_out the gradients on the way back.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -220,8 +280,32 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
 
     Parameters
     ----------
-    shape, gain, nonlinearity, param, mode, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `he_uniform`.
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1.0
+        Multiplies the values, besides the nonlinearity's own gain.
+    nonlinearity : str, default "relu"
+        What follows the layer; see `gain`. PyTorch's own default is leaky_relu.
+    param : float, optional
+        The slope of leaky_relu for negative inputs, 0.01 unless given.
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
+        fan_in keeps the activations on the way forward, fan_out the gradients on the way back.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -260,8 +344,26 @@ def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
 
     Parameters
     ----------
-    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `xavier_uniform`.
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1.0
+        Multiplies the values; see `gain`.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -303,8 +405,26 @@ def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_o
 
     Parameters
     ----------
-    shape, gain, in_axis, out_axis, fan_in, fan_out, rng, name, dtype, out, index, n_threads
-        As for `xavier_uniform`.
+    shape : int or sequence of ints
+        Of the global array.
+    gain : float, default 1.0
+        Multiplies the values; see `gain`.
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    fan_in, fan_out : float, optional
+        Used in place of what shape and axes say.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------

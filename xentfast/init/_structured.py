@@ -30,7 +30,7 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     shape : int or sequence of ints
         Of the array.
     value : float or array_like
-        The value.
+        The value, or values of a shape that broadcasts to `shape`.
     dtype : dtype, default float32
         float16, bfloat16 (that of ml_dtypes), float32 or float64.
     out : ndarray, optional
@@ -86,8 +86,12 @@ def zeros(shape, *, dtype=np.float32, out=None):
 
     Parameters
     ----------
-    shape, dtype, out
-        As for `constant`.
+    shape : int or sequence of ints
+        Of the array.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of that shape and dtype, of any strides.
 
     Returns
     -------
@@ -118,8 +122,12 @@ def ones(shape, *, dtype=np.float32, out=None):
 
     Parameters
     ----------
-    shape, dtype, out
-        As for `constant`.
+    shape : int or sequence of ints
+        Of the array.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of that shape and dtype, of any strides.
 
     Returns
     -------
@@ -152,10 +160,12 @@ def identity(shape, *, gain=1.0, dtype=np.float32, out=None):
     ----------
     shape : sequence of two ints
         Of the array; where it is not square, the inputs or outputs beyond the smaller length get zeros.
-    gain : float, default 1
+    gain : float, default 1.0
         What stands on the diagonal.
-    dtype, out
-        As for `constant`.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of that shape and dtype, of any strides.
 
     Returns
     -------
@@ -201,10 +211,12 @@ def dirac(shape, *, groups=1, in_axis=-2, out_axis=-1, dtype=np.float32, out=Non
     groups : int, default 1
         Groups of the convolution, each of which gets an identity of its own. The out axis must be a multiple of it; the in
         axis counts the inputs of one group.
-    in_axis, out_axis : int, default −2 and −1
-        As for `xavier_uniform`.
-    dtype, out
-        As for `constant`.
+    in_axis, out_axis : int, default -2 and -1
+        Which axis counts inputs, and which outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of that shape and dtype, of any strides.
 
     Returns
     -------
@@ -263,8 +275,18 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
         of 100 rows are 7, though ``0.07*100`` is 7.000000000000001.
     std : float, default 0.01
         Standard deviation of the others.
-    rng, name, dtype, out, index, n_threads
-        As for `uniform`.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    index : int, slice, Ellipsis, or a tuple of them, optional
+        The part of the global array that is wanted, as in ``whole[index]``.
+    n_threads : int, optional
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
@@ -349,13 +371,21 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     shape : sequence of ints
         At least two axes. The out axis makes the columns of the matrix, all others together make its rows: the receptive
         field first, then the inputs.
-    gain : float, default 1
+    gain : float, default 1.0
         Multiplies the values; see `gain`.
-    in_axis, out_axis : int or tuple of ints, default −2 and −1
-        As for `xavier_uniform`.
-    rng, name, dtype, out, n_threads
-        As for `uniform`. `n_threads` is for the random numbers; how many threads NumPy's linear algebra takes is its own
-        affair (OMP_NUM_THREADS, threadpoolctl).
+    in_axis, out_axis : int or tuple of ints, default -2 and -1
+        Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
+    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+        Where the key comes from. An int or a SeedSequence gives the same values each time.
+    name : str, optional
+        The parameter's name. Without one, arrays of the same int seed share their random words.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
+    out : ndarray, optional
+        Where to put the values: of the shape and dtype of the result, of any strides.
+    n_threads : int, optional
+        For the random numbers; how many threads NumPy's linear algebra takes is its own affair (OMP_NUM_THREADS,
+        threadpoolctl).
 
     Returns
     -------

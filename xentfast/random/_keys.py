@@ -63,7 +63,7 @@ def key(rng: Rng = None) -> int:
     Parameters
     ----------
     rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
-        As for `init.uniform`: a Generator is drawn from, None takes entropy from the operating system.
+        As for `xentfast.init.uniform`: a Generator is drawn from, None takes entropy from the operating system.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def stream(name: str | None = None) -> int:
     Parameters
     ----------
     name : str, optional
-        As for `init.uniform`.
+        The parameter's name, as for `xentfast.init.uniform`.
 
     Returns
     -------
