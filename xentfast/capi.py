@@ -28,12 +28,17 @@ class Options(ctypes.Structure):
 
     Parameters
     ----------
+    **fields : int or float
+        Any of the attributes, by its name.
+
+    Attributes
+    ----------
     bytes : int
-        Its size; left alone.
+        The structure's size; left alone.
     weight, sample_weight : int
         Addresses of float64, (C,) and (N,): ``array.ctypes.data``, or 0. The arrays must outlive the calls.
     label_smoothing, z_loss, logit_scale, softcap, empty : float
-        As for `softmax_cross_entropy`; a softcap of 0 is none.
+        As for `xentfast.softmax_cross_entropy`; a softcap of 0 is none.
     ignore_index : int
         As there.
     bad_place : int
@@ -74,13 +79,23 @@ class Options(ctypes.Structure):
 class Truncation(ctypes.Structure):
     """Where a normal distribution is cut: filled by ``table().truncation_float32`` or ``truncation_float64``.
 
+    Attributes
+    ----------
+    dtype, constants : int and array of double
+        What these functions write, nobody else's to set.
+
     Examples
     --------
     >>> import ctypes
+    >>> import numpy as np
     >>> from xentfast import capi
-    >>> bounds = capi.Truncation()
-    >>> capi.table().truncation_float32(-1.0, 3.0, ctypes.byref(bounds))
+    >>> api, bounds, out = capi.table(), capi.Truncation(), np.empty(1000, np.float32)
+    >>> api.truncation_float32(-1.0, 3.0, ctypes.byref(bounds))
     0
+    >>> api.truncated_normal_float32(out.ctypes.data, 1000, 7, 0, 0, 0.0, 0.02, ctypes.byref(bounds), 0)
+    0
+    >>> bool((out >= -0.02).all() and (out <= 0.06).all())
+    True
     """
 
     _fields_ = [("dtype", c_int64), ("constants", c_double * 11)]
@@ -99,6 +114,31 @@ _BOUNDS = CFUNCTYPE(c_int, c_double, c_double, c_void_p)
 
 class Api(ctypes.Structure):
     """The table: xentfast_api in the header.
+
+    Each function but the first returns a status: 0, or what went wrong. The header says what each argument is.
+
+    Attributes
+    ----------
+    version, api_bytes, options_bytes : int
+        `VERSION`, and the sizes of the table and of `Options`.
+    status_message : function
+        Of a status: a sentence about it, as bytes.
+    softmax_cross_entropy_float32, softmax_cross_entropy_float64 : function
+        Of (logits, n_rows, n_classes, row_stride, targets, options, n_threads, loss).
+    softmax_cross_entropy_grad_float32, softmax_cross_entropy_grad_float64 : function
+        Of (logits, n_rows, n_classes, row_stride, targets, options, n_threads, grad, grad_stride).
+    softmax_cross_entropy_value_and_grad_float32, softmax_cross_entropy_value_and_grad_float64 : function
+        Of (logits, n_rows, n_classes, row_stride, targets, options, n_threads, loss, grad, grad_stride).
+    logsumexp_float32, logsumexp_float64 : function
+        Of (x, n_rows, n_classes, row_stride, n_threads, result).
+    uniform_float32, uniform_float64 : function
+        Of (out, n, key, stream, first, low, high, n_threads).
+    normal_float32, normal_float64 : function
+        Of (out, n, key, stream, first, mean, std, n_threads).
+    truncated_normal_float32, truncated_normal_float64 : function
+        Of (out, n, key, stream, first, mean, std, bounds, n_threads).
+    truncation_float32, truncation_float64 : function
+        Of (lower, upper, bounds).
 
     Examples
     --------

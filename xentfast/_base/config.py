@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 def show_config() -> None:
     """Print version, compiler, flags, OpenMP, kernel levels and threads.
 
+    The last lines say which level runs here, and how many threads a call takes by default.
+
     Examples
     --------
     >>> import xentfast as xf
