@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import re
-from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import xentfast
+from xentfast._base.docstrings import entries_of, entry, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,14 +33,14 @@ def documented(*others: Callable[..., Any]) -> Callable[[Function], Function]:
     def complete(function: Function) -> Function:
         sources = [getattr(xentfast, function.__name__), *others]
         if all(one.__doc__ for one in (function, *sources)):            # python -OO leaves none
-            function.__doc__ = _completed(function, [_sections(one) for one in sources])
+            function.__doc__ = _completed(function, [sections_of(one) for one in sources])
         return function
 
     return complete
 
 
 def _completed(function, sources):
-    own, namesake, last = _sections(function), sources[0], sources[-1]
+    own, namesake, last = sections_of(function), sources[0], sources[-1]
     text = _joined(namesake[""].partition("\n")[0], own[""])
     for title, body in {
         "Parameters": _parameters(inspect.signature(function).parameters, own, sources),
@@ -60,25 +59,16 @@ def _parameters(names, own, sources):
     described = {}
     for source in (sources[0], *reversed(sources[1:])):
         described |= {name: (kind.replace("array_like", "dask or numpy array"), text)
-                      for name, kind, text in _entries(source) if kind}
+                      for name, kind, text in _arguments(source) if kind}
     described["n_threads"] = N_THREADS
-    for name, kind, text in _entries(own):
+    for name, kind, text in _arguments(own):
         described[name] = (kind, text) if kind else (described[name][0], f"{described[name][1]}\n{text}")
-    return "\n".join(f"{name} : {described[name][0]}\n{indent(described[name][1], ' ' * 4)}" for name in names)
+    return "\n".join(entry([name], *described[name]) for name in names)
 
 
-def _sections(function):
-    """A docstring's sections by title, "" for what stands before the first."""
-    text = inspect.getdoc(function)
-    first, *others = re.split(r"^(\w+)\n-+\n", text, flags=re.M)
-    return {"": first.strip(), **{title: body.strip() for title, body in zip(others[::2], others[1::2], strict=True)}}
-
-
-def _entries(sections):
-    """(name, type or "", text) of each argument in Parameters."""
-    for names, kind, text in re.findall(r"^(\w[\w, ]*)(?: : (.*))?\n((?: .*\n?)*)", sections.get("Parameters", ""), re.M):
-        for name in names.split(", "):
-            yield name, kind, dedent(text).strip()
+def _arguments(sections):
+    """(name, type or "", text) of each."""
+    return ((name, kind, text) for names, kind, text in entries_of(sections.get("Parameters", "")) for name in names)
 
 
 def _joined(*paragraphs):

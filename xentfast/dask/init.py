@@ -13,6 +13,7 @@ import numpy as np
 
 import xentfast.init as of_arrays
 from xentfast._base.arrays import plain_array
+from xentfast._base.docstrings import entries_of, entry, sections_of, with_module
 from xentfast._base.numbers import shown
 from xentfast.dask._graphs import apply, operand
 from xentfast.init._checks import scale_number
@@ -41,18 +42,13 @@ __all__ = [
     "zeros",
 ]
 
-DOCUMENTATION = """As `xentfast.init.{name}`, as a Dask array with the same values, whatever its chunks.
+DOCUMENTATION = """{summary}
+
+As `xentfast.init.{name}`, as a Dask array with the same values, whatever its chunks.
 
 Parameters
 ----------
-shape, {options}, name, dtype
-    As there.
-rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
-    As there. The key is drawn at once, so that the values stay the same each time they are computed.
-chunks : int, tuple or "auto", default "auto"
-    How the array is cut, as Dask's own functions take it.
-n_threads : int, default 1
-    Threads for each block. Dask makes as many blocks at a time as it has threads.
+{entries}
 
 Returns
 -------
@@ -72,6 +68,9 @@ Examples
 >>> bool((w.compute() == xf.init.{name}((512, 2048), {example}rng=7, name="layer1/weight")).all())
 True
 """
+CHUNKS = 'int, tuple or "auto", default "auto"', "How the array is cut, as Dask's own functions take it."
+N_THREADS = "int, default 1", "Threads for each block. Dask makes as many blocks at a time as it has threads."
+DRAWN = "The key is drawn at once, so that the values stay the same each time they are computed."
 
 
 def _initialiser(name, example=""):
@@ -91,8 +90,21 @@ def _initialiser(name, example=""):
 
     initialise.__name__ = initialise.__qualname__ = name
     initialise.__signature__ = signature
-    initialise.__doc__ = DOCUMENTATION.format(name=name, options=", ".join(options), example=example)
+    if one_machine.__doc__:                         # python -OO leaves none
+        initialise.__doc__ = _documentation(one_machine, signature.parameters, example)
     return initialise
+
+
+def _documentation(one_machine, parameters, example):
+    sections = sections_of(one_machine)
+    described = {}
+    for names, kind, text in entries_of(sections["Parameters"]):
+        described |= dict.fromkeys(names, entry(names, kind, with_module(text, of_arrays)))
+    described |= {"chunks": entry(["chunks"], *CHUNKS), "n_threads": entry(["n_threads"], *N_THREADS)}
+    described["rng"] += f"\n    {DRAWN}"
+    entries = dict.fromkeys(described[name] for name in parameters)             # once for names that share one
+    return DOCUMENTATION.format(name=one_machine.__name__, example=example, summary=sections[""].partition("\n")[0],
+                                entries="\n".join(entries))
 
 
 def _lazy(initialiser, shape, *, chunks, rng, name, dtype, n_threads, **options):
@@ -145,14 +157,20 @@ def identity_part(place, *, gain, block_dtype):
 
 
 def constant(shape, value, *, chunks="auto", dtype=np.float32):
-    """As `xentfast.init.constant`, as a Dask array.
+    """One value everywhere, or an array that broadcasts.
+
+    As `xentfast.init.constant`, as a Dask array.
 
     Parameters
     ----------
-    shape, value, dtype
-        As there.
+    shape : int or sequence of ints
+        Of the array.
+    value : float or array_like
+        The value, or values that broadcast to the array's shape.
     chunks : int, tuple or "auto", default "auto"
         How the array is cut, as Dask's own functions take it.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
 
     Returns
     -------
@@ -184,12 +202,18 @@ def constant(shape, value, *, chunks="auto", dtype=np.float32):
 
 
 def zeros(shape, *, chunks="auto", dtype=np.float32):
-    """As `xentfast.init.zeros`, as a Dask array.
+    """Zeros.
+
+    As `xentfast.init.zeros`, as a Dask array.
 
     Parameters
     ----------
-    shape, chunks, dtype
-        As for `constant`.
+    shape : int or sequence of ints
+        Of the array.
+    chunks : int, tuple or "auto", default "auto"
+        How the array is cut, as Dask's own functions take it.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
 
     Returns
     -------
@@ -211,12 +235,18 @@ def zeros(shape, *, chunks="auto", dtype=np.float32):
 
 
 def ones(shape, *, chunks="auto", dtype=np.float32):
-    """As `xentfast.init.ones`, as a Dask array.
+    """Ones.
+
+    As `xentfast.init.ones`, as a Dask array.
 
     Parameters
     ----------
-    shape, chunks, dtype
-        As for `constant`.
+    shape : int or sequence of ints
+        Of the array.
+    chunks : int, tuple or "auto", default "auto"
+        How the array is cut, as Dask's own functions take it.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
 
     Returns
     -------
@@ -238,12 +268,20 @@ def ones(shape, *, chunks="auto", dtype=np.float32):
 
 
 def identity(shape, *, gain=1.0, chunks="auto", dtype=np.float32):
-    """As `xentfast.init.identity`, as a Dask array.
+    """The identity matrix, times `gain`.
+
+    As `xentfast.init.identity`, as a Dask array.
 
     Parameters
     ----------
-    shape, gain, chunks, dtype
-        As there, and for `constant`.
+    shape : sequence of two ints
+        Of the array; where it is not square, the inputs or outputs beyond the smaller length get zeros.
+    gain : float, default 1.0
+        What stands on the diagonal.
+    chunks : int, tuple or "auto", default "auto"
+        How the array is cut, as Dask's own functions take it.
+    dtype : dtype, default float32
+        float16, bfloat16 (that of ml_dtypes), float32 or float64.
 
     Returns
     -------

@@ -30,7 +30,7 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     shape : int or sequence of ints
         Of the array.
     value : float or array_like
-        The value, or values of a shape that broadcasts to `shape`.
+        The value, or values that broadcast to the array's shape.
     dtype : dtype, default float32
         float16, bfloat16 (that of ml_dtypes), float32 or float64.
     out : ndarray, optional

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from xentfast import init
+from xentfast._base.docstrings import entries_of, entry, sections_of, with_module
 from xentfast.torch._module import init_module
 from xentfast.torch._tensors import FLOATS, LAYOUT, array_to_write, check_tensor, note_written
 
@@ -86,16 +87,15 @@ def _documentation(initialiser, parameters, layout):
         shown |= {"rng": "7", "name": '"layer1.weight"'}
     ours = ", ".join(["torch.empty(4, 3)", *(f"{key}={value}" for key, value in shown.items())])
     theirs = ", ".join(["(4, 3)", *(f"{key}={value}" for key, value in (shown | layout).items())])
-    axes = [option for option in options if option in LAYOUT]
-    described = [("tensor", "Tensor", "CPU tensor of float16, bfloat16, float32 or float64, any strides.")]
-    if axes:
-        described.append(("in_axis, out_axis", "int or tuple of ints, default 1 and 0",
-                          "PyTorch's layout, ``[out, in, *kernel]``."))
-    others = ", ".join(option for option in options if option not in axes)
-    if others:
-        described.append((others, None, f"As for `xentfast.init.{name}`."))
-    entries = "\n".join(f"{names}{f' : {kind}' if kind else ''}\n    {text}" for names, kind, text in described)
-    return f"""{inspect.getdoc(initialiser).partition(chr(10))[0]}
+    sections = sections_of(initialiser)
+    described = [(["tensor"], "Tensor", "CPU tensor of float16, bfloat16, float32 or float64, any strides.")]
+    for names, kind, text in entries_of(sections["Parameters"]):
+        if names == list(LAYOUT):
+            kind, text = kind.replace("-2 and -1", "1 and 0"), "PyTorch's layout, ``[out, in, *kernel]``, unless given."
+        if names[0] in options:
+            described.append((names, kind, with_module(text, init)))
+    entries = "\n".join(entry(*one) for one in described)
+    return f"""{sections[""].partition(chr(10))[0]}
 
 `xentfast.init.{name}`, into a PyTorch tensor in place.
 
