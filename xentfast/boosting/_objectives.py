@@ -55,17 +55,17 @@ class SoftmaxObjective(_Objective):
         - "lightgbm": K/(K − 1)·w·p·(1 − p), as its ``multiclass`` (Friedman 2001);
         - "diagonal": w·p·(1 − p), the diagonal itself.
     weight : array_like of shape (K,), optional
-        A finite weight for each class.
+        A finite weight for each class. See :ref:`what it does <option-weight>`.
     soft_labels : array_like of shape (M, K), optional
         Soft labels, where a data set has room for one number a row: the label of a row is then the number of its row in this
         table, from 0 to M − 1. XGBoost also takes soft labels as labels of shape (N, K), without ``num_class``.
     label_smoothing : float, default 0.0
-        ε from 0 to 1: the targets t become (1 − ε)·t + ε/K.
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/K. See :ref:`what it does <option-label-smoothing>`.
     focal_gamma : float, default 0.0
         γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017). For labels that are
-        classes, without `soft_labels` and `label_smoothing`.
+        classes, without `soft_labels` and `label_smoothing`. See :ref:`what it does <option-focal-gamma>`.
     n_threads : int, optional
-        Threads to use at most, as for `softmax_cross_entropy`.
+        Threads to use at most, as for `xentfast.softmax_cross_entropy`.
 
     Raises
     ------
@@ -88,10 +88,10 @@ class SoftmaxObjective(_Objective):
     ``obj`` (as XGBClassifier does), its ``predict`` gives probabilities; else, and in LightGBM, margins come out, whose
     probabilities are ``xf.softmax(margins, axis=1)``.
 
-    Margins are (N, K) in any memory order, or flattened class by class, and so are the
-    results, in their dtype (float32 from XGBoost, float64 from LightGBM). They are those of
-    `softmax_cross_entropy_grad_hess` with ``reduction="sum"``, times the convention's factor. The weights of the rows count
-    as with the built-in objectives: neither library applies them to what a custom objective returns.
+    Margins are (N, K) in any memory order, or flattened class by class, and so are the results, in their dtype (float32 from
+    XGBoost, float64 from LightGBM). They are those of `xentfast.softmax_cross_entropy_grad_hess` with ``reduction="sum"``, times
+    the convention's factor. The weights of the rows count as with the built-in objectives: neither library applies them to what
+    a custom objective returns.
 
     Margins and labels of rows of weight 0 are not looked at.
 
@@ -137,6 +137,22 @@ class SoftmaxObjective(_Objective):
         self._loss = Softmax(weight, soft_labels, label_smoothing, focal_gamma, n_threads)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Gradient and Hessian, as the library asks for them.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Labels; or margins, where the second argument is a data set.
+        y_pred : array_like, xgboost.DMatrix or lightgbm.Dataset
+            Margins; or the data set, which has labels and weights.
+        sample_weight : array_like of shape (N,), optional
+            Weights of the rows, beside arrays.
+
+        Returns
+        -------
+        grad, hess : ndarray
+            Of the shape and dtype of the margins.
+        """
         margins, targets, weights, flat = self._loss.rows(y_true, y_pred, sample_weight)
         grad, hess = softmax_cross_entropy_grad_hess(margins, targets, sample_weight=weights, reduction="sum",
                                                      out=self._arrays(margins), **self._loss.options)
@@ -158,13 +174,14 @@ class SigmoidObjective(_Objective):
     ----------
     pos_weight : float or array_like of shape (K,), optional
         A finite weight of the positive class (of each of K, where a row has K labels): what both libraries call
-        ``scale_pos_weight``.
+        ``scale_pos_weight``. See :ref:`what it does <option-pos-weight>`.
     label_smoothing : float, default 0.0
-        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2.
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2. See :ref:`what it does <option-label-smoothing>`.
     focal_gamma : float, default 0.0
-        γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017).
+        γ, finite and at least 0: the factor (1 − p_t)^γ plays down what is classified well (Lin et al. 2017). See
+        :ref:`what it does <option-focal-gamma>`.
     n_threads : int, optional
-        Threads to use at most, as for `sigmoid_cross_entropy`.
+        Threads to use at most, as for `xentfast.sigmoid_cross_entropy`.
 
     Raises
     ------
@@ -176,7 +193,7 @@ class SigmoidObjective(_Objective):
     -----
     Labels from 0 to 1 are soft. The object is called as `SoftmaxObjective` is, with margins and labels of shape (N,), or (N, K)
     for several answers to a row; those of rows of weight 0 are not looked at. Gradient and Hessian are those of
-    `sigmoid_cross_entropy_grad_hess` with ``reduction="sum"``; w·p·(1 − p) is the convention of both libraries.
+    `xentfast.sigmoid_cross_entropy_grad_hess` with ``reduction="sum"``; w·p·(1 − p) is the convention of both libraries.
 
     The Hessian of a focal loss is negative where a row is badly misclassified, as the rare class is at a starting score of its
     log-odds. Its absolute value is returned instead, which keeps Newton's step downhill and as long as it was (Dauphin et al.
@@ -213,6 +230,22 @@ class SigmoidObjective(_Objective):
         self._loss = Sigmoid(pos_weight, label_smoothing, focal_gamma, n_threads)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Gradient and Hessian, as the library asks for them.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Labels; or margins, where the second argument is a data set.
+        y_pred : array_like, xgboost.DMatrix or lightgbm.Dataset
+            Margins; or the data set, which has labels and weights.
+        sample_weight : array_like of shape (N,), optional
+            Weights of the rows, beside arrays.
+
+        Returns
+        -------
+        grad, hess : ndarray
+            Of the shape and dtype of the margins.
+        """
         margins, targets, weights = self._loss.rows(y_true, y_pred, sample_weight)
         grad, hess = sigmoid_cross_entropy_grad_hess(margins, targets, sample_weight=weights, reduction="sum",
                                                      out=self._arrays(margins), **self._loss.options)
@@ -232,6 +265,22 @@ class _Metric:
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None,
     ) -> float | tuple[str, float] | tuple[str, float, bool]:
+        """The mean loss, in the form that the library expects.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Labels; or margins, where the second argument is a data set.
+        y_pred : array_like, xgboost.DMatrix or lightgbm.Dataset
+            Margins; or the data set, which has labels and weights.
+        sample_weight : array_like of shape (N,), optional
+            Weights of the rows, beside arrays.
+
+        Returns
+        -------
+        float or tuple
+            LightGBM: (name, value, False). XGBoost: (name, value) of a data set, the value of arrays.
+        """
         value = float(self._mean(y_true, y_pred, sample_weight))
         if self.library == "lightgbm":
             return self.__name__, value, False          # smaller is better
@@ -241,15 +290,24 @@ class _Metric:
 class SoftmaxMetric(_Metric):
     r"""Mean softmax cross-entropy as an evaluation metric of XGBoost or LightGBM, to go with `SoftmaxObjective`.
 
+    With the options of the objective it is the loss that is trained, without them the log-loss (``mlogloss``, ``multi_logloss``).
+
     Parameters
     ----------
     library : {"xgboost", "lightgbm"}
         Whose form the result has.
-    weight, soft_labels, label_smoothing, focal_gamma, n_threads
-        As for `SoftmaxObjective`: with the same options the metric is the loss that is trained, without them the
-        log-loss (``mlogloss``, ``multi_logloss``).
+    weight : array_like of shape (K,), optional
+        A finite weight for each class.
+    soft_labels : array_like of shape (M, K), optional
+        The soft labels, of which labels are row numbers.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/K.
+    focal_gamma : float, default 0.0
+        γ, finite and at least 0: the factor (1 − p_t)^γ.
     name : str, default "softmax_cross_entropy"
         Under which it is reported.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Raises
     ------
@@ -261,8 +319,8 @@ class SoftmaxMetric(_Metric):
     ``xgb.train(…, custom_metric=metric)``, ``lgb.train(…, feval=metric)``, ``XGBClassifier(…, eval_metric=metric)`` and
     ``LGBMClassifier(…).fit(…, eval_metric=metric)`` call it, with margins as long as the objective is a custom one (with a
     built-in objective they pass probabilities: use its own log-loss then). The mean is over the weights of the rows, as
-    `softmax_cross_entropy` has it. XGBoost wants (name, value) or the value alone, LightGBM (name, value, False): smaller is
-    better.
+    `xentfast.softmax_cross_entropy` has it. XGBoost wants (name, value) or the value alone, LightGBM (name, value, False):
+    smaller is better.
 
     Examples
     --------
@@ -295,15 +353,22 @@ class SoftmaxMetric(_Metric):
 class SigmoidMetric(_Metric):
     r"""Mean sigmoid cross-entropy as an evaluation metric of XGBoost or LightGBM, to go with `SigmoidObjective`.
 
+    With the options of the objective it is the loss that is trained, without them the log-loss (``logloss``, ``binary_logloss``).
+
     Parameters
     ----------
     library : {"xgboost", "lightgbm"}
         Whose form the result has.
-    pos_weight, label_smoothing, focal_gamma, n_threads
-        As for `SigmoidObjective`: with the same options the metric is the loss that is trained, without them the
-        log-loss (``logloss``, ``binary_logloss``).
+    pos_weight : float or array_like of shape (K,), optional
+        A finite weight of the positive class (of each of K, where a row has K labels).
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become t·(1 − ε) + ε/2.
+    focal_gamma : float, default 0.0
+        γ, finite and at least 0: the factor (1 − p_t)^γ.
     name : str, default "sigmoid_cross_entropy"
         Under which it is reported.
+    n_threads : int, optional
+        Threads to use at most; the result has the same bits for any number.
 
     Raises
     ------
@@ -312,7 +377,7 @@ class SigmoidMetric(_Metric):
 
     Notes
     -----
-    It is called as `SoftmaxMetric` is. The mean is over the weights of the rows, as `sigmoid_cross_entropy` has it.
+    It is called as `SoftmaxMetric` is. The mean is over the weights of the rows, as `xentfast.sigmoid_cross_entropy` has it.
 
     Examples
     --------

@@ -32,7 +32,7 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
         from, and gives another one each time; None takes entropy from the operating system.
     name : str, optional
         The parameter's name, which gives it a stream of random words of its own. **Two arrays with the same int seed and
-        no name share their words: one is the beginning of the other.**
+        no name share their words: one is the beginning of the other**.
     dtype : dtype, default float32
         float16, bfloat16 (that of ml_dtypes), float32 or float64.
     out : ndarray, optional

@@ -33,21 +33,23 @@ def cross_entropy(
     input : Tensor of float16, bfloat16, float32 or float64
         Logits: of shape (N, C), (N, C, d₁, …) or (C,), any strides.
     target : Tensor
-        Class indices, int64 or uint8, of the shape of `input` without the class axis. Or probabilities, of the shape of `input`
-        and any of the four float dtypes.
+        Class indices, int64 or uint8, of the shape of `input` without the class axis. Or probabilities, of the shape of
+        `input` and any of the four float dtypes.
     weight : Tensor of shape (C,), optional
         A finite weight for each class; with class indices of the dtype of `input`.
-    size_average, reduce : bool, optional
-        Deprecated, as in PyTorch: they overrule `reduction`.
+    size_average : bool, optional
+        Deprecated, as in PyTorch: overrules `reduction`.
     ignore_index : int, default -100
         Rows with this class index are not read: their loss and gradient are 0. Not for probabilities.
-    reduction : {"mean", "sum", "none"}
+    reduce : bool, optional
+        Deprecated, as in PyTorch: overrules `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
         "mean" divides the sum by Σ weight[targetᵢ] over the rows that are not ignored, and with probabilities by the number
         of rows, also where there are weights.
     label_smoothing : float, default 0.0
-        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C.
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C. See :ref:`what it does <option-label-smoothing>`.
     n_threads : int, optional
-        Threads to use at most, by default `torch.get_num_threads()`. The result has the same bits for any number.
+        Threads to use at most, by default ``torch.get_num_threads()``. The result has the same bits for any number.
 
     Returns
     -------
@@ -104,8 +106,21 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
 
     Parameters
     ----------
-    weight, size_average, ignore_index, reduce, reduction, label_smoothing, n_threads
-        As for `cross_entropy`. The weights are a buffer, which moves with the module.
+    weight : Tensor of shape (C,), optional
+        A finite weight for each class; with class indices of the dtype of `input`. A buffer, which moves with the module.
+    size_average : bool, optional
+        Deprecated, as in PyTorch: overrules `reduction`.
+    ignore_index : int, default -100
+        Rows with this class index are not read: their loss and gradient are 0. Not for probabilities.
+    reduce : bool, optional
+        Deprecated, as in PyTorch: overrules `reduction`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides the sum by Σ weight[targetᵢ] over the rows that are not ignored, and with probabilities by the number
+        of rows, also where there are weights.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C. See :ref:`what it does <option-label-smoothing>`.
+    n_threads : int, optional
+        Threads to use at most, by default ``torch.get_num_threads()``. The result has the same bits for any number.
 
     Raises
     ------
@@ -138,6 +153,18 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
         self.n_threads: int | None = n_threads
 
     def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The loss: `cross_entropy` with this module's options.
+
+        Parameters
+        ----------
+        input, target : Tensor
+            As for `cross_entropy`.
+
+        Returns
+        -------
+        loss : Tensor
+            As from `cross_entropy`.
+        """
         return cross_entropy(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
                              label_smoothing=self.label_smoothing, n_threads=self.n_threads)
 

@@ -56,9 +56,9 @@ def init_module(
         to None for parameters that stay as they are; the first pattern that fits counts. Or a function of (name, parameter,
         module that owns it), which returns an initialiser, None, or "default" for the rules below.
     rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
-        As for `xentfast.init.fill`: where the one key comes from that all parameters share.
+        Where the one key comes from that all parameters share, as for `xentfast.init.fill`.
     n_threads : int, optional
-        As for `xentfast.init.uniform`.
+        Threads to use at most; the values have the same bits for any number.
 
     Returns
     -------
