@@ -51,6 +51,11 @@ class Options(ctypes.Structure):
     TypeError
         For a field that does not exist, or a value that it cannot hold.
 
+    See Also
+    --------
+    table : The functions that take them.
+    xentfast.softmax_cross_entropy : What the options do.
+
     Notes
     -----
     ``numpy.frombuffer(options, capi.Options)`` is an array over the same memory, whose fields Numba can set.
@@ -83,6 +88,11 @@ class Truncation(ctypes.Structure):
     ----------
     dtype, constants : int and array of double
         What these functions write, nobody else's to set.
+
+    See Also
+    --------
+    table : The functions that fill and take it.
+    xentfast.init.truncated_normal : The same values in Python.
 
     Examples
     --------
@@ -140,6 +150,12 @@ class Api(ctypes.Structure):
     truncation_float32, truncation_float64 : function
         Of (lower, upper, bounds).
 
+    See Also
+    --------
+    table : The one of this process.
+    Options : Of the losses.
+    Truncation : Of `truncated_normal`.
+
     Examples
     --------
     >>> from xentfast import capi
@@ -163,6 +179,13 @@ def table() -> Api:
     -------
     Api
         Its fields are functions that ctypes calls without the GIL, and that Numba calls from compiled code.
+
+    See Also
+    --------
+    Api : What is in it.
+    xentfast.get_include : The header's folder, for C and Cython.
+    xentfast.random.key : What the fills take for `rng`.
+    xentfast.random.stream : What the fills take for `name`.
 
     Examples
     --------

@@ -17,6 +17,10 @@ def show_config() -> None:
 
     The last lines say which level runs here, and how many threads a call takes by default.
 
+    See Also
+    --------
+    get_include : Where the C header is.
+
     Examples
     --------
     >>> import xentfast as xf
@@ -45,6 +49,11 @@ def get_include() -> str:
     -------
     str
         Its path.
+
+    See Also
+    --------
+    xentfast.capi.table : The same functions for ctypes and Numba.
+    show_config : How this copy was built.
 
     Examples
     --------

@@ -103,6 +103,12 @@ def linear_cross_entropy(
         Another argument is not as described, or `memory_limit` is too small for a single row; the message says what was got
         and what was expected.
 
+    See Also
+    --------
+    linear_cross_entropy_value_and_grad : With the gradients.
+    softmax_cross_entropy : Of logits that are there.
+    perplexity : Of logits that are there; here it is ``np.exp`` of the mean loss.
+
     Notes
     -----
     Logits are products of NumPy's BLAS, in float64 where one of the three arrays is float64, else in float32, of 16-bit arrays
@@ -213,6 +219,11 @@ def linear_cross_entropy_value_and_grad(
     ------
     IndexError, ValueError, TypeError
         As `linear_cross_entropy`, and for an `out` that does not fit. It is untouched then.
+
+    See Also
+    --------
+    linear_cross_entropy : The loss alone, by one product instead of three.
+    softmax_cross_entropy_value_and_grad : Of logits that are there.
 
     Notes
     -----

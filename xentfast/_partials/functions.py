@@ -94,6 +94,12 @@ def softmax_cross_entropy_partial(
     IndexError, ValueError, TypeError
         As `softmax_cross_entropy`, and for a slice that does not lie within `n_classes`. `out` is untouched then.
 
+    See Also
+    --------
+    softmax_cross_entropy_combine : The loss, of the partial results of all slices.
+    softmax_cross_entropy_combine_grad : A slice of its gradient.
+    softmax_cross_entropy : Where the classes are in one place.
+
     Notes
     -----
     A chunk is 2 048 classes of float32 and 16 bits, 1 024 of float64, or what is left at a slice's end. Slices that begin at
@@ -216,6 +222,12 @@ def softmax_cross_entropy_combine(
     IndexError, TypeError
         As there.
 
+    See Also
+    --------
+    softmax_cross_entropy_partial : Makes the partial results.
+    softmax_cross_entropy_combine_grad : A slice of the gradient.
+    softmax_cross_entropy : Where the classes are in one place.
+
     Notes
     -----
     With :math:`c = \max_k c_k` over the chunks k, the sum over the whole row is :math:`\sum_k e^{s(c_k - c)} s_k`, in double
@@ -315,6 +327,12 @@ def softmax_cross_entropy_combine_grad(
     ------
     IndexError, ValueError, TypeError
         As the other two functions, and where `partials` have no records of this slice. `out` is untouched then.
+
+    See Also
+    --------
+    softmax_cross_entropy_partial : Makes the partial results.
+    softmax_cross_entropy_combine : The loss.
+    softmax_cross_entropy_grad : Where the classes are in one place.
 
     Notes
     -----

@@ -70,6 +70,14 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     TypeError
         An argument is of a type that is not described.
 
+    See Also
+    --------
+    cross_entropy_grad : Its gradient.
+    entropy : H(p, p).
+    kl_divergence : H(p, q) − H(p).
+    softmax_cross_entropy : Of logits.
+    log_loss : Of labels.
+
     Notes
     -----
     .. math:: H(p, q) = -\sum_c p_c \log q_c
@@ -118,6 +126,11 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
     ------
     ValueError, TypeError
         As for `cross_entropy`.
+
+    See Also
+    --------
+    cross_entropy : Of two distributions.
+    kl_divergence : What the cross-entropy is beyond the entropy.
 
     Notes
     -----
@@ -168,6 +181,11 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     ValueError, TypeError
         As for `cross_entropy`.
 
+    See Also
+    --------
+    cross_entropy : With the entropy of `p`.
+    entropy : Of one distribution.
+
     Notes
     -----
     .. math:: D(p \,\|\, q) = \sum_c p_c \log \frac{p_c}{q_c} = H(p, q) - H(p)
@@ -216,6 +234,11 @@ def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, 
     ValueError, TypeError
         As for `cross_entropy`, and for an `out` of the wrong type, dtype or shape, read-only, or overlapping `p` or `q` without
         being the same elements. `out` is untouched then.
+
+    See Also
+    --------
+    cross_entropy : What it is the gradient of.
+    softmax_cross_entropy_grad : With respect to logits, where nothing is divided by.
 
     Notes
     -----
@@ -279,6 +302,11 @@ def log_loss(y_true: ArrayLike, y_pred: ArrayLike | None = None, *, sample_weigh
     TypeError
         Labels cannot be sorted, an argument is of a type that is not described, or `y_pred` and `y_proba` are both given, or
         neither.
+
+    See Also
+    --------
+    softmax_cross_entropy : Of logits.
+    cross_entropy : Of two distributions.
 
     Notes
     -----

@@ -80,6 +80,13 @@ def sigmoid_cross_entropy(
         An argument is not as described; the message says what was got and what was expected. The first target or weight that
         is out of range is named.
 
+    See Also
+    --------
+    sigmoid_cross_entropy_value_and_grad : With the gradient, in one pass.
+    sigmoid_cross_entropy_grad : The gradient alone.
+    sigmoid_cross_entropy_grad_hess : Gradient and diagonal of the Hessian, for boosting.
+    softmax_cross_entropy : One class of several for each row.
+
     Notes
     -----
     With t the (smoothed) target, p = 1/(1 + e^{−x}), v the positive weight and w the sample weight, an element's loss is
@@ -179,6 +186,11 @@ def sigmoid_cross_entropy_grad(
         As `sigmoid_cross_entropy`, and for an `out` of the wrong type, dtype or shape, read-only, or overlapping an
         input other than exactly `logits`. `out` is untouched then.
 
+    See Also
+    --------
+    sigmoid_cross_entropy_value_and_grad : With the loss, in one pass.
+    sigmoid_cross_entropy_grad_hess : With the diagonal of the Hessian.
+
     Notes
     -----
     With the symbols of `sigmoid_cross_entropy`, q = 1 − p, L the loss for w = 1 and γ = 0, and s = 1/Σw for "mean", else 1:
@@ -261,6 +273,11 @@ def sigmoid_cross_entropy_value_and_grad(
     ValueError, TypeError
         As the two functions. `out` is untouched then.
 
+    See Also
+    --------
+    sigmoid_cross_entropy : The loss alone.
+    sigmoid_cross_entropy_grad : The gradient alone.
+
     Examples
     --------
     >>> import numpy as np
@@ -332,6 +349,11 @@ def sigmoid_cross_entropy_grad_hess(
     ------
     ValueError, TypeError
         As `sigmoid_cross_entropy_grad`, and where the second of `out` overlaps any other array. `out` is untouched then.
+
+    See Also
+    --------
+    softmax_cross_entropy_grad_hess : The same for one class of several.
+    xentfast.boosting.SigmoidObjective : Of this, an objective for XGBoost and LightGBM.
 
     Notes
     -----

@@ -97,6 +97,18 @@ def softmax_cross_entropy(
     ValueError, TypeError
         Another argument is not as described; the message says what was got and what was expected.
 
+    See Also
+    --------
+    softmax_cross_entropy_value_and_grad : With the gradient, in one pass.
+    softmax_cross_entropy_grad : The gradient alone.
+    softmax_cross_entropy_grad_hess : Gradient and diagonal of the Hessian, for boosting.
+    perplexity : The exponential of the mean loss.
+    linear_cross_entropy : Of a linear layer, without its logits.
+    softmax_cross_entropy_partial : Where a row's classes are in several places.
+    sigmoid_cross_entropy : A yes or no for each logit.
+    cross_entropy : Of probabilities.
+    xentfast.torch.cross_entropy : Of tensors, under autograd.
+
     Notes
     -----
     Row i has the loss
@@ -217,6 +229,12 @@ def softmax_cross_entropy_grad(
         As `softmax_cross_entropy`, and for an `out` of the wrong type, dtype or shape, read-only, or overlapping an
         input other than exactly `logits`. `out` is untouched then.
 
+    See Also
+    --------
+    softmax_cross_entropy_value_and_grad : With the loss, in one pass.
+    softmax_cross_entropy_grad_hess : With the diagonal of the Hessian.
+    softmax_cross_entropy_combine_grad : Of a slice of the classes.
+
     Notes
     -----
     Row i is :math:`s\,w_i\,(p_{ic} - [c = t_i])` with p the softmax and s = 1/Σ wᵢ for "mean", else 1; for soft targets
@@ -320,6 +338,12 @@ def softmax_cross_entropy_value_and_grad(
     IndexError, ValueError, TypeError
         As the two functions. `out` is untouched then.
 
+    See Also
+    --------
+    softmax_cross_entropy : The loss alone.
+    softmax_cross_entropy_grad : The gradient alone.
+    linear_cross_entropy_value_and_grad : Of a linear layer, without its logits.
+
     Examples
     --------
     >>> import numpy as np
@@ -397,6 +421,11 @@ def softmax_cross_entropy_grad_hess(
     ------
     IndexError, ValueError, TypeError
         As `softmax_cross_entropy_grad`, and where the second of `out` overlaps any other array. `out` is untouched then.
+
+    See Also
+    --------
+    sigmoid_cross_entropy_grad_hess : The same for a yes or no for each logit.
+    xentfast.boosting.SoftmaxObjective : Of this, an objective for XGBoost and LightGBM.
 
     Notes
     -----
@@ -481,6 +510,11 @@ def perplexity(
     ------
     IndexError, ValueError, TypeError
         As `softmax_cross_entropy`.
+
+    See Also
+    --------
+    softmax_cross_entropy : Its logarithm, with more options.
+    linear_cross_entropy : That logarithm without the logits: ``np.exp`` of it is the perplexity.
 
     Notes
     -----

@@ -55,6 +55,12 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: Arr
     ValueError, TypeError
         For an argument that is not as described. `out` is untouched then.
 
+    See Also
+    --------
+    log_softmax : Its logarithm, without its underflow.
+    logsumexp : The logarithm of what it divides by.
+    softmax_cross_entropy : The loss of logits, without their softmax.
+
     Notes
     -----
     :math:`e^{x_j} / \sum_k e^{x_k}` over the classes that `where` leaves in, each within 4 ulp in float32 (float64: 8), whatever
@@ -106,6 +112,12 @@ def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where:
     ValueError, TypeError
         For an argument that is not as described. `out` is untouched then.
 
+    See Also
+    --------
+    softmax : Without the logarithm.
+    logsumexp : What is subtracted.
+    softmax_cross_entropy : The loss of logits, without their softmax.
+
     Notes
     -----
     :math:`(x_j - m) - \log \sum_k e^{x_k - m}` with m the maximum, which is left out of the sum and added back in
@@ -154,6 +166,11 @@ def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: Array
     ------
     ValueError, TypeError
         For an argument that is not as described. `out` is untouched then.
+
+    See Also
+    --------
+    softmax : Each term's share of the sum.
+    log_softmax : The logarithm of each term's share.
 
     Notes
     -----

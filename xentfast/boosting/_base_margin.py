@@ -44,6 +44,11 @@ def base_margin(labels: ArrayLike, n_classes: int | None = None, *, sample_weigh
     IndexError
         For a label that is no class; the first such label is named.
 
+    See Also
+    --------
+    SoftmaxObjective : The objective for classes.
+    SigmoidObjective : The objective for answers.
+
     Notes
     -----
     LightGBM and XGBoost (from 3.1 on for answers, 3.2 for classes) start their own objectives there, and custom ones from 0

@@ -75,6 +75,13 @@ class SoftmaxObjective(_Objective):
     IndexError
         When called, for a label that is no class or no row of `soft_labels`; the first such label is named.
 
+    See Also
+    --------
+    SoftmaxMetric : The loss, to be watched.
+    SigmoidObjective : A yes or no for each row.
+    base_margin : Where training may start.
+    xentfast.softmax_cross_entropy_grad_hess : Gradient and Hessian by themselves.
+
     Notes
     -----
     The object is called by the library, in whichever way that has:
@@ -188,6 +195,13 @@ class SigmoidObjective(_Objective):
     ValueError, TypeError
         An option is not as described; when called, margins that are not finite, labels that are not from 0 to 1, shapes that do
         not fit. The first such number is named.
+
+    See Also
+    --------
+    SigmoidMetric : The loss, to be watched.
+    SoftmaxObjective : For more than two classes.
+    base_margin : Where training may start.
+    xentfast.sigmoid_cross_entropy_grad_hess : Gradient and Hessian by themselves.
 
     Notes
     -----
@@ -314,6 +328,11 @@ class SoftmaxMetric(_Metric):
     ValueError, TypeError, IndexError
         As `SoftmaxObjective`.
 
+    See Also
+    --------
+    SoftmaxObjective : The objective.
+    SigmoidMetric : A yes or no for each row.
+
     Notes
     -----
     ``xgb.train(…, custom_metric=metric)``, ``lgb.train(…, feval=metric)``, ``XGBClassifier(…, eval_metric=metric)`` and
@@ -374,6 +393,11 @@ class SigmoidMetric(_Metric):
     ------
     ValueError, TypeError
         As `SigmoidObjective`.
+
+    See Also
+    --------
+    SigmoidObjective : The objective.
+    SoftmaxMetric : For more than two classes.
 
     Notes
     -----

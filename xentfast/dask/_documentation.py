@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING
 
 import xentfast
@@ -28,7 +29,7 @@ def documented(*others: Callable[..., Any]) -> Callable[[Function], Function]:
     The namesake's summary (its first line) and notes stand before the function's own; its references are taken over. An argument
     that the function describes with a type is described so; any other as by the first of `others` that has it, or by the
     namesake, and what the function says of it is added. Returns and Raises that the function lacks are those of the last of
-    these.
+    these. See Also has the namesake, and of what that sees those that are in the function's own module.
     """
     def complete(function: Function) -> Function:
         sources = [getattr(xentfast, function.__name__), *others]
@@ -46,6 +47,7 @@ def _completed(function, sources):
         "Parameters": _parameters(inspect.signature(function).parameters, own, sources),
         "Returns": own.get("Returns", last["Returns"]),
         "Raises": own.get("Raises", last["Raises"]),
+        "See Also": _siblings(function, namesake["See Also"]),
         "Notes": _joined(namesake.get("Notes"), own.get("Notes"), ERRORS),
         "References": namesake.get("References"),
         "Examples": own["Examples"],
@@ -64,6 +66,12 @@ def _parameters(names, own, sources):
     for name, kind, text in _arguments(own):
         described[name] = (kind, text) if kind else (described[name][0], f"{described[name][1]}\n{text}")
     return "\n".join(entry([name], *described[name]) for name in names)
+
+
+def _siblings(function, seen):
+    own = sys.modules[function.__module__].__all__
+    return "\n".join([f"xentfast.{function.__name__} : On NumPy arrays.",
+                      *(line for line in seen.splitlines() if line.partition(" : ")[0] in own)])
 
 
 def _arguments(sections):

@@ -60,6 +60,10 @@ Raises
 ValueError, TypeError
     For an argument that is not as described.
 
+See Also
+--------
+xentfast.init.{name} : The same values as a NumPy array, or a part of them.
+
 Examples
 --------
 >>> import xentfast as xf
@@ -182,6 +186,12 @@ def constant(shape, value, *, chunks="auto", dtype=np.float32):
     ValueError, TypeError
         For an argument that is not as described.
 
+    See Also
+    --------
+    xentfast.init.constant : The same as a NumPy array.
+    zeros : The value 0.
+    ones : The value 1.
+
     Examples
     --------
     >>> import xentfast.dask as xd
@@ -225,6 +235,11 @@ def zeros(shape, *, chunks="auto", dtype=np.float32):
     ValueError, TypeError
         For an argument that is not as described.
 
+    See Also
+    --------
+    xentfast.init.zeros : The same as a NumPy array.
+    constant : Any value.
+
     Examples
     --------
     >>> import xentfast.dask as xd
@@ -257,6 +272,11 @@ def ones(shape, *, chunks="auto", dtype=np.float32):
     ------
     ValueError, TypeError
         For an argument that is not as described.
+
+    See Also
+    --------
+    xentfast.init.ones : The same as a NumPy array.
+    constant : Any value.
 
     Examples
     --------
@@ -292,6 +312,10 @@ def identity(shape, *, gain=1.0, chunks="auto", dtype=np.float32):
     ------
     ValueError, TypeError
         For an argument that is not as described.
+
+    See Also
+    --------
+    xentfast.init.identity : The same as a NumPy array.
 
     Examples
     --------

@@ -53,6 +53,13 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
 
+    See Also
+    --------
+    normal : Normal values.
+    xavier_uniform : Bounds by the fans, and so `he_uniform` and `lecun_uniform`.
+    fill : All parameters of a model.
+    xentfast.random.Philox4x32 : The engine, as a NumPy bit generator.
+
     Notes
     -----
     low + u·(high − low), u of 24 random bits (float64: 53), as NumPy's Generator makes it of the same words. A value
@@ -112,6 +119,12 @@ def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, o
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    truncated_normal : Cut at two bounds.
+    he_normal : Standard deviation by the fans, and so `xavier_normal` and `lecun_normal`.
+    fill : All parameters of a model.
 
     Notes
     -----
@@ -177,6 +190,11 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
     ValueError, TypeError, IndexError
         For an argument that is not as described, and for bounds whose tails the dtype cannot hold. Nothing has been
         written then.
+
+    See Also
+    --------
+    normal : Without the cut.
+    variance_scaling : By default cut at two standard deviations, and scaled by the fans.
 
     Notes
     -----

@@ -38,6 +38,11 @@ def fans(shape: Shape, in_axis: Axes = -2, out_axis: Axes = -1) -> tuple[int, in
     ValueError, TypeError
         For a shape of fewer than two axes, for axes that it has not, and for one that is both.
 
+    See Also
+    --------
+    variance_scaling : Scales by them.
+    gain : What else scales are made of.
+
     Examples
     --------
     >>> import xentfast as xf
@@ -82,6 +87,12 @@ def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
     ------
     ValueError, TypeError
         For another nonlinearity, and for a `param` that it does not have.
+
+    See Also
+    --------
+    he_normal : Takes the nonlinearity itself.
+    xavier_normal : Takes the gain.
+    fans : What else scales are made of.
 
     Notes
     -----

@@ -54,6 +54,11 @@ def fill(
         For an argument that is not as described, a name that comes twice, and arrays that share memory. Nothing has been
         written then.
 
+    See Also
+    --------
+    uniform : What `rng` and `name` mean.
+    xentfast.torch.init_module : All parameters of a PyTorch module.
+
     Notes
     -----
     With an int or a SeedSequence, every array equals that of a call of its own with the same `rng`, and ``name`` its name.

@@ -63,6 +63,13 @@ def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
 
+    See Also
+    --------
+    xavier_uniform, xavier_normal : Scale 1 over the mean of both fans.
+    he_uniform, he_normal : Scale 2 over the fan of the inputs.
+    lecun_uniform, lecun_normal : Scale 1 over the fan of the inputs.
+    fans : What the fans are.
+
     Notes
     -----
     :math:`\sigma = \sqrt{scale/fan}`; uniform on :math:`\pm\sqrt3\sigma`; truncated normal of σ/0.87962566 before the cut.
@@ -125,6 +132,14 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
 
+    See Also
+    --------
+    xavier_normal : Normal values of the same variance.
+    he_uniform : For ReLU.
+    variance_scaling : What it is a case of.
+    gain : What to pass as `gain`.
+    fans : What the fans are.
+
     Notes
     -----
     Uniform on :math:`\pm gain \sqrt{6/(fan\_in + fan\_out)}`.
@@ -185,6 +200,13 @@ def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    xavier_uniform : Uniform values of the same variance.
+    he_normal : For ReLU.
+    variance_scaling : What it is a case of, cut at two standard deviations as well.
+    gain : What to pass as `gain`.
 
     Notes
     -----
@@ -248,6 +270,13 @@ def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    he_normal : Normal values of the same variance.
+    xavier_uniform : For tanh and its like.
+    variance_scaling : What it is a case of.
+    gain : That of the nonlinearity.
 
     Notes
     -----
@@ -317,6 +346,13 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
 
+    See Also
+    --------
+    he_uniform : Uniform values of the same variance.
+    xavier_normal : For tanh and its like.
+    variance_scaling : What it is a case of, cut at two standard deviations as well.
+    gain : That of the nonlinearity.
+
     Notes
     -----
     Normal, not truncated, with standard deviation :math:`gain\,g/\sqrt{fan}`, g the gain of the nonlinearity: √2 for relu.
@@ -374,6 +410,12 @@ def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    lecun_normal : Normal values of the same variance.
+    he_uniform : Twice the variance, for ReLU.
+    variance_scaling : What it is a case of.
 
     Notes
     -----
@@ -435,6 +477,12 @@ def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_o
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    lecun_uniform : Uniform values of the same variance.
+    he_normal : Twice the variance, for ReLU.
+    variance_scaling : What it is a case of, cut at two standard deviations as well.
 
     Notes
     -----

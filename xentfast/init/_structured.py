@@ -47,6 +47,12 @@ def constant(shape, value, *, dtype=np.float32, out=None):
         For an argument that is not as described, and for a value beyond the range of the dtype. Nothing has been written
         then.
 
+    See Also
+    --------
+    zeros : The value 0.
+    ones : The value 1.
+    identity : Ones on a diagonal.
+
     Notes
     -----
     PyTorch: ``torch.nn.init.constant_(w, value)``. Keras: ``Constant(value)``. JAX: ``jax.nn.initializers.constant(value)``.
@@ -103,6 +109,11 @@ def zeros(shape, *, dtype=np.float32, out=None):
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
 
+    See Also
+    --------
+    ones : The value 1.
+    constant : Any value.
+
     Notes
     -----
     PyTorch: ``torch.nn.init.zeros_(w)``. Keras: ``Zeros()``. JAX: ``jax.nn.initializers.zeros``.
@@ -138,6 +149,11 @@ def ones(shape, *, dtype=np.float32, out=None):
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    zeros : The value 0.
+    constant : Any value.
 
     Notes
     -----
@@ -176,6 +192,11 @@ def identity(shape, *, gain=1.0, dtype=np.float32, out=None):
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    dirac : The identity of a convolution.
+    orthogonal : A random rotation.
 
     Notes
     -----
@@ -227,6 +248,10 @@ def dirac(shape, *, groups=1, in_axis=-2, out_axis=-1, dtype=np.float32, out=Non
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    identity : Of matrices.
 
     Notes
     -----
@@ -297,6 +322,10 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
     ------
     ValueError, TypeError, IndexError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    normal : Without the zeros.
 
     Notes
     -----
@@ -396,6 +425,11 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     ------
     ValueError, TypeError
         For an argument that is not as described. Nothing has been written then.
+
+    See Also
+    --------
+    identity : The matrix that changes nothing.
+    gain : What to pass as `gain`.
 
     Notes
     -----

@@ -75,6 +75,12 @@ def key(rng: Rng = None) -> int:
     ValueError, TypeError
         For an `rng` that is not as described.
 
+    See Also
+    --------
+    stream : What a name gives.
+    Philox4x32 : The engine, which takes the key as it is.
+    xentfast.capi.table : The C functions that fill arrays.
+
     Notes
     -----
     docs/how/streams.md in the repository says how a seed becomes a key.
@@ -106,6 +112,11 @@ def stream(name: str | None = None) -> int:
     ------
     ValueError, TypeError
         For a name that is no string, or has no UTF-8 form.
+
+    See Also
+    --------
+    key : What `rng` gives.
+    xentfast.capi.table : The C functions that fill arrays.
 
     Examples
     --------

@@ -73,7 +73,7 @@ cdef class Philox4x32(BitGenerator):
 
     Parameters
     ----------
-    seed : None, int, sequence of ints, SeedSequence, optional
+    seed : None, int, sequence of ints or SeedSequence, optional
         As for NumPy's bit generators: the key is ``SeedSequence(seed).generate_state(2, np.uint32)``. None takes entropy
         from the operating system.
     key : int or sequence of two uint32, optional
@@ -85,7 +85,13 @@ cdef class Philox4x32(BitGenerator):
     Raises
     ------
     ValueError, TypeError
-        For `seed` and `key` together, and for what is not as described.
+        For ``seed`` and ``key`` together, and for what is not as described.
+
+    See Also
+    --------
+    key : The key that a seed gives.
+    stream : The stream that a name gives, the high half of the counter.
+    xentfast.init.uniform : The same words as uniform values, on many threads.
 
     Notes
     -----
@@ -146,7 +152,7 @@ cdef class Philox4x32(BitGenerator):
 
     @property
     def state(self):
-        """dict : key, counter of the next block, the block being handed out and the place in it."""
+        """Key, counter of the next block, the block that is being handed out and the place in it: a dict, to read or to set."""
         with self.lock:                     # a draw of another thread is over, or has not begun
             return {
                 "bit_generator": type(self).__name__,

@@ -65,6 +65,11 @@ def cross_entropy(
         Another argument is not as described: the type is PyTorch's for the same mistake. GPU and meta tensors are refused, and
         weights that require a gradient.
 
+    See Also
+    --------
+    CrossEntropyLoss : The same as a module.
+    xentfast.softmax_cross_entropy : On NumPy arrays, with more options.
+
     Notes
     -----
     See `xentfast.softmax_cross_entropy` for formula and accuracy. Where a gradient is needed it is made together with the loss,
@@ -126,6 +131,10 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
     ------
     RuntimeError, ValueError, TypeError
         When it is called, as `cross_entropy`.
+
+    See Also
+    --------
+    cross_entropy : The same as a function.
 
     Examples
     --------

@@ -72,6 +72,11 @@ def init_module(
         ``model.to_empty(device="cpu")`` before), one that no rule below covers, and a pattern that fits no name. Nothing has
         been written then.
 
+    See Also
+    --------
+    xentfast.init.fill : For arrays, by their names.
+    xentfast.torch.init.he_normal_ : One tensor, and so the other initialisers.
+
     Notes
     -----
     The rules, of which the first one that fits counts: of embeddings standard normal values; for a name whose last part begins

@@ -113,6 +113,11 @@ Raises
 ValueError, TypeError, RuntimeError
     For an argument that is not as described, and for a tensor that is not on the CPU. Nothing has been written then.
 
+See Also
+--------
+xentfast.init.{name} : The same values as a NumPy array.
+init_module : All parameters of a module.
+
 Notes
 -----
 The values are those of `xentfast.init.{name}`, bit for bit. Autograd does not record it.
