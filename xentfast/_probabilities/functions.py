@@ -147,6 +147,8 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
     >>> import xentfast as xf
     >>> xf.entropy([0.25, 0.25, 0.25, 0.25])
     np.float64(1.3862943611198906)
+    >>> xf.entropy([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    array([0.69314718, 0.        ])
     """
     return _compared(FOR_ENTROPY, {"p": p}, axis, None, keepdims, n_threads)
 
@@ -202,6 +204,8 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     >>> import xentfast as xf
     >>> xf.kl_divergence([0.5, 0.5], [0.25, 0.75])
     np.float64(0.14384103622589045)
+    >>> xf.kl_divergence([0.5, 0.5], [0.5, 0.5])
+    np.float64(0.0)
     """
     return _compared(FOR_DIVERGENCE, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
 

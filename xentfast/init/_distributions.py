@@ -75,6 +75,11 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     >>> xf.init.uniform((2, 3), low=-1, high=1, rng=7, name="embedding")
     array([[ 0.3691715 , -0.92015684, -0.05416346],
            [-0.40297198, -0.5969944 ,  0.33550167]], dtype=float32)
+
+    Its second row, on a machine that wants no other:
+
+    >>> xf.init.uniform((2, 3), low=-1, high=1, rng=7, name="embedding", index=1)
+    array([-0.40297198, -0.5969944 ,  0.33550167], dtype=float32)
     """
     to = destination(shape, dtype, out, index)
     low, high = scale_number(low, "low", to.out.dtype), scale_number(high, "high", to.out.dtype)
@@ -144,6 +149,11 @@ def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, o
     >>> xf.init.normal((2, 3), std=0.02, rng=7, name="embedding")
     array([[ 0.01686641,  0.00432171, -0.00734578],
            [ 0.0233475 , -0.01768784, -0.03112397]], dtype=float32)
+
+    Another name gives other values:
+
+    >>> xf.init.normal((3,), std=0.02, rng=7, name="head")
+    array([-0.01800605, -0.03438374,  0.01180293], dtype=float32)
     """
     to = destination(shape, dtype, out, index)
     mean = scale_number(mean, "mean", to.out.dtype)
@@ -214,6 +224,9 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
     >>> xf.init.truncated_normal((2, 3), std=0.02, rng=7, name="embedding")
     array([[ 0.00914126, -0.03095266, -0.00129681],
            [-0.01004865, -0.01577805,  0.00825571]], dtype=float32)
+    >>> w = xf.init.truncated_normal((1000, 1000), std=0.02, lower=-1, upper=3, rng=7, name="embedding")
+    >>> round(float(w.min()), 4), round(float(w.max()), 4)
+    (-0.02, 0.06)
     """
     to = destination(shape, dtype, out, index)
     mean = scale_number(mean, "mean", to.out.dtype)

@@ -106,6 +106,8 @@ def gain(nonlinearity: Nonlinearity, param: float | None = None) -> float:
     >>> import xentfast as xf
     >>> xf.init.gain("relu")
     1.4142135623730951
+    >>> xf.init.gain("leaky_relu", 0.2)
+    1.3867504905630728
     """
     one_of(nonlinearity, ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu", "silu"), "nonlinearity")
     if nonlinearity == "leaky_relu":

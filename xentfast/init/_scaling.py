@@ -84,6 +84,12 @@ def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated
     >>> xf.init.variance_scaling((2, 3), scale=2, rng=7, name="layer1/weight")
     array([[-1.0279948 ,  0.641438  , -0.7015573 ],
            [-0.19559601,  1.8458709 ,  2.1037226 ]], dtype=float32)
+
+    What Keras and JAX call glorot_normal, of standard deviation √(2/(300 + 200)):
+
+    >>> w = xf.init.variance_scaling((300, 200), mode="fan_avg", rng=7, name="layer1/weight")
+    >>> round(float(w.std()), 2), round((2 / 500)**0.5, 2)
+    (0.06, 0.06)
     """
     scale = real_number(scale, "scale")
     if not 0.0 <= scale < math.inf:
@@ -158,6 +164,12 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
     >>> xf.init.xavier_uniform((2, 3), rng=7, name="layer1/weight")
     array([[-0.7277769 ,  0.4905107 , -0.5311807 ],
            [-0.15677416,  1.0277963 ,  1.0739343 ]], dtype=float32)
+
+    A kernel of PyTorch's layout, 16 channels to 32, with 3·3·16 inputs and 3·3·32 outputs:
+
+    >>> kernel = xf.init.xavier_uniform((32, 16, 3, 3), in_axis=1, out_axis=0, rng=7, name="conv1.weight")
+    >>> round(float(abs(kernel).max()), 3), round((6 / (144 + 288))**0.5, 3)
+    (0.118, 0.118)
     """
     fan = _fan(shape, "fan_avg", in_axis, out_axis, fan_in, fan_out)
     return _scaled(_gain(gain), 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
@@ -367,6 +379,14 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
     >>> xf.init.he_normal((2, 3), rng=7, name="layer1/weight")
     array([[-0.30861306, -1.8640069 , -1.4834462 ],
            [ 0.71586835,  0.24997953, -0.01544072]], dtype=float32)
+
+    Activations keep their mean square through a layer with ReLU:
+
+    >>> import numpy as np
+    >>> x = xf.init.normal((1000, 512), rng=7, name="x")
+    >>> w = xf.init.he_normal((512, 512), rng=7, name="w")
+    >>> round(float(np.mean(np.maximum(x @ w, 0)**2)), 1)
+    1.0
     """
     fan = _fan(shape, mode, in_axis, out_axis, fan_in, fan_out)
     gain = _gain(gain) * gain_of(nonlinearity, param)

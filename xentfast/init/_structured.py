@@ -62,6 +62,9 @@ def constant(shape, value, *, dtype=np.float32, out=None):
     >>> import xentfast as xf
     >>> xf.init.constant((2,), 0.5)
     array([0.5, 0.5], dtype=float32)
+    >>> xf.init.constant((2, 3), [0.0, 1.0, 0.0])               # such as biases of an LSTM's gates
+    array([[0., 1., 0.],
+           [0., 1., 0.]], dtype=float32)
     """
     to = destination(shape, dtype, out)
     array = plain_array(value, "value", advice="")
@@ -120,9 +123,13 @@ def zeros(shape, *, dtype=np.float32, out=None):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import xentfast as xf
     >>> xf.init.zeros((2,))
     array([0., 0.], dtype=float32)
+    >>> bias = np.ones(3)
+    >>> xf.init.zeros(bias.shape, dtype=bias.dtype, out=bias) is bias
+    True
     """
     return constant.plan_of(shape, 0.0, dtype=dtype, out=out)
 
@@ -161,9 +168,10 @@ def ones(shape, *, dtype=np.float32, out=None):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import xentfast as xf
-    >>> xf.init.ones((2,))
-    array([1., 1.], dtype=float32)
+    >>> xf.init.ones((2,), dtype=np.float16)
+    array([1., 1.], dtype=float16)
     """
     return constant.plan_of(shape, 1.0, dtype=dtype, out=out)
 
