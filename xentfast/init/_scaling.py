@@ -23,7 +23,7 @@ CUT_STD = 0.87962566103423976
 @initialiser
 def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated_normal", in_axis=-2, out_axis=-1, fan_in=None,
                      fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
-    r"""Values of variance scale/fan.
+    r"""Random values of variance scale/fan.
 
     Parameters
     ----------
