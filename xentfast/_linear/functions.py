@@ -125,7 +125,7 @@ def linear_cross_entropy(
 
     References
     ----------
-    .. [1] E. Wijmans et al., "Cut your losses in large-vocabulary language models", 2024.
+    .. [1] Wijmans et al., "Cut your losses in large-vocabulary language models", 2024.
 
     Examples
     --------

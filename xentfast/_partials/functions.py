@@ -123,8 +123,8 @@ def softmax_cross_entropy_partial(
 
     References
     ----------
-    .. [1] M. Milakov, N. Gimelshein, "Online normalizer calculation for softmax", 2018.
-    .. [2] M. Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model parallelism", 2019.
+    .. [1] Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018.
+    .. [2] Shoeybi et al., "Megatron-LM: training multi-billion parameter language models using model parallelism", 2019.
 
     Examples
     --------

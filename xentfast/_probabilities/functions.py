@@ -89,7 +89,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
 
     References
     ----------
-    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
+    .. [1] Shannon, "A mathematical theory of communication", 1948.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
 
     References
     ----------
-    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
+    .. [1] Shannon, "A mathematical theory of communication", 1948.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
 
     References
     ----------
-    .. [1] S. Kullback, R. A. Leibler, "On information and sufficiency", Ann. Math. Statist. 22, 1951.
+    .. [1] Kullback & Leibler, "On information and sufficiency", Ann. Math. Statist. 22, 1951.
 
     Examples
     --------

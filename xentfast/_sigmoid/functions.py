@@ -104,9 +104,9 @@ def sigmoid_cross_entropy(
 
     References
     ----------
-    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
-    .. [2] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
-    .. [3] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+    .. [1] Shannon, "A mathematical theory of communication", 1948.
+    .. [2] Lin et al., "Focal loss for dense object detection", ICCV 2017.
+    .. [3] Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
 
     Examples
     --------

@@ -131,12 +131,12 @@ def softmax_cross_entropy(
 
     References
     ----------
-    .. [1] C. E. Shannon, "A mathematical theory of communication", 1948.
-    .. [2] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and softmax functions",
+    .. [1] Shannon, "A mathematical theory of communication", 1948.
+    .. [2] Blanchard, Higham & Higham, "Accurately computing the log-sum-exp and softmax functions",
        IMA J. Numer. Anal. 41, 2021.
-    .. [3] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
-    .. [4] A. de Brébisson, P. Vincent, "The z-loss: a shift and scale invariant classification loss", 2016.
-    .. [5] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
+    .. [3] Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+    .. [4] de Brébisson & Vincent, "The z-loss: a shift and scale invariant classification loss", 2016.
+    .. [5] Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
     --------

@@ -113,8 +113,8 @@ class SoftmaxObjective(_Objective):
 
     References
     ----------
-    .. [1] J. H. Friedman, "Greedy function approximation: a gradient boosting machine", 2001, section 4.6.
-    .. [2] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
+    .. [1] Friedman, "Greedy function approximation: a gradient boosting machine", 2001, section 4.6.
+    .. [2] Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
     --------
@@ -219,8 +219,8 @@ class SigmoidObjective(_Objective):
 
     References
     ----------
-    .. [1] T.-Y. Lin et al., "Focal loss for dense object detection", ICCV 2017.
-    .. [2] Y. N. Dauphin et al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization",
+    .. [1] Lin et al., "Focal loss for dense object detection", ICCV 2017.
+    .. [2] Dauphin et al., "Identifying and attacking the saddle point problem in high-dimensional non-convex optimization",
        NeurIPS 2014.
 
     Examples

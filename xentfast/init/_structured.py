@@ -452,6 +452,7 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     References
     ----------
     Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014.
+
     Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
 
     Examples
