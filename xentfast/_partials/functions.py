@@ -85,7 +85,7 @@ def softmax_cross_entropy_partial(
     Returns
     -------
     partials : ndarray of float64
-        Of the rows' shape and (chunks, 9). Joined along the last axis but one, in the order of the classes, those of all
+        Of the rows' shape and (chunks, 8). Joined along the last axis but one, in the order of the classes, those of all
         slices are what the other two functions take. Into an array of zeros of that shape each process may write its own
         chunks: the all-reduce by sum of these is the join, exactly.
 
@@ -180,7 +180,7 @@ def softmax_cross_entropy_combine(
     ----------
     partials : array_like of float64
         Those that `softmax_cross_entropy_partial` made of every slice, joined along the last axis but one in the order of the
-        classes: of the rows' shape and (chunks of all slices, 9).
+        classes: of the rows' shape and (chunks of all slices, 8).
     targets : array_like of ints or None
         The class of each row; None for soft targets.
     n_classes : int

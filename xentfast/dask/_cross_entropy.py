@@ -65,7 +65,7 @@ def softmax_cross_entropy(
     Notes
     -----
     Every block of logits is read once. Where a block has all classes of its rows it gives the rows' losses, else its partial
-    results (`xentfast.softmax_cross_entropy_partial`), 72 bytes for 2 048 logits, which are joined for each row. Losses are
+    results (`xentfast.softmax_cross_entropy_partial`), 64 bytes for 2 048 logits, which are joined for each row. Losses are
     added in one task, 8 bytes a row, in the order of the rows. Rows cut anywhere, and classes cut at multiples of 2 048 (1 024 of
     float64), give the bits that one machine gives; classes cut elsewhere its accuracy.
 

@@ -36,7 +36,7 @@ def whole_rows(logits, targets, sample_weight, where, weight, divisor, place, *,
 
 
 def partial_results(logits, targets, sample_weight, where, where_count, weight, place, *, axis, missing, **options):
-    """Those of a block, of shape (rows, chunks, 9), with the chunks where the classes were."""
+    """Those of a block, of shape (rows, chunks, 8), with the chunks where the classes were."""
     with located_rows(place, logits, axis):
         records = softmax_cross_entropy_partial(
             logits, targets, first_class=place[axis].start, axis=axis, weight=weight, sample_weight=sample_weight,
