@@ -10,6 +10,7 @@ from functools import partial
 import ml_dtypes
 import numpy as np
 import pytest
+from tolerances import ORTHONORMAL_COLUMNS
 
 import xentfast as xf
 from xentfast.init import _orthonormal
@@ -195,9 +196,9 @@ def test_sparse_zeros_are_anywhere():
 @pytest.mark.parametrize("shape", [(1, 1), (7, 7), (64, 20), (20, 64), (300, 300), (700, 600), (257, 1000), (0, 3), (5, 0)])
 def test_orthogonal(shape, dtype):
     q = xf.init.orthogonal(shape, **KEYS, dtype=dtype).astype(np.float64)
-    gram = q.T @ q if shape[0] >= shape[1] else q @ q.T
-    eps = {2: 2.0**-8 if dtype is not np.float16 else 2.0**-11, 4: 2.0**-24, 8: 2.0**-50}[np.dtype(dtype).itemsize]
-    np.testing.assert_allclose(gram, np.eye(min(shape)), rtol=0, atol=2 * eps)
+    with np.errstate(all="ignore"):             # BLAS's vector loops may raise flags of numbers that they do not use
+        gram = q.T @ q if shape[0] >= shape[1] else q @ q.T
+    np.testing.assert_allclose(gram, np.eye(min(shape)), rtol=0, atol=ORTHONORMAL_COLUMNS[np.dtype(dtype)])
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((3, 3, 8, 40), {}), ((40, 8, 3, 3), {"in_axis": 1, "out_axis": 0}),

@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import reference
+from bad_outputs import SWAPPED
 from exact import check_flushed, check_rounded
 from routes import LEVELS, layouts, problem
 from sklearn._loss import HalfMultinomialLoss
@@ -399,7 +400,7 @@ def test_outputs_stay_untouched(soft):
         ((grad,), TypeError, "expected a tuple of two arrays"),
         ((grad, hess, hess.copy()), TypeError, "expected a tuple of two arrays"),
         ((grad, hess.astype(np.float64)), TypeError, "out has dtype float64; expected float32"),
-        ((grad.astype(">f4"), hess), TypeError, "out has dtype >f4; expected float32"),
+        ((grad.astype(SWAPPED), hess), TypeError, f"out has dtype {SWAPPED}; expected float32"),
         ((grad, hess[:, :9]), ValueError, "out has shape (3, 9); expected (3, 10)"),
         ((grad[:2], hess), ValueError, "out has shape (2, 10); expected (3, 10)"),
         ((grad, frozen), ValueError, "out is read-only"),
