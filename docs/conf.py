@@ -25,10 +25,10 @@ import xentfast as xf  # noqa: E402
 project, author, copyright = PROJECT["name"], PROJECT["authors"][0]["name"], "The xentfast developers"
 version = release = xf.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_gallery.gen_gallery", "sphinx_design",
-              "sphinx_copybutton", "matplotlib.sphinxext.plot_directive", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_gallery.gen_gallery",
+              "sphinx_design", "sphinx_copybutton", "matplotlib.sphinxext.plot_directive", "sphinx.ext.mathjax"]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "**/plots", "examples/**/*.ipynb", "examples/**/*.py", "examples/**/*.md5", "examples/**/*.codeobj.json"]
+exclude_patterns = ["**/plots", *(f"examples/**/*.{kind}" for kind in ("ipynb", "py", "md5", "codeobj.json"))]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_block", "attrs_inline"]
 myst_heading_anchors = 3
@@ -83,7 +83,7 @@ def to_repository(app, page, source):
 
     def address(match):
         target = Path(os.path.normpath(folder / match[1]))
-        if target.suffix == ".md" and target.is_relative_to(HERE) or not target.exists():
+        if target.suffix in (".md", ".rst") and target.is_relative_to(HERE) or not target.exists():
             return match[0]
         return f"]({PROJECT['urls']['Homepage']}/blob/main/{target.relative_to(HERE.parent)})"
     source[0] = re.sub(r"\]\((\.\.?/[^)#]*)\)", address, source[0])

@@ -188,8 +188,8 @@ CUT_ROUNDING = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
 UNIT_COLUMNS = {np.dtype(np.float32): 1e-8, np.dtype(np.float64): 1e-14}
 
 # Products of two columns of such a matrix, less 0 or 1: in 16 and 32 bits the rounding of its elements; in float64 what BLAS
-# leaves in the matrix and in the product that checks it. OpenBLAS, which adds in blocks, 1.3e-15 for 257 columns of 1000; the reference
-# BLAS (aarch64's, tools/emulated.py), which adds one after the other, 3.8e-15.
+# leaves in the matrix and in the product that checks it. OpenBLAS adds in blocks: 1.3e-15 for 257 columns of 1000. The
+# reference BLAS (of tools/emulated.py) adds one after the other: 3.8e-15.
 ORTHONORMAL_COLUMNS = {np.dtype(ml_dtypes.bfloat16): 2.0**-7, np.dtype(np.float16): 2.0**-10, np.dtype(np.float32): 2.0**-23,
                        np.dtype(np.float64): 2.0**-47}
 
