@@ -82,44 +82,45 @@ def test_every_public_name_is_on_one_page_of_the_reference():
     assert sorted(names_in_reference()) == sorted(public_names())
 
 
-def readme_blocks():
-    """(what a block needs beside the `test` extra, its code): <!-- needs torch --> may stand above a block."""
-    text = (ROOT / "README.md").read_text()
-    return [(set(needs.split()), code) for needs, code in
-            re.findall(r"(?:<!-- needs ([\w ]+) -->\n+)?```python\n(.*?)```", text, re.S)]
+# README.md and the pages of the site that are written by hand.
+PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if "examples" not in path.parts)]
 
 
-def test_readme_blocks_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = [code for needs, code in readme_blocks() if not needs]
-    assert blocks
-    names = {}
-    for block in blocks:                    # one after the other, as a reader would
-        exec(compile(block, "README.md", "exec"), names)
+def blocks():
+    """(page, what its blocks need beside the `test` extra, their code): <!-- needs torch --> may stand above a block. Those of a
+    page with the same needs run one after the other, as a reader would."""
+    for page in PAGES:
+        found = {}
+        for needs, code in re.findall(r"(?:<!-- needs ([\w ]+) -->\n+)?```python\n(.*?)```", page.read_text(), re.S):
+            found.setdefault(" ".join(sorted(needs.split())), []).append(code)
+        for needs, codes in found.items():
+            yield pytest.param(page, needs, codes, id=f"{page.relative_to(ROOT)}-{needs}")
 
 
-@pytest.mark.parametrize("needs", sorted({" ".join(sorted(needs)) for needs, _ in readme_blocks() if needs}))
-def test_readme_blocks_of_extras_run(needs, tmp_path, monkeypatch):
-    """Those with the same needs, one after the other; the `peers` extra brings what they need."""
+@pytest.mark.parametrize(("page", "needs", "codes"), list(blocks()))
+def test_blocks_run(page, needs, codes, tmp_path, monkeypatch):
+    """The `peers` extra brings what they need."""
     for module in needs.split():
         pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in [code for wanted, code in readme_blocks() if wanted == set(needs.split())]:
-        exec(compile(block, "README.md", "exec"), names)
+    for code in codes:
+        exec(compile(code, page.name, "exec"), names)
 
 
-def test_readme_names_every_public_function():
-    """Those of xentfast.dask have the names of those that they are on Dask arrays."""
-    text = (ROOT / "README.md").read_text()
-    names = {name.removeprefix("dask.") for name in PUBLIC}
-    assert [name for name in names if not any(f"{start}{name}" in text for start in ("`", "xf.", "xentfast."))] == []
-    assert "`xentfast.dask`" in text and "`xentfast.dask.init`" in text
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
 
 
-def test_files_that_readme_names_exist():
-    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_pages_name_exist(page):
+    """Pages of the gallery are made from its scripts."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        made = re.fullmatch(r"\.\./examples/(plot_\w+)\.rst", target)
+        path = ROOT / f"examples/gallery/{made[1]}.py" if made else page.parent / target
+        assert target.startswith("http") or path.exists(), target
+    for name in re.findall(r"<\.\./examples/(\w+)>`", page.read_text()):
+        assert (ROOT / f"examples/gallery/{name}.py").exists(), name
 
 
 def test_every_module_says_what_it_is():
