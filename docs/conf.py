@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -94,6 +96,23 @@ def shorter_signature(app, what, name, obj, options, signature, returns):
     return signature and signature.replace("<class 'numpy.float32'>", "numpy.float32"), returns
 
 
+def publish_history(app, error):
+    """The pages that `asv publish` makes of the committed results, where the clone has the commits that they are of."""
+    if error or app.builder.format != "html":
+        return
+    target, settings = Path(app.outdir, "performance/history"), HERE.parent / "asv_benchmarks/history/asv.conf.json"
+    first = settings.with_name("commits.txt").read_text().split()[0]
+    shutil.rmtree(target, ignore_errors=True)
+    if subprocess.run(["git", "-C", str(HERE), "cat-file", "-e", first], capture_output=True).returncode:
+        target.mkdir(parents=True)
+        (target / "index.html").write_text("<!doctype html><title>xentfast</title><p>This copy of the site was built from "
+                                           "sources without their history.</p>")
+        return
+    subprocess.run([sys.executable, "-m", "asv", "publish", "--config", str(settings), "--html-dir", str(target)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
 def setup(app):
+    app.connect("build-finished", publish_history)
     app.connect("source-read", to_repository)
     app.connect("autodoc-process-signature", shorter_signature)

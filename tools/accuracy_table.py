@@ -136,8 +136,11 @@ def softmax_rows(x, t):
     yield "softmax_cross_entropy_grad", exact_grad(x, t), [
         xf.softmax_cross_entropy_grad(x, t, reduction="none"), grad_by_torch(torch_loss, x), grad_by_jax(jax_loss, x), None]
     if hasattr(xf, "softmax_cross_entropy_grad_hess"):
-        q = np.abs(exact_grad(x, t))
-        yield "softmax_cross_entropy_grad_hess", q * (1 - q), [
+        shifted, log_sum = exact_shifted(x)
+        p = np.exp(shifted - log_sum)
+        rest, target = 1 - p, (np.arange(len(x)), t)
+        rest[target] = np.abs(exact_grad(x, t)[target])             # of a target 1 − p is known without a difference
+        yield "softmax_cross_entropy_grad_hess", p * rest, [
             xf.softmax_cross_entropy_grad_hess(x, t, reduction="none")[1], None, None, None]
 
 

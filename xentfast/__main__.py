@@ -16,8 +16,14 @@ xentfast; save the curve of loss and accuracy as digits.png in the current
 directory; then time xentfast on this machine beside the textbook NumPy formula and
 whichever of SciPy, scikit-learn, PyTorch, JAX (with optax) and Numba is installed.
 Needs the extra "demo": pip install "xentfast[demo]"."""
-EXAMPLE = ("example:\n  python -m xentfast --epochs 10 --seed 7 --threads 1\n"
+EXAMPLE = ("examples:\n  python -m xentfast\n  python -m xentfast --epochs 10 --seed 7 --threads 1\n"
+           "  python -m xentfast --no-plot                       without matplotlib\n"
+           "  XENTFAST_CPU=x86_64_v3 python -m xentfast          by the AVX2 kernels\n"
            "second part, why the first weights matter and how fast they come:\n  python -m xentfast init --help")
+NEXT = """
+Which function for which task: docs/start/tasks.md
+This training loop in 60 lines, and ten other examples: examples/gallery/
+Why the first weights matter: python -m xentfast init"""
 
 PLOT_FILE = "digits.png"
 DEMO_MODULES = {"sklearn": "scikit-learn", "tqdm": "tqdm", "matplotlib": "matplotlib"}     # and pip's names for them
@@ -39,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.plot:
         digits.save_plot(history, PLOT_FILE)
     print(speed.of_losses(options.threads or default_threads()))
+    print(NEXT)
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:

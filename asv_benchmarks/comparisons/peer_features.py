@@ -1,4 +1,4 @@
-"""What the peers do in the cases of the README's table of features: each claim, and what the installed versions do.
+"""What the peers do in the cases of the table in docs/performance/peers.md: each claim, and what the installed versions do.
 
     python asv_benchmarks/comparisons/peer_features.py                  every peer that is installed
     python asv_benchmarks/comparisons/peer_features.py PyTorch SciPy    some

@@ -5,8 +5,8 @@ Self-attention with a causal mask
 One head of attention in NumPy, forward and backward, trained to look back: whenever a letter comes again, say which letter
 followed it the first time. ``xf.softmax`` with ``where=`` makes the attention; the map shows what the head has learnt.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib",) if importlib.util.find_spec(name) is None]

@@ -5,8 +5,8 @@ An autoencoder with the sigmoid loss
 Pixels between 0 and 1 are soft targets of a yes or no for each: the cross-entropy of a sigmoid teaches a network to squeeze
 digits through eight numbers and to draw them again.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

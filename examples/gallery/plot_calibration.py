@@ -5,8 +5,8 @@ Honest probabilities: calibration by logit_scale
 A network that has seen few examples is more certain than it is right. One number mends most of it: the logits' scale, 1 over
 the temperature, fitted on held-out logits (Guo et al. 2017).
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "scipy", "sklearn") if importlib.util.find_spec(name) is None]

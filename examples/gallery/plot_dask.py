@@ -5,8 +5,8 @@ A loss over more logits than memory
 A gigabyte and a half of logits, made block by block where they are used: Dask runs the blocks, and nothing larger than one is
 ever in memory. The loss has the bits of one call over all of them.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("dask", "matplotlib") if importlib.util.find_spec(name) is None]

@@ -5,8 +5,8 @@ Handwritten digits by a perceptron
 A whole training loop in NumPy: weights by name, loss and gradient in one pass and in place, label smoothing, Adam. It learns
 scikit-learn's 8 × 8 digits, as ``python -m xentfast`` does, and shows the digits that it is least sure of.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

@@ -5,8 +5,8 @@ Distillation: a student of soft targets
 A large network that has seen all labels teaches a small one that has seen few. Its probabilities, softened by a temperature,
 are soft targets: one function takes them in place of labels (Hinton, Vinyals & Dean 2015).
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

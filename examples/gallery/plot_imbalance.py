@@ -7,8 +7,8 @@ with that: class weights, the focal loss and label smoothing. This example train
 twenty random splits of scikit-learn's digits, and looks at the rare class: at how examples are ranked, and at what is
 decided. It uses :func:`~xentfast.softmax_cross_entropy_value_and_grad` and :func:`~xentfast.init.fill`.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

@@ -5,8 +5,8 @@ A character language model
 A small network reads the last eight characters of the English text that Python brings along (``pydoc_data.topics``) and says
 what comes next. Its head, from hidden units to the loss, is ``linear_cross_entropy``, which never holds all logits.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib",) if importlib.util.find_spec(name) is None]

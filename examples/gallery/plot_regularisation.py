@@ -5,8 +5,8 @@ Against overfitting: decay, smoothing, z-loss
 Two hundred digits are learnt by heart in no time. Three brakes, each an argument or a line: L2 decay of the weights, label
 smoothing, and the z-loss, which keeps log Σ exp of the logits near 0. What they do to held-out digits is shown as it comes out.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

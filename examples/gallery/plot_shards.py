@@ -5,8 +5,8 @@ Weights by shards, equal to the whole
 Eight machines make a matrix together, each its own part, in any cut; the bits are those of one machine, because an element
 depends on seed, name and position alone. ``index=`` says which part.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib",) if importlib.util.find_spec(name) is None]

@@ -5,8 +5,8 @@ Vanishing and exploding signals
 Why first weights matter: activations go forward through thirty layers, and gradients come back. With weights that are too small
 they vanish, with zeros there are none, and each activation has an initialiser that keeps them.
 """
-# ruff: noqa: E402
 # sphinx_gallery_start_ignore
+# ruff: noqa: E402
 import importlib.util
 
 missing = [name for name in ("matplotlib", "sklearn") if importlib.util.find_spec(name) is None]

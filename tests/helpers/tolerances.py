@@ -15,7 +15,8 @@ def ulp(value, dtype):
     return np.ldexp(np.longdouble(1), np.frexp(value)[1] - 1 - np.finfo(dtype).nmant)
 
 
-# Guarantee 2 of the README, as bounds in ulp, whatever the size of the result.
+# Guarantee 2 (docs/trust/guarantees.md), as bounds in ulp, whatever the size of the result. They hold on the data of the
+# tests; docs/how/numerics.md counts what is possible.
 #
 # A term is an exponential of 0.98 ulp. A loss carries that of the largest of the others, their sum's roundings, damped by the
 # logarithm where the loss is large, and its own: 1.7 and 3.2 seen (float64 has no spare digits for the sums).

@@ -181,3 +181,25 @@ def test_configuration():
     assert (FOLDER / configuration["repo"] / "pyproject.toml").is_file()
     assert (FOLDER / configuration["benchmark_dir"] / "__init__.py").is_file()
     assert configuration["launch_method"] == "spawn", "in a forked child xentfast has one thread"
+
+
+def test_benchmarks_of_the_history_run():
+    """Those that are timed at chosen commits, whose results the site shows."""
+    spec = importlib.util.spec_from_file_location("history_calls", FOLDER / "history/benchmarks/calls.py")
+    calls = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(calls)
+    ran = 0
+    for benchmark in (calls.SoftmaxCrossEntropy, calls.Init):
+        for name in filter(lambda name: name.startswith("time_"), vars(benchmark)):
+            for values in product(*getattr(benchmark, "params", [])):
+                if "32000" not in name:
+                    getattr(benchmark(), name)(*values)
+                    ran += 1
+    assert ran == 18
+    assert calls.Import().timeraw_xentfast() == ("import xentfast", "import numpy")
+
+
+def test_every_commit_of_the_history_has_results():
+    commits = [line.split()[0] for line in (FOLDER / "history/commits.txt").read_text().splitlines()]
+    files = [path.name for path in FOLDER.glob("history/results/*/*.json") if path.name != "machine.json"]
+    assert len(files) == len(commits) and all(any(file.startswith(commit) for file in files) for commit in commits)

@@ -95,6 +95,7 @@ def test_full_run_keeps_its_promise(extra, quick_table, tmp_path, monkeypatch, c
     assert len(accuracies) == 30
     assert accuracies[-1] > PROMISED_ACCURACY
     assert f"Held-out accuracy {accuracies[-1]:.2%}" in text
+    assert text.rstrip().endswith(demo.NEXT.rstrip())
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -187,7 +188,7 @@ def test_missing_extra_is_named_before_any_work(hide, missing, monkeypatch):
 
 def test_help_names_every_option():
     done = subprocess.run([sys.executable, "-P", "-m", "xentfast", "--help"], capture_output=True, text=True, check=True)
-    for word in ("--epochs", "--seed", "--threads", "--no-plot", "example:", "xentfast[demo]", "python -m xentfast init"):
+    for word in ("--epochs", "--seed", "--threads", "--no-plot", "examples:", "xentfast[demo]", "python -m xentfast init"):
         assert word in done.stdout
 
 

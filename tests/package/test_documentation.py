@@ -1,5 +1,5 @@
-"""The documentation runs: every doctest, every Python block of README.md, and every public name is documented, in numpydoc's form
-and on a page of the reference."""
+"""The documentation runs: every doctest, every Python block of README.md and of the site's pages; and every public name is
+documented, in numpydoc's form and on a page of the reference."""
 
 import ctypes
 import doctest

@@ -65,7 +65,7 @@ def softmax_cross_entropy(
         γ, finite and at least 0: each row has the factor (1 − p_t)^γ, which plays down what is classified well (Lin et al. 2017).
         For integer targets, without `label_smoothing`. See :ref:`what it does <option-focal-gamma>`.
     z_loss : float, default 0.0
-        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row, which keeps logits from drifting (de Brébisson & Vincent 2016). See
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row, which keeps logits from drifting (Chowdhery et al. 2022). See
         :ref:`what it does <option-z-loss>`.
     logit_scale : float, default 1.0
         s: the softmax is that of s·x, an inverse temperature. The gradient is with respect to x. See
@@ -135,7 +135,7 @@ def softmax_cross_entropy(
     .. [2] Blanchard, Higham & Higham, "Accurately computing the log-sum-exp and softmax functions",
        IMA J. Numer. Anal. 41, 2021.
     .. [3] Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
-    .. [4] de Brébisson & Vincent, "The z-loss: a shift and scale invariant classification loss", 2016.
+    .. [4] Chowdhery et al., "PaLM: scaling language modeling with pathways", section 5, 2022.
     .. [5] Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
@@ -214,7 +214,7 @@ def softmax_cross_entropy_grad(
     out : ndarray, optional
         Where to put the result: of the logits' shape and dtype, any strides. ``out=logits`` works in place. Passing `out`
         saves mapping and clearing a fresh array's pages: for 131 MB a third of the time, and five sixths of it where there
-        are no huge pages (README has the command).
+        are no huge pages (the site has the command, under "Performance").
     n_threads : int, optional
         Threads to use at most; the result has the same bits for any number.
 

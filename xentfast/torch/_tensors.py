@@ -48,7 +48,7 @@ def tensor_of(array):
 
 def new_like(tensor):
     """What torch.empty_like gives, in memory of NumPy's: it asks the system for huge pages, so that a large new gradient takes
-    a third of the time (README, `out=`)."""
+    a third of the time (docs/performance/index.md)."""
     like = array_of(tensor)
     if tensor.is_contiguous():
         return tensor_of(np.empty(like.shape, like.dtype))

@@ -17,7 +17,7 @@ COLOURS = {"xentfast": "#000000", "NumPy": "#E69F00", "SciPy": "#B8A900", "sciki
 STYLES = {softmax.BOTH: "-", softmax.LOSS: (0, (1, 1.2))}
 KINDS = {softmax.BOTH: "loss + gradient", softmax.LOSS: "loss"}
 CLASSES = cases.CLASSES[::2]                    # under the axis
-INCHES, DPI = (9.0, 4.6), 100                   # 900 pixels: the width of a README
+INCHES, DPI = (9.0, 4.6), 100                   # 900 pixels: the width of a page
 
 
 def matplotlib():
