@@ -115,11 +115,10 @@ def test_readme_is_short():
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_pages_name_exist(page):
     """Pages of the gallery are made from its scripts."""
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-        made = re.fullmatch(r"\.\./examples/(plot_\w+)\.rst", target)
-        path = ROOT / f"examples/gallery/{made[1]}.py" if made else page.parent / target
-        assert target.startswith("http") or path.exists(), target
-    for name in re.findall(r"<\.\./examples/(\w+)>`", page.read_text()):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+    for name in re.findall(r"<\.\./examples/(plot_\w+)>`", text):
         assert (ROOT / f"examples/gallery/{name}.py").exists(), name
 
 
