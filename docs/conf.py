@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "reference/examples",
     "abort_on_example_error": True,
     "image_srcset": ["2x"],
+    "capture_repr": (),                     # pictures, and what is printed; not the last expression
     "min_reported_time": 1,
     "show_memory": False,
     "download_all_examples": False,

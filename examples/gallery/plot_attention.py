@@ -18,16 +18,16 @@ import numpy as np
 
 import xentfast as xf
 
-LETTERS, LENGTH, WIDTH = 12, 24, 32
+LETTERS, LENGTH, WIDTH = 26, 24, 32
 rng = np.random.default_rng(0)
 
 
 def sequences(count):
-    """Twelve letters in random order, and again; answers are asked for in the second half, elsewhere −100: ignored."""
-    half = rng.permuted(np.tile(np.arange(LETTERS), (count, 1)), axis=1)
+    """Twelve letters of the alphabet, and again; answers are asked for in the second half, elsewhere −100: ignored."""
+    half = rng.permuted(np.tile(np.arange(LETTERS), (count, 1)), axis=1)[:, :LENGTH // 2]
     letters = np.tile(half, 2)
     answers = np.full((count, LENGTH), -100)
-    answers[:, LETTERS:] = letters[:, 1:LETTERS + 1]
+    answers[:, LENGTH // 2:] = letters[:, 1:LENGTH // 2 + 1]
     return letters, answers
 
 
@@ -100,11 +100,11 @@ right = forward(params, letters)[-1].argmax(-1)[asked] == answers[asked]
 print(f"loss {losses[0]:.2f} → {losses[-1]:.2f}, guessing is {np.log(LETTERS):.2f}; {right.mean():.1%} of new answers are right")
 
 # %%
-# The attention of one sequence: before training spread over all that is open, afterwards on the one letter that followed the
-# first time. Above the diagonal all is exactly 0, and rows sum to 1.
+# The attention of one sequence: before training spread over all that is open, afterwards, in the second half, on the one letter
+# that followed the first time. Above the diagonal all is exactly 0, and rows sum to 1.
 trained = forward(params, example[0])[5][0]
 assert (trained[~causal] == 0).all() and np.allclose(trained.sum(-1), 1)
-text = ["ABCDEFGHIJKL"[letter] for letter in example[0][0]]
+text = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ"[letter] for letter in example[0][0]]
 figure, axes = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True, layout="constrained")
 for place, (title, attention) in zip(axes, {"before": untrained, "after": trained}.items(), strict=True):
     image = place.imshow(attention, cmap="magma_r", vmin=0, vmax=1)
