@@ -22,7 +22,7 @@ EXAMPLE = ("examples:\n  python -m xentfast\n  python -m xentfast --epochs 10 --
            "second part, why the first weights matter and how fast they come:\n  python -m xentfast init --help")
 NEXT = """
 Which function for which task: docs/start/tasks.md
-This training loop in 60 lines, and ten other examples: examples/gallery/
+This training loop, shorter, and ten other examples: examples/gallery/
 Why the first weights matter: python -m xentfast init"""
 
 PLOT_FILE = "digits.png"

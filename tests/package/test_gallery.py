@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples/gallery").glob("plot_*.py"))
-# The extra by which a module comes; SciPy comes with scikit-learn.
-EXTRAS = {"matplotlib": "demo", "sklearn": "demo", "scipy": "demo", "dask": "dask"}
+# The extra by which a module comes; scikit-learn brings SciPy and threadpoolctl.
+EXTRAS = dict.fromkeys(("matplotlib", "sklearn", "scipy", "threadpoolctl"), "demo") | {"dask": "dask"}
 
 
 def hidden_block(path):
