@@ -69,7 +69,7 @@ for name, shape, dtype, options in [
     ("time_1024_by_1000_float64", (1024, 1000), "float64", {}),
     ("time_1024_by_1000_label_smoothing", (1024, 1000), "float32", {"label_smoothing": 0.1}),
 ]:
-    title = f"softmax_cross_entropy, {shape[0]} × {shape[1]} {dtype}{', label_smoothing=0.1' if options else ''}"
+    title = f"cross-entropy, {shape[0]} × {shape[1]}, {dtype}{', smoothed' if options else ''}"
     setattr(SoftmaxCrossEntropy, name, timed(partial(loss_call, shape, dtype, options), title))
 
 for name, options in [("normal", {"std": 0.02}), ("uniform", {"low": -0.1, "high": 0.1}), ("he_normal", {})]:
@@ -79,7 +79,7 @@ for name, options in [("normal", {"std": 0.02}), ("uniform", {"low": -0.1, "high
 class Import(Timed):
     """Beside NumPy, which is there already: each sample is a process of its own."""
 
-    rounds, repeat, number = 4, 5, 1
+    rounds, repeat, number, version = 4, 5, 1, "1"
 
     def timeraw_xentfast(self):
         return "import xentfast", "import numpy"
