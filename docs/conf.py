@@ -21,8 +21,12 @@ if missing:
     sys.exit(f'The site needs {", ".join(missing)}: pip install "xentfast[docs]"')
 
 from sphinx_gallery.sorting import ExplicitOrder  # noqa: E402
+from threadpoolctl import threadpool_limits  # noqa: E402       (scikit-learn brings it)
 
 import xentfast as xf  # noqa: E402
+
+# The examples' products are small: on a busy machine BLAS's threads would wait for each other ten times as long as they compute.
+threadpool_limits(1, user_api="blas")
 
 project, author, copyright = PROJECT["name"], PROJECT["authors"][0]["name"], "The xentfast developers"
 version = release = xf.__version__
