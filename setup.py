@@ -49,8 +49,9 @@ or set CC to the one that you have."""
 # The kernels, one unit a family and dtype: translated once, its C compiled once for each level.
 UNITS = ["softmax_float", "softmax_double", "sigmoid", "probabilities", "random"]
 # What else is compiled.
-MODULES = ["_capi", "_base.level", "_base.memory", "_base.reduction", "_base.targets", "_softmax.call", "_softmax.loops",
-           "_partials.loops", "_sigmoid.loops", "_probabilities.loops", "random._loops", "random._philox"]
+MODULES = ["_capi", "_base.entry", "_base.level", "_base.memory", "_base.reduction", "_base.targets", "_softmax.call",
+           "_softmax.loops", "_softmax.plain", "_partials.loops", "_sigmoid.loops", "_sigmoid.plain", "_probabilities.loops",
+           "random._loops", "random._philox"]
 
 # Not c11: by it, GCC evaluates float as double on s390x.
 STRICT = {

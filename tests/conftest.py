@@ -8,7 +8,7 @@ import re
 import pytest
 
 from xentfast._base import dispatch
-from xentfast._base.level import policy
+from xentfast._base.level import chosen, policy
 
 # Helpers that assert: a failure shows the values, as in the tests themselves.
 pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
@@ -34,7 +34,7 @@ def no_grain(monkeypatch):
 @pytest.fixture
 def use_level(monkeypatch):
     """A function that makes calls run on the named level until the test ends."""
-    return lambda name: monkeypatch.setattr(dispatch, "kernels", dispatch.load(name))
+    return lambda name: monkeypatch.setattr(chosen, "kernels", dispatch.load(name))
 
 
 @pytest.fixture(params=dispatch.supported_levels())

@@ -10,7 +10,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from xentfast._base import arrays, dispatch, numbers, outputs
+from xentfast._base import arrays, level, numbers
 from xentfast.random import _fills
 
 from xentfast cimport (
@@ -53,11 +53,11 @@ kernels = None                  # whose tables the policy has
 def take_policy():
     """What the Python modules say now; the tests change it."""
     global kernels
-    cdef Kernels own = dispatch.kernels
+    cdef Kernels own = level.chosen.kernels
     kernels = own
     policy.softmax_float, policy.softmax_double = own.softmax(False), own.softmax(True)
     policy.random = own.random()
-    policy.stream_bytes, policy.stream_row_bytes = outputs.STREAM_BYTES, outputs.STREAM_ROW_BYTES
+    policy.stream_bytes, policy.stream_row_bytes = level.policy.stream_bytes, level.policy.stream_row_bytes
     policy.smallest, policy.largest = numbers.SMALLEST, arrays.LARGEST["float32"]
 
 

@@ -29,7 +29,7 @@ from drawing import Draw
 from nonsense import NONSENSE
 
 from xentfast._base import dispatch
-from xentfast._base.level import policy
+from xentfast._base.level import chosen, policy
 
 DOCUMENTED = (TypeError, ValueError, IndexError, MemoryError)
 KINDS = {"torch": (*DOCUMENTED, RuntimeError)}              # as PyTorch's own
@@ -77,7 +77,7 @@ def one_call(seed, number, only=None):
 
 
 def valid_call(draw, case):
-    dispatch.kernels = draw.choice(LEVELS)
+    chosen.kernels = draw.choice(LEVELS)
     try:
         result = case.function(**case.given)
     except Exception as error:
@@ -90,7 +90,7 @@ def valid_call(draw, case):
     results = [part.copy() for part in as_list(result)]
     if draw.changed(into_outputs=True):
         raise Finding("memory of inputs, or around outputs, has changed")
-    dispatch.kernels = draw.choice(LEVELS)
+    chosen.kernels = draw.choice(LEVELS)
     again = as_list(case.function(**case.plain))
     if case.same_bits:
         for got, want in zip(results, again, strict=True):

@@ -12,8 +12,7 @@ from drawing import Draw
 from extras import public_names
 from tolerances import needs_long_double
 
-from xentfast._base import dispatch
-from xentfast._base.level import policy
+from xentfast._base.level import chosen, policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.extras, pytest.mark.usefixtures("one_blas_thread")]
 
@@ -25,7 +24,7 @@ EXEMPT = {"__version__", "get_include", "show_config", "boosting.base_margin", "
 @pytest.fixture
 def no_grain(monkeypatch):
     """In place of the one for all tests: a hunt sets these itself."""
-    for holder, name in ((policy, "grain"), (policy, "piece"), (dispatch, "kernels")):
+    for holder, name in ((policy, "grain"), (policy, "piece"), (chosen, "kernels")):
         monkeypatch.setattr(holder, name, getattr(holder, name))
 
 

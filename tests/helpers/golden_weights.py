@@ -16,7 +16,7 @@ import numpy as np
 from routes import little_endian
 
 import xentfast as xf
-from xentfast._base import dispatch
+from xentfast._base.level import chosen
 
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}
 FILLS = {"uniform": partial(xf.init.uniform, low=-0.3, high=0.7), "normal": partial(xf.init.normal, mean=0.1, std=0.02),
@@ -99,4 +99,4 @@ def digest(name, dtype):
 if __name__ == "__main__":
     for name, dtype in itertools.product(INITIALISERS, DTYPES):
         print(f'    ("{name}", "{dtype}"): "{digest(name, dtype)}",')
-    print(platform.machine(), dispatch.kernels.level, file=sys.stderr)
+    print(platform.machine(), chosen.kernels.level, file=sys.stderr)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import xentfast as xf
 from xentfast._base import dispatch
-from xentfast.random import _fills
+from xentfast._base.level import policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.sanitized, pytest.mark.emulated]
 
@@ -89,7 +89,7 @@ def test_past_the_cache(monkeypatch, dtype, shape):
     """Large outputs are written by other stores, from their first whole cache line on."""
     fill = partial(xf.init.normal, shape, rng=3, name="layer", dtype=DTYPES[dtype])
     expected = fill()
-    monkeypatch.setattr(_fills, "STREAM_BYTES", -1)
+    monkeypatch.setattr(policy, "stream_bytes", -1)
     for skipped in range(5):
         buffer = np.full(expected.size + 10, 9, DTYPES[dtype])
         out = buffer[skipped:skipped + expected.size].reshape(shape)

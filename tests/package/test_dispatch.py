@@ -10,6 +10,7 @@ from cpython_capsule import foreign_table
 import xentfast as xf
 from xentfast import _build
 from xentfast._base import dispatch, level
+from xentfast._base.level import chosen
 
 pytestmark = pytest.mark.every_build
 
@@ -17,7 +18,7 @@ LEVELS = dispatch.supported_levels()
 
 
 def import_with(cap):
-    code = "import xentfast._base.dispatch as d; print(d.kernels.level)"
+    code = "import xentfast._base.dispatch as d; print(d._level.chosen.kernels.level)"
     environment = {key: value for key, value in os.environ.items() if key != "XENTFAST_CPU"}
     if cap is not None:
         environment["XENTFAST_CPU"] = cap
@@ -60,7 +61,7 @@ def test_show_config(capsys):
     xf.show_config()
     text = capsys.readouterr().out
     for word in (xf.__version__, _build.COMPILER, "-ffp-contract=off" if os.name == "posix" else "/fp:precise",
-                 "OpenMP", *_build.LEVELS, f"chosen {dispatch.kernels.level}", "threads"):
+                 "OpenMP", *_build.LEVELS, f"chosen {chosen.kernels.level}", "threads"):
         assert word in text
 
 

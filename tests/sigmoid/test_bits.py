@@ -8,7 +8,8 @@ import pytest
 from routes import layouts, little_endian
 
 import xentfast as xf
-from xentfast._base import dispatch, outputs
+from xentfast._base import dispatch
+from xentfast._base.level import policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
@@ -107,7 +108,7 @@ def test_past_the_cache(monkeypatch, level, size, dtype):
     """Non-temporal stores write the same numbers, wherever the output begins, and nothing beside it."""
     x, t = problem((size,), dtype)
     want = xf.sigmoid_cross_entropy_grad(x, t)
-    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
+    monkeypatch.setattr(policy, "stream_bytes", 0)
     for offset in range(18):
         for n_threads in (1, 3):
             memory = np.full(size + 40, 7, dtype)

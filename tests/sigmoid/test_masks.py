@@ -12,7 +12,7 @@ from routes import layouts
 from tolerances import TWIN
 
 import xentfast as xf
-from xentfast._base import outputs
+from xentfast._base.level import policy
 
 pytestmark = pytest.mark.every_build
 
@@ -163,7 +163,7 @@ def test_layouts(level):
 def test_past_the_cache_and_in_place(monkeypatch, level, dtype):
     x, t, where = problem((9001,), dtype)
     want_loss, want = BOTH(x, t, where=where)
-    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
+    monkeypatch.setattr(policy, "stream_bytes", 0)
     for n_threads in (1, 3):
         for out in (np.empty_like(x), x.copy()):
             loss, grad = BOTH(out if out[0] == x[0] else x, t, where=where, out=out, n_threads=n_threads)

@@ -8,7 +8,7 @@ from bad_outputs import SWAPPED
 from routes import LEVELS, THREADS, by_every_route, everything, layouts, little_endian, problem
 
 import xentfast as xf
-from xentfast._base import outputs
+from xentfast._base.level import policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
@@ -166,7 +166,7 @@ def test_past_the_cache(monkeypatch, level):
     smooth = {"label_smoothing": 0.1}
     want = [xf.softmax_cross_entropy_grad(logits, targets, n_threads=2, **given) for given in ({}, smooth)]
     want.append(xf.softmax(logits))
-    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
+    monkeypatch.setattr(policy, "stream_bytes", 0)
     for offset in range(3):
         out = np.empty(logits.size + 16, np.float32)[offset:][:logits.size].reshape(logits.shape)
         for given, wanted in zip(({}, smooth), want, strict=False):

@@ -9,7 +9,7 @@ import pytest
 from routes import LEVELS, OPTIONS, THREADS, by_every_route, everything, layouts, options, problem
 
 import xentfast as xf
-from xentfast._base import outputs
+from xentfast._base.level import policy
 
 pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
@@ -162,7 +162,7 @@ def test_past_the_cache(monkeypatch, dtype):
     logits, targets = problem(9, 3001, dtype)
     given = [options("all", 9, 3001), options("softcap", 9, 3001, {"label_smoothing": 0.1}), options("scale", 9, 3001), {}]
     want = [xf.softmax_cross_entropy_grad(logits, targets, n_threads=2, **one).tobytes() for one in given]
-    monkeypatch.setattr(outputs, "STREAM_BYTES", 0)
+    monkeypatch.setattr(policy, "stream_bytes", 0)
     for offset, level in itertools.product(range(3), LEVELS):
         out = np.empty(logits.size + 16, dtype)[offset:][:logits.size].reshape(logits.shape)
         for one, wanted in zip(given, want, strict=True):

@@ -1,6 +1,7 @@
 """What all topics stand on: numbers, arrays, outputs, reductions, threads and kernel levels. Knows no loss.
 
 numbers, arrays, values, outputs   what arguments may be, and the errors that say so
+entry                              the plain case of a function, before it (compiled)
 exchange                           arrays of other libraries
 memory                             where arrays lie (compiled)
 reduction                          mean, sum, none, and the mean of nothing (compiled)

@@ -43,7 +43,7 @@ def show_config() -> None:
         print(f"           without {_build.LEFT_OUT}, which the build was asked for and which would change values")
     print(f"OpenMP:    {openmp}")
     print(f"levels:    built {', '.join(levels)}")
-    print(f"           supported here {', '.join(dispatch.supported_levels())}; chosen {dispatch.kernels.level}")
+    print(f"           supported here {', '.join(dispatch.supported_levels())}; chosen {level.chosen.kernels.level}")
     print(f"threads:   {level.default_threads()} by default (OpenMP {level.max_threads()}, CPUs of this process "
           f"{level.available_cpus()}, of these by quota: {level.policy.quota or 'none'})")
 

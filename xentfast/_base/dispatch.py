@@ -44,4 +44,4 @@ def choose_level(cap):
     return cap
 
 
-kernels = load(choose_level(os.environ.get("XENTFAST_CPU")))
+_level.chosen.kernels = load(choose_level(os.environ.get("XENTFAST_CPU")))

@@ -23,7 +23,10 @@ cdef class Kernels:
     cdef int check(self, bint fits) except -1
 
 
+cdef Kernels chosen_kernels()
 cdef int64_t piece_numbers() noexcept nogil
+cdef int64_t stream_bytes() noexcept nogil
+cdef int64_t stream_row_bytes() noexcept nogil
 cdef int likely_threads(int n_threads, int64_t n_numbers) noexcept nogil
 cpdef int threads_at_hand(int n_threads, int64_t n_numbers) noexcept nogil
 cpdef void note_helpers(int asked, int came, int64_t n_numbers) noexcept nogil

@@ -22,7 +22,7 @@ class Kernels:
     def log_ratio(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]: ...
 
 @disjoint_base
-class ThreadPolicy:
+class Policy:
     grain: int
     piece: int
     crowd: int
@@ -32,8 +32,15 @@ class ThreadPolicy:
     affinity: int
     forked: bool
     wary: bool
+    stream_bytes: int
+    stream_row_bytes: int
 
-policy: ThreadPolicy
+policy: Policy
+
+class Chosen:
+    kernels: Kernels
+
+chosen: Chosen
 
 def openmp_version() -> int: ...
 def x86_64_level() -> int: ...

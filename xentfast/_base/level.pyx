@@ -164,6 +164,19 @@ cdef class Kernels:
         return result
 
 
+cdef class Chosen:
+    """The level whose kernels run: dispatch.py sets it, which is imported before anything that runs them."""
+    cdef public Kernels kernels
+
+
+chosen = Chosen()
+cdef Chosen own_chosen = chosen
+
+
+cdef Kernels chosen_kernels():
+    return own_chosen.kernels
+
+
 cdef bint is_double(cnp.ndarray array) noexcept:
     return cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
 
@@ -171,8 +184,9 @@ cdef bint is_double(cnp.ndarray array) noexcept:
 # ---- threads
 
 
-cdef class ThreadPolicy:
-    """What decides how many threads run; threads.py says why, and sets it when it is imported."""
+cdef class Policy:
+    """What decides how many threads run, and what goes past the cache; threads.py and outputs.py say why, and set it when they
+    are imported."""
     cdef public int64_t grain           # numbers for each thread below which a second one costs more than it brings
     cdef public int64_t piece           # numbers that a thread takes at a time
     cdef public int crowd               # threads for each CPU that an explicit count may ask for
@@ -182,10 +196,12 @@ cdef class ThreadPolicy:
     cdef public int affinity            # CPUs that the process may run on; 0: as the system says at each call
     cdef public bint forked             # in a child after fork there is one thread
     cdef public bint wary               # of threads that came too late for the last calls
+    cdef public int64_t stream_bytes    # outputs of more go past the cache …
+    cdef public int64_t stream_row_bytes        # … if a row is no longer than this
 
 
-policy = ThreadPolicy()
-cdef ThreadPolicy own_policy = policy
+policy = Policy()
+cdef Policy own_policy = policy
 
 
 cpdef int max_threads() noexcept nogil:
@@ -209,6 +225,14 @@ cpdef int default_threads() noexcept nogil:
 
 cdef int64_t piece_numbers() noexcept nogil:
     return own_policy.piece
+
+
+cdef int64_t stream_bytes() noexcept nogil:
+    return own_policy.stream_bytes
+
+
+cdef int64_t stream_row_bytes() noexcept nogil:
+    return own_policy.stream_row_bytes
 
 
 # What the last calls on several threads have taught: on a busy machine a thread may come when its part is long done by others,

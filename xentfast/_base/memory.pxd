@@ -8,6 +8,8 @@ cdef void span_of(const void* data, int n_axes, const Py_ssize_t* shape, const P
 
 cpdef bint is_plain_float(array)
 cpdef bint is_plain_classes(array)
+cdef bint fits(out, cnp.ndarray like)
 cpdef bint apart(cnp.ndarray out, array) except -1
 cpdef bint takes(out, cnp.ndarray like, tuple inputs) except -1
+cdef bint passes_cache(cnp.ndarray out, cnp.ndarray like, int axis) except -1
 cpdef new_like(cnp.ndarray array)

@@ -6,6 +6,8 @@ import numpy as np
 
 cimport numpy as cnp
 
+from xentfast._base.level cimport stream_bytes, stream_row_bytes
+
 cnp.import_array()
 
 
@@ -90,6 +92,12 @@ cpdef bint takes(out, cnp.ndarray like, tuple inputs) except -1:
         if not apart(out, array):
             return False
     return True
+
+
+cdef bint passes_cache(cnp.ndarray out, cnp.ndarray like, int axis) except -1:
+    """Whether `out`, of the shape of `like`, is worth writing by stores that go past the cache."""
+    return (cnp.PyArray_NBYTES(out) > stream_bytes()
+            and cnp.PyArray_DIM(like, axis) * cnp.PyArray_ITEMSIZE(like) <= stream_row_bytes() and apart(out, like))
 
 
 cpdef new_like(cnp.ndarray array):

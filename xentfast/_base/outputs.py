@@ -3,12 +3,13 @@
 import numpy as np
 
 from xentfast._base.exchange import output_of
-from xentfast._base.memory import apart, new_like, takes
+from xentfast._base.level import policy
+from xentfast._base.memory import new_like, takes
 
 # Outputs of more bytes than this go past the cache, which they would not fit (asv: SoftmaxCrossEntropyValueAndGrad.time_wide).
-STREAM_BYTES = 16 * 2**20
+policy.stream_bytes = 16 * 2**20
 # A thread's row of exponentials waits in cache meanwhile, if it is no longer than this.
-STREAM_ROW_BYTES = 768 * 1024
+policy.stream_row_bytes = 768 * 1024
 
 
 def output_array(out, like, inputs=()):
@@ -80,9 +81,3 @@ def overlaps_itself(array):
                 return True
             reach = stride * length
     return False
-
-
-def passes_cache(out, like, axis):
-    """Whether `out`, of the shape of `like`, is worth writing by stores that go past the cache."""
-    return (out is not None and out.nbytes > STREAM_BYTES and like.shape[axis] * like.itemsize <= STREAM_ROW_BYTES
-            and apart(out, like))

@@ -6,11 +6,11 @@ sum over the divisor; gradients, over the divisor as well, go to those of `resul
 """
 import numpy as np
 
-from xentfast._base import dispatch, numbers
+from xentfast._base import numbers
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
 
 cnp.import_array()
 
@@ -99,5 +99,4 @@ def totals(cnp.ndarray values, dtype):
 
 def loss_of(double dividend, double divisor, bint as_double, bint exponential=False):
     """Their quotient as a loss; or e^ of it."""
-    cdef Kernels kernels = dispatch.kernels
-    return scalar(dividend, divisor, kernels.softmax(True) if exponential else NULL, as_double)
+    return scalar(dividend, divisor, chosen_kernels().softmax(True) if exponential else NULL, as_double)

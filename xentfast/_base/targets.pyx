@@ -1,9 +1,8 @@
 """Targets and weights, before any work: what is bad in them, and the sum of the rows' weights."""
 cimport numpy as cnp
 
-from xentfast._base import dispatch
 
-from xentfast._base.level cimport Kernels, likely_threads
+from xentfast._base.level cimport chosen_kernels, likely_threads
 
 cnp.import_array()
 
@@ -74,6 +73,16 @@ cdef void scan_span(const SoftmaxKernels* table, const int64_t* classes, const d
         scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan, False)
 
 
+cdef bint counts_alone(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, int64_t n_classes, int64_t ignored,
+                       RowsLook* look) noexcept nogil:
+    """look_at_rows of few rows that all weigh 1. False where a class is bad."""
+    cdef int64_t kept, good
+    table.count_classes(classes, n_rows, n_classes, ignored, &kept, &good)
+    look.bad_class = look.bad_weight = -1
+    look.weight_sum = <double>kept
+    return good == kept
+
+
 cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
                        const ClassWeights* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil:
@@ -83,6 +92,9 @@ cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int
     cdef Scan* scans = &single
     cdef Total total
     cdef xf_mode saved
+    if (n_spans == 1 and classes != NULL and sample_weight == NULL and class_weight.data == NULL
+            and counts_alone(table, n_rows, classes, n_classes, ignored, look)):
+        return True
     if n_spans > 1:
         scans = <Scan*>malloc(n_spans * sizeof(Scan))
         if scans == NULL:
@@ -117,7 +129,7 @@ def scan_targets(Py_ssize_t n_rows, classes, sample_weight, class_weight, int64_
     cdef const int64_t* class_data = <const int64_t*>data_of(classes, n_rows, sizeof(int64_t))
     cdef const double* sample_data = <const double*>data_of(sample_weight, n_rows, sizeof(double))
     cdef ClassWeights weights
-    cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(False)
+    cdef const SoftmaxKernels* table = chosen_kernels().softmax(False)
     cdef RowsLook look
     cdef bint done
     weights.data = weights_of(class_weight, n_classes, &weights.step, &weights.single)

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from xentfast._base import dispatch
+from xentfast._base import level
 from xentfast._base.arrays import class_axis, float_array, is_float, leave_out, plain_array, result_type, without_mask
 from xentfast._base.memory import contiguous_float64, contiguous_int64
 from xentfast._base.numbers import integer, position, smoothing
@@ -176,7 +176,7 @@ class SliceCall(CrossEntropyCall):
 
 def chunk_length(dtype):
     """Classes whose sums make one record, of logits of that dtype."""
-    return dispatch.kernels.chunk_bytes // (8 if dtype == np.float64 else 4)
+    return level.chosen.kernels.chunk_bytes // (8 if dtype == np.float64 else 4)
 
 
 def digits_of(logits):

@@ -5,11 +5,10 @@
 """
 import numpy as np
 
-from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
 from xentfast._kernels.softmax cimport GRADIENT, LOSS, TARGET_SOFT, Problem, Record
 from xentfast._softmax.call cimport CrossEntropyCall
 from xentfast._softmax.loops cimport (
@@ -57,7 +56,7 @@ cdef Py_ssize_t rows_in(cnp.ndarray records) noexcept:
 
 
 cdef const SoftmaxKernels* kernels_for(bint as_double) except NULL:
-    return (<Kernels?>dispatch.kernels).softmax(as_double)
+    return chosen_kernels().softmax(as_double)
 
 
 cdef void run_slices(Problem* problem, RangeKernel kernel, Py_ssize_t n_chunks, CrossEntropyCall call) except *:

@@ -7,11 +7,10 @@ from libc.string cimport memset
 
 import numpy as np
 
-from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
 from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, ProbabilityKernels
 
 cnp.import_array()
@@ -48,7 +47,7 @@ cdef Py_ssize_t set_comparison(Comparison* problem, cnp.ndarray p, q, out, int a
 
 
 cdef const ProbabilityKernels* table() except NULL:
-    return (<Kernels?>dispatch.kernels).probabilities()
+    return chosen_kernels().probabilities()
 
 
 def chunk_length():

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xentfast._base import outputs
 from xentfast._base.arrays import (
     any_masked,
     float_array,
@@ -16,6 +15,7 @@ from xentfast._base.arrays import (
     result_type,
     without_mask,
 )
+from xentfast._base.level import policy
 from xentfast._base.memory import apart, is_plain_float
 from xentfast._base.numbers import focusing, real_number, smoothing
 from xentfast._base.outputs import output_array, output_pair
@@ -118,7 +118,7 @@ class SigmoidCall:
 
     def passes_cache(self, out):
         """Whether `out` is worth writing by stores that go past the cache."""
-        return out is not None and out.nbytes > outputs.STREAM_BYTES and apart(out, self.logits)
+        return out is not None and out.nbytes > policy.stream_bytes and apart(out, self.logits)
 
 
 def broadcast_array(value, shape, name):

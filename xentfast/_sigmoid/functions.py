@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xentfast._base.entry import entry
 from xentfast._base.reduction import mean_of_nothing, of_the_sum, reduced
 from xentfast._sigmoid import loops
 from xentfast._sigmoid.checks import SigmoidCall
 from xentfast._sigmoid.loops import BLOCK_LENGTH as BLOCK_LENGTH  # for whoever has but some of the blocks
+from xentfast._sigmoid.plain import SigmoidCase
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,6 +22,7 @@ __all__ = ["sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "sigmoid_cross
            "sigmoid_cross_entropy_value_and_grad"]
 
 
+@entry(SigmoidCase(valued=True, differentiated=False))
 def sigmoid_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -131,6 +134,7 @@ def sigmoid_cross_entropy(
     return reduced(call, compute, (None, None), empty)
 
 
+@entry(SigmoidCase(valued=False, differentiated=True))
 def sigmoid_cross_entropy_grad(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -214,6 +218,7 @@ def sigmoid_cross_entropy_grad(
     return out
 
 
+@entry(SigmoidCase(valued=True, differentiated=True))
 def sigmoid_cross_entropy_value_and_grad(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -296,6 +301,7 @@ def sigmoid_cross_entropy_value_and_grad(
     return loss, out
 
 
+@entry(SigmoidCase(valued=False, differentiated=True, curved=True))
 def sigmoid_cross_entropy_grad_hess(
     logits: ArrayLike,
     targets: ArrayLike,

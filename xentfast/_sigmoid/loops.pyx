@@ -7,11 +7,10 @@
 """
 from libc.string cimport memset
 
-from xentfast._base import dispatch
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
 from xentfast._kernels.arrays cimport Strided
 from xentfast._kernels.sigmoid cimport ELEMENT_BLOCK, ElementKernels, Elements, SigmoidKernels
 
@@ -73,14 +72,14 @@ cdef void set_read(Elements* problem, targets, where, ignored, cnp.ndarray like)
         set_array(&problem.targets, targets, like)
 
 
-def sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, where, ignored, double smoothing, double gamma,
-            double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads, block_sums=None):
+cpdef object sigmoid(cnp.ndarray logits, targets, pos_weight, sample_weight, where, ignored, double smoothing, double gamma,
+                     double divisor, bint valued, losses, gradient, hessian, bint stream, int n_threads, block_sums=None):
     """Losses, gradient and Hessian of the elements, into those arrays that are not None. Gradient and Hessian are over
     `divisor`, and so is the sum of the losses, which is returned where they are `valued`; or, of each block, it goes to
     `block_sums`, float64, and is over nothing. All of it is 0 where `where` is False or the target is `ignored`."""
     cdef Elements problem
     cdef bint as_double = cnp.PyArray_TYPE(logits) == cnp.NPY_FLOAT64
-    cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
+    cdef const SigmoidKernels* table = chosen_kernels().sigmoid()
     cdef const ElementKernels* own = &table.of_double if as_double else &table.of_float
     cdef RangeKernel kernel = own.plain
     cdef double value
@@ -124,10 +123,10 @@ cdef void set_scan(Elements* problem, cnp.ndarray array, cnp.ndarray like, doubl
     set_array(&problem.logits, array, like)
 
 
-def total_within(cnp.ndarray array, double lowest, double highest, int n_threads, block_sums=None):
+cpdef double total_within(cnp.ndarray array, double lowest, double highest, int n_threads, block_sums=None) except? -1.0:
     """The sum of all values; nan where one of them is nan or not from `lowest` to `highest`, or infinite. With `block_sums`,
     float64, the sums go there, one for each block."""
-    cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
+    cdef const SigmoidKernels* table = chosen_kernels().sigmoid()
     cdef Elements problem
     set_scan(&problem, array, array, lowest, highest)
     return run_elements(table, scans_of(table, array).scan, &problem, n_threads, block_sums)
@@ -137,7 +136,7 @@ def total_read(cnp.ndarray array, cnp.ndarray like, sample_weight, where, target
                int n_threads, bint counting=False, block_sums=None):
     """The same of those elements of `like`, to which all arrays are broadcast, that are read: whose weight is not 0, nor their
     `where` False, nor their target `ignored`, if there are such. When `counting`: how many they are."""
-    cdef const SigmoidKernels* table = (<Kernels?>dispatch.kernels).sigmoid()
+    cdef const SigmoidKernels* table = chosen_kernels().sigmoid()
     cdef Elements problem
     set_scan(&problem, array, like, lowest, highest)
     problem.counts = counting

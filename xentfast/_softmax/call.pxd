@@ -1,4 +1,6 @@
 """The arguments of a call to softmax cross-entropy, as its loops read them."""
+from libc.stdint cimport int64_t
+
 cimport numpy as cnp
 
 
@@ -20,3 +22,6 @@ cdef class CrossEntropyCall:
     cdef public object reduction
     cdef public bint exponential        # e^ of the mean is asked for
     cdef public int n_threads           # that are asked for; 0: as many as pay
+
+
+cdef CrossEntropyCall plain_call(logits, targets, int64_t ignored, reduction, int n_threads)

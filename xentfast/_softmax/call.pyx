@@ -6,14 +6,13 @@ from libc.stdint cimport int64_t
 
 import numpy as np
 
-from xentfast._base import dispatch
 from xentfast._base.outputs import output_array, output_pair
 from xentfast._base.threads import requested
 from xentfast._softmax.checks import fill
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
 from xentfast._base.memory cimport is_plain_classes, is_plain_float, new_like, takes
 
 cnp.import_array()
@@ -71,37 +70,48 @@ cdef class CrossEntropyCall:
 def cross_entropy_call(logits, targets, *, axis=-1, weight=None, sample_weight=None, ignore_index=-100, label_smoothing=0.0,
                        focal_gamma=0.0, z_loss=0.0, logit_scale=1.0, softcap=None, where=None, reduction="sum", n_threads=None):
     """The call of these arguments, checked."""
-    cdef CrossEntropyCall call = CrossEntropyCall.__new__(CrossEntropyCall)
+    cdef CrossEntropyCall call = None
     cdef int threads = 0 if n_threads is None else requested(n_threads)
     if (weight is None and sample_weight is None and softcap is None and where is None and is_float(label_smoothing, 0.0)
             and is_float(focal_gamma, 0.0) and is_float(z_loss, 0.0) and is_float(logit_scale, 1.0)
             and is_one_of(reduction, ("mean", "sum", "none"))
-            and type(axis) is int and axis == -1 and type(ignore_index) is int and -2**31 <= ignore_index < 0
-            and is_plain_float(logits) and is_plain_classes(targets)
-            and set_if_good(call, logits, targets, ignore_index)):
-        call.reduction = reduction
-        call.n_threads = threads
-    else:
+            and type(axis) is int and axis == -1 and type(ignore_index) is int and -2**31 <= ignore_index < 0):
+        call = plain_call(logits, targets, ignore_index, reduction, threads)
+    if call is None:
+        call = CrossEntropyCall.__new__(CrossEntropyCall)
         fill(call, logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, focal_gamma, z_loss, logit_scale,
              softcap, where, reduction, n_threads)
     return call
 
 
-cdef bint set_if_good(CrossEntropyCall call, cnp.ndarray logits, cnp.ndarray targets, int64_t ignored) except -1:
-    """False where shapes or classes are bad, there is nothing to do, or much to look at."""
+cdef CrossEntropyCall plain_call(logits, targets, int64_t ignored, reduction, int n_threads):
+    """The call without other options than these; `ignored` is below 0. None where arrays are not plain, shapes or classes are
+    bad, there is nothing to do, or much to look at."""
+    cdef CrossEntropyCall call
+    cdef int64_t n_kept
+    if not (is_plain_float(logits) and is_plain_classes(targets)):
+        return None
+    n_kept = count_good(logits, targets, ignored)
+    if n_kept < 0:
+        return None
+    call = CrossEntropyCall.__new__(CrossEntropyCall)
+    call.logits, call.classes, call.axis = logits, targets, cnp.PyArray_NDIM(<cnp.ndarray>logits) - 1
+    call.weight_sum, call.reduction, call.n_threads = <double>n_kept, reduction, n_threads
+    return call
+
+
+cdef int64_t count_good(cnp.ndarray logits, cnp.ndarray targets, int64_t ignored) except -2:
+    """Rows that are not ignored; −1 where it is not that simple."""
     cdef int axis = cnp.PyArray_NDIM(logits) - 1
     cdef int64_t n_rows = cnp.PyArray_SIZE(targets), kept, good
     cdef int64_t n_classes = cnp.PyArray_DIM(logits, axis)
     if (cnp.PyArray_NDIM(targets) != axis
             or not cnp.PyArray_CompareLists(cnp.PyArray_DIMS(logits), cnp.PyArray_DIMS(targets), axis)
             or not 0 < n_rows <= FEW_ROWS or n_classes == 0):
-        return False
-    (<Kernels?>dispatch.kernels).softmax(False).count_classes(
+        return -1
+    chosen_kernels().softmax(False).count_classes(
         <const int64_t*>cnp.PyArray_DATA(targets), n_rows, n_classes, ignored, &kept, &good)
-    if good != kept:
-        return False
-    call.logits, call.classes, call.axis, call.weight_sum = logits, targets, axis, <double>kept
-    return True
+    return kept if good == kept else -1
 
 
 cdef bint is_float(value, double number):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xentfast._base.entry import entry
 from xentfast._base.reduction import mean_of_nothing, of_the_sum, reduced
+from xentfast._softmax import plain
 from xentfast._softmax.call import cross_entropy_call
 from xentfast._softmax.loops import compute, soft_weight_sum
 
@@ -19,6 +21,7 @@ __all__ = ["perplexity", "softmax_cross_entropy", "softmax_cross_entropy_grad", 
            "softmax_cross_entropy_value_and_grad"]
 
 
+@entry(plain.Loss())
 def softmax_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -161,6 +164,7 @@ def softmax_cross_entropy(
     return run(call, empty)
 
 
+@entry(plain.Gradient())
 def softmax_cross_entropy_grad(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -268,6 +272,7 @@ def softmax_cross_entropy_grad(
     return out
 
 
+@entry(plain.ValueAndGradient())
 def softmax_cross_entropy_value_and_grad(
     logits: ArrayLike,
     targets: ArrayLike,

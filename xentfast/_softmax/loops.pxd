@@ -17,5 +17,7 @@ cdef void set_options(Problem* problem, CrossEntropyCall call) except *
 cdef void set_shape(Problem* problem, double logit_scale, double softcap, double z_loss) noexcept nogil
 cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKernel kernel, int n_threads, void* values,
                           ValueType type, double* total) noexcept nogil
+cpdef object compute(CrossEntropyCall call, double divisor, row_values, out, hess)
+cpdef int normalise(int result, cnp.ndarray x, int axis, where, b, out, row_values, int n_threads) except -1
 cdef double inverse_of(double divisor) noexcept nogil
 cdef double quotient(double dividend, double divisor, const SoftmaxKernels* exponential, bint as_double) noexcept nogil

@@ -10,14 +10,13 @@ No policy here (which level, how many threads, what is an error) and no arithmet
 """
 from libc.string cimport memset
 
-from xentfast._base import dispatch
-from xentfast._base.outputs import passes_cache
 
 cimport numpy as cnp
 
-from xentfast._base.level cimport Kernels
+from xentfast._base.level cimport chosen_kernels
+from xentfast._base.memory cimport passes_cache
 from xentfast._kernels.softmax cimport (
-    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SIGNED_TILE_CLASSES, SOFTMAX, Problem, Way)
+    BY_CHUNKS, BY_ROWS, BY_TILES, GRADIENT, LOG_SOFTMAX, LOGSUMEXP, LOSS, SIGNED_TILE_CLASSES, SOFTMAX, Problem, Result, Way)
 from xentfast._softmax.call cimport CrossEntropyCall
 
 cnp.import_array()
@@ -27,6 +26,7 @@ cdef enum:
     TILE_BYTES = 1536
     MAX_TILE_CLASSES = 131072
     THREAD_BYTES = 1048576  # that a thread may use at most: guarantee 3
+    MOST_FEW_ROWS = 24      # that may go along the lanes faster one by one than by a tile
     ASIDE_BYTES = 786432    # a row of exponentials up to this long may wait in a thread's scratch
 
 FOR_SOFTMAX, FOR_LOG_SOFTMAX, FOR_LOGSUMEXP = SOFTMAX, LOG_SOFTMAX, LOGSUMEXP
@@ -46,6 +46,9 @@ cdef void merge_problem(Problem* problem) noexcept nogil:
 
 cdef bint prefers_tiles(const Problem* problem, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
     cdef Py_ssize_t stored = itemsize if problem.type == FLOAT32 or problem.type == FLOAT64 else 2
+    cdef Py_ssize_t n_rows = problem.shape[0] if problem.n_axes > 0 else 1
+    if problem.n_axes < 2 and n_rows <= min(<Py_ssize_t>MOST_FEW_ROWS, problem.n_classes // 8 + 1):
+        return False                                    # a tile of one row takes as long as one of 32
     if problem.n_classes * itemsize <= TILE_BYTES:
         return True
     return (problem.n_axes > 0 and problem.logits.strides[problem.n_axes - 1] == stored
@@ -254,7 +257,7 @@ cdef bint compute_problem(const SoftmaxKernels* table, Problem* problem, RangeKe
 
 cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_values) except? -1.0:
     """compute_problem for arrays; the sum is returned. `weighing`: of the rows' weights, from soft targets and class weights."""
-    cdef const SoftmaxKernels* table = (<Kernels?>dispatch.kernels).softmax(problem.type == FLOAT64)
+    cdef const SoftmaxKernels* table = chosen_kernels().softmax(problem.type == FLOAT64)
     cdef void* values = NULL
     cdef ValueType type = FLOAT64
     cdef double total
@@ -344,7 +347,7 @@ cdef void set_options(Problem* problem, CrossEntropyCall call) except *:
         set_classes(problem, &problem.where, call.where, call.axis)
 
 
-def compute(CrossEntropyCall call, double divisor, row_values, out, hess):
+cpdef object compute(CrossEntropyCall call, double divisor, row_values, out, hess):
     """The rows' losses into `row_values`, or their sum over `divisor`, or e^ of that, which is returned; with `out`, the gradient
     over `divisor` as well, and with `hess` the diagonal of the Hessian, which is for calls without a scale, a cap and z_loss."""
     cdef Problem problem
@@ -366,7 +369,7 @@ def compute(CrossEntropyCall call, double divisor, row_values, out, hess):
 
 cdef const SoftmaxKernels* exponential_of(CrossEntropyCall call) except? NULL:
     """Whose exponential the result is to be; NULL where it is none."""
-    return (<Kernels?>dispatch.kernels).softmax(True) if call.exponential else NULL
+    return chosen_kernels().softmax(True) if call.exponential else NULL
 
 
 def soft_weight_sum(CrossEntropyCall call):
@@ -376,13 +379,13 @@ def soft_weight_sum(CrossEntropyCall call):
     return run_problem(&problem, True, count_threads(call.n_threads, cnp.PyArray_SIZE(call.logits)), None)
 
 
-def normalise(result, cnp.ndarray x, int axis, where, b, out, row_values, int n_threads):
+cpdef int normalise(int result, cnp.ndarray x, int axis, where, b, out, row_values, int n_threads) except -1:
     """softmax and log_softmax into `out`, logsumexp into `row_values`. `where`: booleans of the shape of x, or None; `b`: real
     numbers, for logsumexp alone."""
     cdef Problem problem
     cdef Operand factors
     set_problem(&problem, x, axis)
-    problem.result = result
+    problem.result = <Result>result
     if where is not None:
         set_classes(&problem, &problem.where, where, axis)
     if b is not None:
@@ -393,3 +396,4 @@ def normalise(result, cnp.ndarray x, int axis, where, b, out, row_values, int n_
         set_classes(&problem, &problem.out, out, axis)
         problem.stream = result == SOFTMAX and passes_cache(out, x, axis)
     run_problem(&problem, False, count_threads(n_threads, cnp.PyArray_SIZE(x)), row_values)
+    return 0

@@ -15,9 +15,11 @@ from xentfast._base.arrays import (
     reduction_axes,
     without_mask,
 )
+from xentfast._base.entry import entry
 from xentfast._base.outputs import checked_output, output_array
 from xentfast._base.threads import requested
 from xentfast._base.values import broadcast_factors, broadcast_mask
+from xentfast._softmax import plain
 from xentfast._softmax.loops import FOR_LOG_SOFTMAX, FOR_LOGSUMEXP, FOR_SOFTMAX, normalise
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
+@entry(plain.Normalised(log=False))
 def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: ArrayLike | None = None,
             out: NDArray[Any] | None = None, n_threads: int | None = None) -> NDArray[Any]:
     r"""Softmax: exponentials that sum to one along `axis`.
@@ -85,6 +88,7 @@ def softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: Arr
     return _normalised(x, axis, where, out, n_threads, FOR_SOFTMAX)
 
 
+@entry(plain.Normalised(log=True))
 def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where: ArrayLike | None = None,
                 out: NDArray[Any] | None = None, n_threads: int | None = None) -> NDArray[Any]:
     r"""Logarithm of the softmax, without its underflow.
@@ -134,6 +138,7 @@ def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, where:
     return _normalised(x, axis, where, out, n_threads, FOR_LOG_SOFTMAX)
 
 
+@entry(plain.LogSumExp())
 def logsumexp(x: ArrayLike, axis: int | tuple[int, ...] | None = -1, *, b: ArrayLike | None = None,
               where: ArrayLike | None = None, keepdims: bool = False, out: NDArray[Any] | None = None,
               n_threads: int | None = None) -> np.floating | NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xentfast._base.outputs import STREAM_BYTES
+from xentfast._base.level import policy
 from xentfast._base.threads import requested
 from xentfast.random import _loops, _normal_tails
 
@@ -80,5 +80,5 @@ class Request:
 def run(requests, n_threads=None):
     """Fill the outputs of all requests in one parallel region."""
     requests = [request for request in requests if request.size]
-    passes_cache = sum(request.target.out.nbytes for request in requests) > STREAM_BYTES
+    passes_cache = sum(request.target.out.nbytes for request in requests) > policy.stream_bytes
     _loops.run([request.fields(passes_cache) for request in requests], requested(n_threads))

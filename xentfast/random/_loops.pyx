@@ -18,9 +18,8 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from xentfast._base import dispatch
 
-from xentfast._base.level cimport Kernels, count_threads
+from xentfast._base.level cimport chosen_kernels, count_threads
 from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
 from xentfast._kernels.random cimport (FILL_CHUNK, GROUP, LINES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels,
                                        StreamKernel)
@@ -396,7 +395,7 @@ cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int
 
 def run(requests, int n_threads):
     """Fill the outputs of `requests`, each the fields of a Request (_fills.py), in one parallel region."""
-    cdef const RandomKernels* table = (<Kernels?>dispatch.kernels).random()
+    cdef const RandomKernels* table = chosen_kernels().random()
     cdef Py_ssize_t n_jobs = len(requests), size = 0, i
     cdef Job* jobs
     if n_jobs == 0:

@@ -218,14 +218,20 @@ static inline double xf_here(double value)
 }
 
 #if XF_X86_64
+/* Setting the register waits for all that is under way: only where it differs, in its mode or in the flags that were raised. */
 typedef unsigned int xf_mode;
 static inline xf_mode xf_enter_ieee(void)
 {
     xf_mode saved = _mm_getcsr();
-    _mm_setcsr(0x1f80);
+    if ((saved & ~0x3fu) != 0x1f80u)
+        _mm_setcsr(0x1f80);
     return saved;
 }
-static inline void xf_leave_ieee(xf_mode saved) { _mm_setcsr(saved); }
+static inline void xf_leave_ieee(xf_mode saved)
+{
+    if (_mm_getcsr() != saved)
+        _mm_setcsr(saved);
+}
 #else
 typedef fenv_t xf_mode;
 static inline xf_mode xf_enter_ieee(void)

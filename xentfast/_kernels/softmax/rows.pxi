@@ -347,8 +347,9 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
     cdef Fold fold
     cdef double* own
     cdef real* kept
-    cdef Py_ssize_t row
-    memset(folds, 0, sizeof(folds))
+    cdef Py_ssize_t field, row
+    for field in range(N_FIELDS):                       # of a small call's rows, no more than are settled
+        memset(folds + field * LANES, 0, (LANES if count > FEW_ROWS else FEW_ROWS) * 8)
     blank_rows(problem, &rows)
     place_rows(problem, first, count, &rows)
     weigh_targets(problem, &rows)

@@ -17,6 +17,7 @@
 
 cdef enum:
     PAIR = 2 * LANES                # rows of two tiles that are settled together: more of them wait at a time
+    FEW_ROWS = 8                    # rows of a small call
 
 
 cdef struct Settled:                # LANES rows, or PAIR
@@ -150,15 +151,15 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
             values[row] = log_reduced(k[row], f[row], correction[row], s[row], tail[row])
 
 
-cdef inline void settle_group(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
-                              Py_ssize_t n_rows, bint plain, bint bare, bint focal, real kind) noexcept nogil:
-    """folds[field·n_rows + row] → settled, n_rows of them, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
+cdef inline void settle_group(const Problem* problem, const double* folds, Py_ssize_t stride, const RowTerms* terms,
+                              Settled* settled, Py_ssize_t n_rows, bint plain, bint bare, bint focal, real kind) noexcept nogil:
+    """folds[field·stride + row] → settled, n_rows of them, FEW, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
     Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
     `focal`: of LANES rows."""
-    cdef const double* top = folds + REFERENCE * n_rows
-    cdef const double* sums = folds + TAIL * n_rows
-    cdef const double* mass = folds + MASS * n_rows
-    cdef const double* moment = folds + MOMENT * n_rows
+    cdef const double* top = folds + REFERENCE * stride
+    cdef const double* sums = folds + TAIL * stride
+    cdef const double* mass = folds + MASS * stride
+    cdef const double* moment = folds + MOMENT * stride
     cdef double unit = 1.0 if plain else problem.unit
     cdef double z_loss = 0.0 if plain else problem.z_loss
     cdef double gradient_scale = problem.gradient_scale
@@ -283,7 +284,7 @@ cdef inline void settle_group(const Problem* problem, const double* folds, const
 cdef void settle_focal(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
                        real kind) noexcept nogil:
     """Of LANES rows. Not inlined: its frame is its own."""
-    settle_group(problem, folds, terms, settled, LANES, False, False, True, kind)
+    settle_group(problem, folds, LANES, terms, settled, LANES, False, False, True, kind)
 
 
 cdef inline void settle_softmax(const double* folds, Settled* settled) noexcept nogil:
@@ -355,11 +356,13 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
     elif problem.gamma != 0.0:
         settle_focal(problem, folds, &terms, settled, kind)
     elif not is_plain(problem):
-        settle_group(problem, folds, &terms, settled, LANES, False, False, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, False, False, False, kind)
+    elif is_bare(problem) and rows.count <= FEW_ROWS:
+        settle_group(problem, folds, LANES, &terms, settled, FEW_ROWS, real is float, True, False, kind)
     elif is_bare(problem):
-        settle_group(problem, folds, &terms, settled, LANES, real is float, True, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, True, False, kind)
     else:
-        settle_group(problem, folds, &terms, settled, LANES, real is float, False, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, False, False, kind)
     if problem.classes != NULL and not is_plain(problem) and problem.out.data != NULL:
         for row in range(LANES):
             settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
@@ -393,7 +396,7 @@ cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* fold
     cdef RowTerms terms
     terms.x_target = x_target
     terms.target_mass = terms.weight = NULL
-    settle_group(problem, folds, &terms, settled, PAIR, real is float, True, False, kind)
+    settle_group(problem, folds, PAIR, &terms, settled, PAIR, real is float, True, False, kind)
     settled.n_special = 0
     count_special(rows, settled, 0)
     count_special(rows + 1, settled, LANES)

@@ -1,0 +1,15 @@
+"""What a public function is made of where its calls have no microsecond to spare: see entry.pyx."""
+from cpython.object cimport PyObject
+
+cimport numpy as cnp
+
+
+cdef class PlainCase:
+    cdef readonly tuple names           # of the arguments that it knows, those that are given by position first
+    cdef readonly Py_ssize_t n_positional
+    cdef object run(self, PyObject** values)
+
+
+cdef int plain_threads(PyObject* value) noexcept
+cdef object plain_reduction(PyObject* value)
+cdef object plain_output(PyObject* out, cnp.ndarray like, other)
