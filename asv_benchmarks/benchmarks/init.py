@@ -111,6 +111,7 @@ FUNCTIONS = {
     "init.fans": Function({}, time={"small": {"shape": [(3, 3, 256, 512)]}}, memory={}),
     "init.gain": Function({}, time={"small": {"nonlinearity": ["relu", "leaky_relu"]}}, memory={}),
     "random.key": Function({}, time={"small": {"rng": [0]}}, memory={}),
+    "random.Key": Function({}, time={"small": {"bits": [0]}}, memory={}),
     "random.stream": Function({}, time={"small": {"parameter": ["layer/weight"]}}, memory={}),
     # What NumPy's Generator draws with it; seeding is what the class itself does.
     "random.Philox4x32": Function(
@@ -135,6 +136,7 @@ NO_MEMORY = {
     "init.fans": "returns two ints",
     "init.gain": "returns a float",
     "random.key": "returns an int",
+    "random.Key": "is an int",
     "random.stream": "returns an int",
 }
 
@@ -150,7 +152,7 @@ PARTS = {
 
 def make_call(function, **values):
     """The public function with its arguments; its `keywords` hold the array that was given for the result."""
-    make = {"init.fill": model_call, "random.Philox4x32": generator_call, "random.key": key_call,
+    make = {"init.fill": model_call, "random.Philox4x32": generator_call, "random.key": key_call, "random.Key": bits_call,
             "random.stream": stream_call}.get(function, initialiser_call)
     return make(attrgetter(function)(xentfast), **FUNCTIONS[function].options | values)
 
@@ -176,6 +178,10 @@ def model_call(fill, *, shape, parameters, dtype, out, order, part, **keywords):
 
 def key_call(key, *, rng, **_):
     return partial(key, rng)
+
+
+def bits_call(key, *, bits, **_):
+    return partial(key, bits)
 
 
 def stream_call(stream, *, parameter, **_):

@@ -18,7 +18,8 @@ GOOD = {
     "logits": X, "targets": T, "x": X, "p": P, "q": P, "y_true": T, "y_pred": P, "labels": None, "first_class": 0, "n_classes": 4,
     "partials": xf.softmax_cross_entropy_partial(X, T, first_class=0, n_classes=4),
     "hidden": X[:, :2], "linear_weight": X.T[:, :2],
-    "shape": (3, 4), "value": 0.5, "sparsity": 0.5, "nonlinearity": "relu", "rng": 7, "library": "xgboost", "hessian": "xgboost",
+    "shape": (3, 4), "value": 0.5, "sparsity": 0.5, "nonlinearity": "relu", "rng": 7, "bits": 7, "library": "xgboost",
+    "hessian": "xgboost",
 }
 OTHERS = {"init.fill": {"params": {"w": (xf.init.he_normal, (3, 4))}}, "boosting.base_margin": {"labels": T},
           "random.Philox4x32": {"seed": 7, "counter": 0}}

@@ -16,7 +16,8 @@ from xentfast.random._places import destination
 pytestmark = [pytest.mark.every_build, pytest.mark.emulated]
 
 mpmath.mp.dps = 30
-KEY = Key(123456789, 987654321)
+WORDS = (123456789, 987654321)
+KEY = Key(WORDS[1] << 32 | WORDS[0])
 ENDS = [0, 1, 2, 3, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 3037000499, 3037000500]
 # Near the axes and the middles between them.
 TURNS = sorted({(eighth * 2**29 + step) % 2**32 for eighth in range(8) for step in (-2, -1, 0, 1, 2**20)})
@@ -30,7 +31,7 @@ FAR = [(-37, -36.5), (36, 37), (-37, 3), (30, math.inf)]
 
 def of_words(words, variates, dtype):
     """Values of a fill whose block is `words`."""
-    counter = philox.counter_of(KEY, words)
+    counter = philox.counter_of(WORDS, words)
     to = destination((2 if dtype is np.float64 else 4,), dtype, None)
     _fills.run([_fills.Request(to, variates, KEY, counter[2:], counter[0] | counter[1] << 32)])
     return to.out

@@ -87,7 +87,7 @@ def weights() -> None:
                 dict[str, NDArray[Any]])
     assert_type(xf.init.fans((2, 3)), tuple[int, int])
     assert_type(xf.random.Philox4x32(7).jumped(), xf.random.Philox4x32)
-    assert_type(xf.random.key(np.random.default_rng(7)), int)
+    assert_type(xf.random.key(np.random.default_rng(7)), xf.random.Key)
 
 
 def c_functions() -> None:

@@ -34,7 +34,7 @@ def test_gradient_is_the_one_of_the_forward_pass(dtype):
         if dtype == torch.float16:                  # made in float32
             continue
         loss = ours(logits, target)
-        kept = next(node for node in ancestors(loss) if "Eager" in node.name()).saved_tensors[0].data_ptr()
+        kept = next(node for node in ancestors(loss) if node.name() in ("PlainBackward", "DirectBackward")).saved_tensors[0].data_ptr()
         logits.grad = None
         loss.backward(torch.tensor(factor, dtype=dtype))
         assert logits.grad.data_ptr() == kept and logits.grad.dtype == dtype
@@ -193,3 +193,34 @@ def test_incoming_gradient_of_another_dtype():
     losses.backward(torch.full((6,), 0.3))
     want = loss_and_gradients(ours, logits.detach().double().requires_grad_(), target, reduction="sum")[1]
     check_near(logits.grad, 0.3 * want, torch.bfloat16, roundings=2)
+
+
+PLAIN = {"as they are": lambda logits, target: (logits, target), "one row": lambda logits, target: (logits[:1], target[:1]),
+         "strided": lambda logits, target: (logits[:, ::2], target // 2),
+         "transposed": lambda logits, target: (logits.T, target[:8] // 2),
+         "no rows": lambda logits, target: (logits[:0], target[:0]), "a view": lambda logits, target: (logits[1:], target[1:]),
+         "negative": lambda logits, target: (torch.complex(logits, logits).conj().imag, target),
+         "uint8": lambda logits, target: (logits, target.to(torch.uint8)),
+         "ignored": lambda logits, target: (logits, target - 101 * (target > 3)),
+         "all ignored": lambda logits, target: (logits, target * 0 - 100), "bad": lambda logits, target: (logits, target + 5)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("case", PLAIN)
+def test_plain_calls_give_what_others_give(case, dtype):
+    """A mean without options goes a way of its own (plain_loss): the same bits and errors as by `n_threads=numpy.int64(1)`, which
+    is not plain."""
+    results = []
+    for n_threads in (1, np.int64(1)):
+        torch.manual_seed(3)
+        base = torch.randn(8, 8, dtype=dtype, requires_grad=True)
+        logits, target = PLAIN[case](base, torch.arange(8))
+        try:
+            loss = ours(logits, target, n_threads=n_threads)
+            without = ours(logits.detach(), target, n_threads=n_threads)
+            gradient, = torch.autograd.grad(loss * 3, base)
+            results.append([loss.detach().numpy().tobytes(), without.numpy().tobytes(), loss.dtype, loss.requires_grad,
+                            gradient.numpy().tobytes()])
+        except IndexError as error:
+            results.append(str(error))
+    assert results[0] == results[1]

@@ -252,16 +252,18 @@ def test_module():
     assert loss.double()(logits.double(), target).dtype == torch.float64
 
 
-def test_threads(monkeypatch):
+@pytest.mark.parametrize(("called", "options"), [("cross_entropy_call", {"reduction": "sum"}),
+                                                 ("softmax_cross_entropy_value_and_grad", {})])
+def test_threads(monkeypatch, called, options):
     """As many as PyTorch would take, unless the caller says how many."""
     counts = []
-    calls = xentfast.torch._autograd.cross_entropy_call
-    monkeypatch.setattr(xentfast.torch._autograd, "cross_entropy_call",
-                        lambda *arrays, **options: counts.append(options["n_threads"]) or calls(*arrays, **options))
+    call = getattr(xentfast.torch._autograd, called)
+    monkeypatch.setattr(xentfast.torch._autograd, called,
+                        lambda *arrays, **given: counts.append(given["n_threads"]) or call(*arrays, **given))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     logits, target, _ = example((64, 50))
-    one = loss_and_gradients(ours, logits, target)
-    three = loss_and_gradients(ours, logits, target, n_threads=3)
+    one = loss_and_gradients(ours, logits, target, **options)
+    three = loss_and_gradients(ours, logits, target, **options, n_threads=3)
     assert counts == [1, 3]
     assert all(map(torch.equal, one, three))
 

@@ -10,6 +10,7 @@ cdef class PlainCase:
     cdef object run(self, PyObject** values)
 
 
+cdef bint is_set(PyObject* value) noexcept
 cdef int plain_threads(PyObject* value) noexcept
 cdef object plain_reduction(PyObject* value)
 cdef object plain_output(PyObject* out, cnp.ndarray like, other)

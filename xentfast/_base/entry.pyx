@@ -33,7 +33,7 @@ cdef class PlainCase:
 
 
 cdef enum:
-    MOST_NAMES = 8
+    MOST_NAMES = 8           # of an initialiser
 
 
 cdef class Entry:

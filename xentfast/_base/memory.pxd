@@ -8,6 +8,7 @@ cdef void span_of(const void* data, int n_axes, const Py_ssize_t* shape, const P
 
 cpdef bint is_plain_float(array)
 cpdef bint is_plain_classes(array)
+cdef bint is_contiguous(out, int type_number)
 cdef bint fits(out, cnp.ndarray like)
 cpdef bint apart(cnp.ndarray out, array) except -1
 cpdef bint takes(out, cnp.ndarray like, tuple inputs) except -1

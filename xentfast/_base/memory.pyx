@@ -38,10 +38,14 @@ def contiguous_float64(array):
     return cnp.PyArray_FROM_OTF(array, cnp.NPY_FLOAT64, AS_LOOPS_READ)
 
 
+cdef bint is_contiguous(out, int type_number):
+    """A contiguous, writeable array of that type."""
+    return type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == type_number
+
+
 cdef bint fits(out, cnp.ndarray like):
     """A contiguous, writeable array of the shape and type of `like`."""
-    return (type(out) is np.ndarray and cnp.PyArray_ISCARRAY(out) and cnp.PyArray_TYPE(out) == cnp.PyArray_TYPE(like)
-            and cnp.PyArray_SAMESHAPE(out, like))
+    return is_contiguous(out, cnp.PyArray_TYPE(like)) and cnp.PyArray_SAMESHAPE(out, like)
 
 
 cdef void span_of(const void* data, int n_axes, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t itemsize,
@@ -103,6 +107,17 @@ cdef bint passes_cache(cnp.ndarray out, cnp.ndarray like, int axis) except -1:
 cpdef new_like(cnp.ndarray array):
     """A new array of its shape and dtype, in C order."""
     return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), cnp.PyArray_TYPE(array), False)
+
+
+def array_over(uintptr_t address, shape, int type_number):
+    """An array over contiguous memory that somebody else holds as long as it is used."""
+    cdef cnp.npy_intp lengths[4]
+    cdef Py_ssize_t axis
+    if len(shape) > 4:
+        raise ValueError(f"{len(shape)} axes; expected at most 4")
+    for axis in range(len(shape)):
+        lengths[axis] = shape[axis]
+    return cnp.PyArray_SimpleNewFromData(<int>len(shape), lengths, type_number, <void*>address)
 
 
 # ---- what DLPack hands over

@@ -9,12 +9,13 @@ import numpy as np
 from xentfast._base.arrays import LARGEST, name_of
 from xentfast._base.numbers import real_number
 from xentfast.init._checks import scale_number
-from xentfast.init._plan import initialiser, random_plan
+from xentfast.init._plain import PlainNormal, PlainUniform
+from xentfast.init._plan import initialiser, initialiser_with, random_plan
 from xentfast.random import _fills
 from xentfast.random._places import destination
 
 
-@initialiser
+@initialiser_with(PlainUniform())
 def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
     r"""Uniform values between two bounds, the upper one excluded.
 
@@ -27,7 +28,7 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
         float64 (where no float lies between the bounds, every value is the one next to `low`). A 16-bit value is rounded
         once more, which may take it to a bound, or past one that 16 bits do not hold. Where the bounds are equal, every
         value is `low`, rounded.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from (SPEC 7). An int or a SeedSequence gives the same key each time; a Generator is drawn
         from, and gives another one each time; None takes entropy from the operating system.
     name : str, optional
@@ -90,7 +91,7 @@ def uniform(shape, *, low=0.0, high=1.0, rng=None, name=None, dtype=np.float32, 
     return random_plan(to, _fills.uniform_variates(low, high, to.arithmetic), rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainNormal())
 def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
     r"""Normal values.
 
@@ -102,7 +103,7 @@ def normal(shape, *, mean=0.0, std=1.0, rng=None, name=None, dtype=np.float32, o
         Mean.
     std : float, default 1.0
         Standard deviation, not negative.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -177,7 +178,7 @@ def truncated_normal(shape, *, mean=0.0, std=1.0, lower=-2.0, upper=2.0, rng=Non
     lower, upper : float, default -2.0 and 2.0
         Where it is cut, **in units of std from the mean**, lower < upper; infinite for no cut. Accurate as far out as 12
         (float64: 37); a side that is open needs the other bound within 11 (36).
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.

@@ -6,12 +6,14 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from xentfast._base.exchange import output_of
 from xentfast._base.memory import memory_span
 from xentfast._base.numbers import shown
 from xentfast._base.outputs import overlap
 from xentfast._base.threads import requested
-from xentfast.init._plan import carry_out
+from xentfast.init._plan import Plan, carry_out
 from xentfast.random import _keys
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def fill(
     params : mapping from str to (initialiser, shape or array), or sequence of such pairs
         What each name gets. An initialiser is a function of `xentfast.init`, or a `functools.partial` of one with its options
         (but `rng`, `name` and `n_threads`). A shape makes a new array; an array is filled, with its own shape and dtype.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the one key comes from that all parameters share, as for `uniform`. Their names make their values differ.
     n_threads : int, optional
         Threads to use at most; the values have the same bits for any number.
@@ -83,17 +85,20 @@ def fill(
         raise
     except Exception:
         raise TypeError(f"params is {shown(params)}; expected a mapping or a sequence of pairs") from None
-    plans = {}
+    plans, given = {}, []
     for pair in pairs:
         name, initialiser, where = _entry(pair)
         if name in plans:
             raise ValueError(f"params has the name {name!r} twice")
         try:
             plans[name] = _plan(name, initialiser, where)
+            if type(where) is not tuple or isinstance(initialiser, functools.partial):      # else its array is a new one
+                given.append(name)
         except (ValueError, TypeError, IndexError) as error:
             error.add_note(f"for params[{name!r}]")
             raise
-    _check_apart(plans)
+    if given:
+        _check_apart({name: plans[name] for name in given})
     key = _keys.key_of(rng)                        # when all else is known to be good: it may advance a generator
     for plan in plans.values():
         if plan.request is not None:
@@ -122,17 +127,31 @@ def _plan(name, initialiser, where):
                         "functools.partial of one")
     if arguments:
         raise TypeError(f"params[{name!r}] has an initialiser with positional arguments {arguments}; expected keywords alone")
-    taken = sorted({"rng", "name", "n_threads"} & options.keys())
+    taken = options and sorted({"rng", "name", "n_threads"} & options.keys())
     if taken:
         raise TypeError(f"params[{name!r}] has an initialiser with {', '.join(taken)}, which fill gives itself")
+    request = _plain_request(function, name, where, options)
+    if request is not None:
+        return Plan(request.out, request)
     if hasattr(where, "__dlpack__"):                # an array, or a tensor
         where = output_of(where)
         if {"out", "dtype", "index"} & options.keys():
             raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
         where, options = where.shape, options | {"out": where, "dtype": where.dtype}
     if "rng" in function.plan_of.__kwdefaults__:
-        options |= {"rng": _keys.Key(0, 0), "name": name}      # a key in place of the one to be drawn
+        options |= {"rng": _keys.Key(0), "name": name}      # a key in place of the one to be drawn
     return function.plan_of(where, **options)
+
+
+def _plain_request(function, name, where, options):
+    """None where the function has no plain case, or this is not one."""
+    if not hasattr(function, "plain"):
+        return None
+    if type(where) is tuple:
+        return None if "out" in options else function.plain.request(where, name, options)
+    if type(where) is np.ndarray and not (options and {"out", "dtype", "index"} & options.keys()):
+        return function.plain.request(where.shape, name, options | {"out": where, "dtype": where.dtype})
+    return None
 
 
 def _check_apart(plans):

@@ -9,6 +9,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xentfast._base.entry import entry
 from xentfast._base.threads import requested
 from xentfast.random import _fills, _keys
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from xentfast.init._plain import PlainFill
     from xentfast.random._places import Destination
 
     P = ParamSpec("P")
@@ -64,3 +66,14 @@ def initialiser(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:
 
     initialise.plan_of = plan_of
     return initialise
+
+
+def initialiser_with(plain: PlainFill) -> Callable[[Callable[P, Any]], Callable[P, NDArray[Any]]]:
+    """The same with a plain case before it, which `fill` reaches by the attribute `plain`."""
+
+    def make(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:
+        function = entry(plain)(initialiser(plan_of))
+        function.plain = plain
+        return function
+
+    return make

@@ -10,7 +10,8 @@ from xentfast._base.numbers import one_of, real_number
 from xentfast.init._checks import scale_number
 from xentfast.init._fans import fans, few_axes
 from xentfast.init._fans import gain as gain_of  # `gain` is an argument here
-from xentfast.init._plan import initialiser, random_plan
+from xentfast.init._plain import PlainScaled
+from xentfast.init._plan import initialiser, initialiser_with, random_plan
 from xentfast.random import _fills
 from xentfast.random._places import destination, shape_of
 
@@ -40,7 +41,7 @@ def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -99,7 +100,7 @@ def variance_scaling(shape, *, scale=1.0, mode="fan_in", distribution="truncated
     return _scaled(1.0, scale, fan, distribution, shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(uniform=True, average=True))
 def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
                    dtype=np.float32, out=None, index=None, n_threads=None):
     r"""Xavier (Glorot) initialisation, uniform: keeps the variance of activations and gradients through tanh-like layers.
@@ -115,7 +116,7 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
         ``x @ w``, Keras and JAX; PyTorch's ``[out, in, *kernel]`` is ``in_axis=1, out_axis=0``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say: for groups, packed matrices, and shapes of one axis.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -175,7 +176,7 @@ def xavier_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan
     return _scaled(_gain(gain), 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(uniform=False, average=True))
 def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
                   dtype=np.float32, out=None, index=None, n_threads=None):
     r"""Xavier (Glorot) initialisation, normal.
@@ -190,7 +191,7 @@ def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -239,7 +240,7 @@ def xavier_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     return _scaled(_gain(gain), 1.0, fan, "normal", shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(gain=gain_of("relu"), uniform=True))
 def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in", in_axis=-2, out_axis=-1, fan_in=None,
                fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
     r"""He (Kaiming) initialisation, uniform: keeps the mean square of activations through ReLU layers.
@@ -260,7 +261,7 @@ def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -314,7 +315,7 @@ def he_uniform(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in
     return _scaled(gain, 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(gain=gain_of("relu"), uniform=False))
 def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in", in_axis=-2, out_axis=-1, fan_in=None,
               fan_out=None, rng=None, name=None, dtype=np.float32, out=None, index=None, n_threads=None):
     r"""He (Kaiming) initialisation, normal.
@@ -335,7 +336,7 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -393,7 +394,7 @@ def he_normal(shape, *, gain=1.0, nonlinearity="relu", param=None, mode="fan_in"
     return _scaled(gain, 1.0, fan, "normal", shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(uniform=True))
 def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
                   dtype=np.float32, out=None, index=None, n_threads=None):
     r"""LeCun initialisation, uniform: keeps the variance of activations through linear layers, and through SELU.
@@ -408,7 +409,7 @@ def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -460,7 +461,7 @@ def lecun_uniform(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_
     return _scaled(_gain(gain), 1.0, fan, "uniform", shape, dtype, out, index, rng, name, n_threads)
 
 
-@initialiser
+@initialiser_with(PlainScaled(uniform=False))
 def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_out=None, rng=None, name=None,
                  dtype=np.float32, out=None, index=None, n_threads=None):
     r"""LeCun initialisation, normal.
@@ -475,7 +476,7 @@ def lecun_normal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, fan_in=None, fan_o
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
     fan_in, fan_out : float, optional
         Used in place of what shape and axes say.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.

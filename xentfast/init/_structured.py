@@ -308,7 +308,7 @@ def sparse(shape, *, sparsity, std=0.01, rng=None, name=None, dtype=np.float32, 
         of 100 rows are 7, though ``0.07*100`` is 7.000000000000001.
     std : float, default 0.01
         Standard deviation of the others.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.
@@ -412,7 +412,7 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
         Multiplies the values; see `gain`.
     in_axis, out_axis : int or tuple of ints, default -2 and -1
         Which axes count inputs and outputs; ``in_axis=1, out_axis=0`` for PyTorch's ``[out, in, *kernel]``.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the key comes from. An int or a SeedSequence gives the same values each time.
     name : str, optional
         The parameter's name. Without one, arrays of the same int seed share their random words.

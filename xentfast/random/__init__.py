@@ -10,10 +10,10 @@ _normal_tails                            constants of the normal distribution, t
 
 from typing import TYPE_CHECKING
 
-from xentfast.random._keys import key, stream
+from xentfast.random._keys import Key, key, stream
 from xentfast.random._philox import Philox4x32
 
 if TYPE_CHECKING:       # never run: _philox imports it, which is compiled, and what packs applications reads import statements
     from xentfast.random import _words  # noqa: F401
 
-__all__ = ["Philox4x32", "key", "stream"]
+__all__ = ["Key", "Philox4x32", "key", "stream"]

@@ -57,7 +57,7 @@ def truncated_variates(mean, std, lower, upper, dtype):
 
 @dataclass(slots=True)
 class Request:
-    """One output to fill: what the compiled loops read."""
+    """One output to fill: what the compiled loops read. (A plain one is a PlainRequest there.)"""
 
     target: Destination | None
     variates: Variates
@@ -68,6 +68,10 @@ class Request:
     @property
     def size(self):
         return self.target.out.size
+
+    @property
+    def nbytes(self):
+        return self.target.out.nbytes
 
     def fields(self, passes_cache):
         """In the order in which _loops.set_job unpacks them."""
@@ -80,5 +84,5 @@ class Request:
 def run(requests, n_threads=None):
     """Fill the outputs of all requests in one parallel region."""
     requests = [request for request in requests if request.size]
-    passes_cache = sum(request.target.out.nbytes for request in requests) > policy.stream_bytes
+    passes_cache = sum(request.nbytes for request in requests) > policy.stream_bytes
     _loops.run([request.fields(passes_cache) for request in requests], requested(n_threads))

@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random.bit_generator import BitGenerator, ISeedSequence
 
-from xentfast._base.numbers import shown
+from xentfast._base.numbers import integer, shown
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from xentfast._base.typing import Rng
 
 
-class Key(NamedTuple):
-    """The two words of a Philox key, lowest first."""
+class Key(int):
+    """A key of 64 bits, ready for use: what `rng` may be where many arrays are made with one seed.
 
-    low: int
-    high: int
+    An integer that is taken as it is, not hashed as a seed: made by `key`, or from the 64 bits themselves.
+
+    Parameters
+    ----------
+    bits : int
+        From 0 to 2⁶⁴ − 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything else.
+
+    See Also
+    --------
+    key : Makes one of whatever `rng` may be.
+
+    Examples
+    --------
+    >>> import xentfast as xf
+    >>> key = xf.random.key(7)
+    >>> key
+    Key(0xead0f7017c326e58)
+    >>> bool((xf.init.normal((3,), rng=key) == xf.init.normal((3,), rng=7)).all())
+    True
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, bits: int) -> Self:
+        number = integer(bits, "bits")
+        if not 0 <= number < 2**64:
+            raise ValueError(f"bits is {shown(number)}; expected an integer from 0 to 2**64 - 1")
+        return super().__new__(cls, number)
+
+    def __repr__(self) -> str:
+        return f"Key({int(self):#x})"
+
+    def __reduce__(self) -> tuple[type[Key], tuple[int]]:
+        return Key, (int(self),)
 
 
 def key_of(rng):
     """The key that `rng` gives (SPEC 7). A generator is drawn from, so that its next key is another one."""
-    if isinstance(rng, Key):
+    if type(rng) is Key:
         return rng
+    if type(rng) is int and 0 <= rng < 2**32:
+        return _of_seed(rng)
     if isinstance(rng, BitGenerator):
         rng = np.random.Generator(rng)
     if isinstance(rng, np.random.Generator):
-        drawn = int(rng.integers(0, 2**64, dtype=np.uint64))
-        return Key(drawn & 0xFFFFFFFF, drawn >> 32)
-    expected = "expected None, a non-negative integer, a sequence of them, a SeedSequence, a Generator or a BitGenerator"
+        return Key(int(rng.integers(0, 2**64, dtype=np.uint64)))
+    expected = "expected None, a non-negative integer, a sequence of them, a Key, a SeedSequence, a Generator or a BitGenerator"
     if isinstance(rng, (bool, np.bool_, str, bytes)):
         raise TypeError(f"rng is {rng!r}; {expected}")
     try:
@@ -41,7 +82,18 @@ def key_of(rng):
         raise
     except Exception:
         raise TypeError(f"rng is {shown(rng)}; {expected}") from None
-    return Key(*map(int, seed.generate_state(2, np.uint32)))
+    return _of_sequence(seed)
+
+
+def _of_sequence(seed):
+    low, high = seed.generate_state(2, np.uint32).tolist()
+    return Key(high << 32 | low)
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_seed(seed):
+    """Hashing takes longer than to fill a small array, and seeds are used again."""
+    return _of_sequence(np.random.SeedSequence(seed))
 
 
 def stream_of(name):
@@ -54,21 +106,22 @@ def stream_of(name):
         digest = hashlib.sha256(name.encode()).digest()
     except UnicodeEncodeError:
         raise ValueError(f"name is {name!r}, which has no UTF-8 form") from None
-    return (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little"))
+    number = int.from_bytes(digest[:8], "little")
+    return number & 0xFFFFFFFF, number >> 32
 
 
-def key(rng: Rng = None) -> int:
-    """The key of 64 bits that `rng` gives an initialiser, for code that fills arrays by the C functions (`xentfast.capi`).
+def key(rng: Rng = None) -> Key:
+    """The key of 64 bits that `rng` gives an initialiser: for `rng` again, many times, or for the C functions (`xentfast.capi`).
 
     Parameters
     ----------
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         As for `xentfast.init.uniform`: a Generator is drawn from, None takes entropy from the operating system.
 
     Returns
     -------
-    int
-        From 0 to 2⁶⁴ − 1.
+    Key
+        An int from 0 to 2⁶⁴ − 1.
 
     Raises
     ------
@@ -88,17 +141,22 @@ def key(rng: Rng = None) -> int:
     Examples
     --------
     >>> import xentfast as xf
-    >>> hex(xf.random.key(7))
-    '0xead0f7017c326e58'
+    >>> key = xf.random.key(7)
+    >>> key
+    Key(0xead0f7017c326e58)
+
+    An array made with it is one made with the seed, of which the hashing is done:
+
+    >>> bool((xf.init.he_normal((2, 3), rng=key) == xf.init.he_normal((2, 3), rng=7)).all())
+    True
 
     The engine with that key is the engine with that seed:
 
-    >>> seeded, keyed = xf.random.Philox4x32(7), xf.random.Philox4x32(key=xf.random.key(7))
+    >>> seeded, keyed = xf.random.Philox4x32(7), xf.random.Philox4x32(key=key)
     >>> bool((seeded.random_raw(4) == keyed.random_raw(4)).all())
     True
     """
-    words = key_of(rng)
-    return words.high << 32 | words.low
+    return key_of(rng)
 
 
 def stream(name: str | None = None) -> int:

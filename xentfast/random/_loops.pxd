@@ -1,7 +1,7 @@
 """What _capi calls of the fills: everything below the arrays."""
 from libc.stdint cimport uint64_t
 
-from xentfast._kernels.arrays cimport MAX_AXES
+from xentfast._kernels.arrays cimport MAX_AXES, ValueType
 from xentfast._kernels.random cimport Fill, RandomKernels
 
 # One array, or a part of one.
@@ -23,5 +23,13 @@ cdef struct Job:
     bint stream
     bint tiled                          # the innermost of the outer axes goes along the output's memory
 
+cdef class PlainRequest:
+    """A Request (_fills.py) for a whole contiguous array, from block 0 of its stream on, as a Job."""
+    cdef Job job
+    cdef readonly object out
+    cdef int set_out(self, out) except -1
+
+cdef PlainRequest plain_request(ValueType type)
+cdef int run_one(PlainRequest request, int n_threads) except -1
 cdef void set_uniform(Fill* fill, double low, double high) noexcept nogil
 cdef void run_jobs(const RandomKernels* table, Job* jobs, Py_ssize_t n_jobs, int n_threads) noexcept nogil

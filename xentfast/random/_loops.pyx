@@ -18,9 +18,10 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+cimport numpy as cnp
 
-from xentfast._base.level cimport chosen_kernels, count_threads
-from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES
+from xentfast._base.level cimport chosen_kernels, count_threads, stream_bytes
+from xentfast._kernels.arrays cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, ValueType
 from xentfast._kernels.random cimport (FILL_CHUNK, GROUP, LINES, NORMAL, TRUNCATED, UNIFORM, Fill, FillKernel, RandomKernels,
                                        StreamKernel)
 
@@ -43,6 +44,8 @@ cdef enum:
     TILE_LENGTH = TILE_COLUMNS + GROUP      # with what lies before in their group
     FEW_SPANS = 4           # that fit on a stack
     TILE_BYTES = TILE * TILE_LENGTH * 8
+
+cnp.import_array()
 
 include "../_base/parts.pxi"
 
@@ -341,13 +344,70 @@ cdef void run_items(const RandomKernels* kernels, const Job* jobs, Py_ssize_t n_
     xf_leave_ieee(saved)
 
 
+cdef class PlainRequest:
+    @property
+    def size(self):
+        return self.job.shape[0]
+
+    @property
+    def nbytes(self):
+        return self.job.shape[0] * self.job.itemsize
+
+    @property
+    def target(self):
+        """As of a Request: what it fills is known."""
+        return self
+
+    @property
+    def key(self):
+        return <uint64_t>self.job.fill.key[1] << 32 | self.job.fill.key[0]
+
+    @key.setter
+    def key(self, uint64_t key):
+        self.job.fill.key[0], self.job.fill.key[1] = <uint32_t>key, <uint32_t>(key >> 32)
+
+    cdef int set_out(self, out) except -1:
+        self.out = out
+        self.job.data = <char*>cnp.PyArray_DATA(out)
+        self.job.shape[0] = cnp.PyArray_SIZE(out)
+        self.job.stream = cnp.PyArray_NBYTES(out) > stream_bytes()
+        return 0
+
+    def fields(self, bint passes_cache):
+        self.job.stream = passes_cache
+        return self
+
+
+cdef PlainRequest plain_request(ValueType type):
+    """One whose output and variates are to be set, for float32 or float64."""
+    cdef PlainRequest request = PlainRequest.__new__(PlainRequest)
+    request.job.fill.type = type
+    request.job.fill.least, request.job.fill.largest = -INFINITY, INFINITY
+    request.job.itemsize = 8 if type == FLOAT64 else 4
+    request.job.n_axes = request.job.places[0] = 1
+    request.job.strides[0] = request.job.itemsize
+    return request
+
+
+cdef int run_one(PlainRequest request, int n_threads) except -1:
+    """Fill its output."""
+    cdef const RandomKernels* table = chosen_kernels().random()
+    n_threads = count_threads(n_threads, request.job.shape[0])
+    with nogil:
+        run_jobs(table, &request.job, 1, n_threads)
+    return 0
+
+
 cdef void set_job(Job* job, fields) except *:
     """`fields` are those of a Request (_fills.py), whose output has an element at least."""
     cdef Py_buffer view
     cdef int axis
+    if type(fields) is PlainRequest:
+        memcpy(job, &(<PlainRequest>fields).job, sizeof(Job))
+        return
     (out, job.fill.type, job.first, places, job.stream, key, stream, job.fill.first_block, job.fill.distribution,
      job.fill.shift, job.fill.scale, job.fill.least, job.fill.largest, truncation) = fields
-    job.fill.key[0], job.fill.key[1] = key
+    job.fill.key[0], job.fill.key[1] = key & 0xFFFFFFFF, key >> 32
     job.fill.stream[0], job.fill.stream[1] = stream
     (job.fill.flip, job.fill.narrow, job.fill.sign, job.fill.middle, job.fill.mass, job.fill.upper_tail, job.fill.lower_tail,
      job.fill.upper_start, job.fill.lower_start) = truncation

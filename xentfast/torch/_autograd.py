@@ -1,8 +1,9 @@
 """The loss under autograd: the gradient is made in the forward pass, where one is needed, and the backward pass multiplies it by
 the incoming one.
 
-Tensors with values go through an autograd.Function, which serves torch.func too and costs less than a custom operator; what
-torch.compile traces goes through the operator. Both have one computation and one backward pass.
+Tensors with values go through an autograd.Function, which costs less than a custom operator: one for torch.func and torch.vmap,
+and one for everybody else, which costs less again, with a variant for plain arguments. What torch.compile traces goes through the
+operator. All have one computation and one backward pass.
 """
 
 import inspect
@@ -11,9 +12,10 @@ from operator import or_
 import numpy as np
 import torch
 
-from xentfast._base.level import default_threads
+from xentfast._base.level import default_threads, policy
+from xentfast._base.memory import array_over
 from xentfast._softmax.call import cross_entropy_call
-from xentfast._softmax.functions import run
+from xentfast._softmax.functions import run, softmax_cross_entropy, softmax_cross_entropy_value_and_grad
 from xentfast._softmax.normalise import log_softmax
 from xentfast.torch._tensors import array_of, new_like, stored
 
@@ -23,11 +25,58 @@ SECOND_DERIVATIVE = ("xentfast.torch.cross_entropy has no second derivative: its
 
 def loss(input, target, weight, reduction, ignore_index, label_smoothing, n_threads):
     """The loss of checked arguments, in float64 for float64 logits and else in float32."""
-    # Whoever traces (make_fx) or counts (FlopCounterMode) sees operators alone.
-    traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
-    plain = type(input) in (torch.Tensor, torch.nn.Parameter) and not traced
-    route = Eager.apply if plain else operator
-    return route(input, target, weight, reduction, ignore_index, label_smoothing, n_threads, *_wanted(input, target))[0]
+    options = (weight, reduction, ignore_index, label_smoothing, n_threads)
+    if not has_values(input):
+        return operator(input, target, *options, *_wanted(input, target))[0]
+    if transformed():
+        return Eager.apply(input, target, *options, *_wanted(input, target))[0]
+    if any(_wanted(input, target)):
+        return Direct.apply(input, target, *options, *_wanted(input, target))
+    return _compute(input, target, *options, False, False)[0]
+
+
+def has_values(tensor):
+    """And nobody traces (make_fx) or counts (FlopCounterMode), who sees operators alone."""
+    return (type(tensor) in (torch.Tensor, torch.nn.Parameter) and not torch.compiler.is_compiling()
+            and torch._C._len_torch_dispatch_stack() == 0)
+
+
+# Whether torch.func or torch.vmap are under way.
+transformed = torch._C._are_functorch_transforms_active
+
+TYPE_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype(np.float64).num,
+                torch.int64: np.dtype(np.int64).num}
+
+
+def plain_loss(input, target, n_threads):
+    """The mean loss of plain arguments without options; None where they are not plain. What PyTorch is asked for, each time a
+    part of a microsecond, is most of the time of a small loss."""
+    if not (has_values(input) and type(target) is torch.Tensor and not transformed()
+            and input.dtype in (torch.float32, torch.float64) and target.dtype is torch.int64 and input.is_cpu and target.is_cpu
+            and input.dim() == 2 and target.dim() == 1 and input.size(0) == target.size(0)
+            and input.is_contiguous() and target.is_contiguous()
+            and not input.is_neg() and not input._is_zerotensor() and not target._is_zerotensor()):
+        return None
+    if n_threads is None:
+        n_threads = 1 if input.numel() < policy.grain else min(torch.get_num_threads(), default_threads())
+    if input.requires_grad and torch.is_grad_enabled():
+        return Plain.apply(input, target, n_threads)
+    return _plain(input, target, n_threads, None)
+
+
+def _plain(input, target, n_threads, gradient):
+    logits, targets = _array_over(input), _array_over(target)
+    if gradient is None:
+        value = softmax_cross_entropy(logits, targets, n_threads=n_threads)
+    else:
+        value, _ = softmax_cross_entropy_value_and_grad(logits, targets, out=_array_over(gradient), n_threads=n_threads)
+    loss = torch.empty((), dtype=input.dtype)
+    _array_over(loss)[()] = value
+    return loss
+
+
+def _array_over(tensor):
+    return array_over(tensor.data_ptr(), tensor.shape, TYPE_NUMBERS[tensor.dtype])
 
 
 def _wanted(input, target):
@@ -62,29 +111,35 @@ def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_
 
 
 def _save(ctx, inputs, output):
-    _, target, weight, ctx.reduction, _, ctx.label_smoothing, *_ = inputs
     _, gradient, log_probabilities, *link = output
-    ctx.target_dtype = target.dtype
     ctx.mark_non_differentiable(gradient, log_probabilities)
-    ctx.save_for_backward(gradient, log_probabilities, weight, *link)
     ctx.set_materialize_grads(False)
+    _keep(ctx, inputs, gradient, log_probabilities, *link)
+
+
+def _keep(ctx, inputs, gradient, log_probabilities, *link):
+    _, target, weight, ctx.reduction, _, ctx.label_smoothing, *_ = inputs
+    ctx.target_dtype = target.dtype
+    ctx.save_for_backward(gradient, log_probabilities, weight, *link)
 
 
 def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link=None):
     if grad_link is not None:
         raise RuntimeError(SECOND_DERIVATIVE)
-    by_input = by_target = None
-    if grad_loss is not None:
-        gradient, log_probabilities, weight, *link = ctx.saved_tensors
-        if torch.is_grad_enabled():                 # somebody may differentiate what comes out
-            if not link:
-                raise RuntimeError(SECOND_DERIVATIVE)
-            grad_loss = grad_loss + link[0].sum()
-        if ctx.needs_input_grad[0]:
-            by_input = _times(gradient, grad_loss)
-        if ctx.needs_input_grad[1]:
-            by_target = _by_target(ctx, log_probabilities, weight, grad_loss)
-    return by_input, by_target, *[None] * 7
+    if grad_loss is None:
+        return (None,) * 9
+    gradient, log_probabilities, weight, *link = ctx.saved_tensors
+    if torch.is_grad_enabled():                     # somebody may differentiate what comes out
+        if not link:
+            raise RuntimeError(SECOND_DERIVATIVE)
+        grad_loss = grad_loss + link[0].sum()
+    return *_gradients(ctx, grad_loss, gradient, log_probabilities, weight), *[None] * 7
+
+
+def _gradients(ctx, factor, gradient, log_probabilities, weight):
+    """With respect to logits and probabilities; None where it is not wanted."""
+    return (_times(gradient, factor) if ctx.needs_input_grad[0] else None,
+            _by_target(ctx, log_probabilities, weight, factor) if ctx.needs_input_grad[1] else None)
 
 
 def _times(gradient, factor):
@@ -93,7 +148,7 @@ def _times(gradient, factor):
     plain = type(gradient) is type(factor) is torch.Tensor and not torch.compiler.is_compiling()
     if plain and not torch.is_grad_enabled() and not _keeps_graph():
         try:
-            all_one = bool((factor == 1).all())
+            all_one = factor.item() == 1.0 if factor.ndim == 0 else bool((factor == 1).all())
         except RuntimeError:                        # a batch of factors, of which vmap tells no values
             pass
         else:
@@ -117,8 +172,48 @@ def _by_target(ctx, log_probabilities, weight, factor):
     return (log_probabilities * per_class * factor).to(ctx.target_dtype)
 
 
+def _refusing(*gradients):
+    """Gradients whose own gradient is an error."""
+    given = [gradient.detach().requires_grad_() for gradient in gradients if gradient is not None]
+    refused = torch._C._functions.DelayedError(SECOND_DERIVATIVE.encode(), len(given))(*given)
+    refused = iter([refused] if isinstance(refused, torch.Tensor) else refused)
+    return tuple(None if gradient is None else next(refused) for gradient in gradients)
+
+
+class Plain(torch.autograd.Function):
+    """For plain_loss. A function without a context of its own set-up costs a third of one that has it."""
+
+    @staticmethod
+    def forward(ctx, input, target, n_threads):
+        gradient = new_like(input) if input.numel() > policy.grain else torch.empty_like(input)
+        loss = _plain(input, target, n_threads, gradient)
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx, grad_loss):
+        gradient = _times(*ctx.saved_tensors, grad_loss)
+        return _refusing(gradient)[0] if torch.is_grad_enabled() else gradient, None, None
+
+
+class Direct(torch.autograd.Function):
+    """For tensors with values, where no transform is under way: as Plain."""
+
+    @staticmethod
+    def forward(ctx, *arguments):
+        loss, *rest = _compute(*arguments)
+        _keep(ctx, arguments, *rest)
+        return loss
+
+    @staticmethod
+    def backward(ctx, grad_loss):
+        with torch.no_grad():
+            gradients = _gradients(ctx, grad_loss, *ctx.saved_tensors)
+        return *(_refusing(*gradients) if torch.is_grad_enabled() else gradients), *[None] * 7
+
+
 class Eager(torch.autograd.Function):
-    """For tensors with values. torch.func and torch.vmap come here too.
+    """For tensors with values under torch.func and torch.vmap.
 
     A last result, the link, is always empty. Through it gradients depend on the graph, so that a second derivative comes back
     here and is refused, instead of being lost; a first one is not, also where `create_graph` or torch.func would allow for more.

@@ -55,7 +55,7 @@ def init_module(
         What overrules the rules below. A mapping from patterns of names, as of files (``"*.head.weight"``), to an initialiser, or
         to None for parameters that stay as they are; the first pattern that fits counts. Or a function of (name, parameter,
         module that owns it), which returns an initialiser, None, or "default" for the rules below.
-    rng : None, int, sequence of ints, SeedSequence, Generator or BitGenerator, optional
+    rng : None, int, sequence of ints, Key, SeedSequence, Generator or BitGenerator, optional
         Where the one key comes from that all parameters share, as for `xentfast.init.fill`.
     n_threads : int, optional
         Threads to use at most; the values have the same bits for any number.

@@ -15,7 +15,7 @@ from . import init, limits, linear, probabilities, sigmoid, softmax
 # Not compared: no computation; parts of a loss, which no peer has as calls of its own (tests/partials compares them with the
 # whole, asv times them); the same functions from C (benchmarks/c_table.py); and names of the very same functions.
 EXEMPT = {*(f"capi.{name}" for name in xf.capi.__all__),
-          "__version__", "show_config", "get_include", "random.key", "random.stream",
+          "__version__", "show_config", "get_include", "random.key", "random.Key", "random.stream",
           "softmax_cross_entropy_partial", "softmax_cross_entropy_combine", "softmax_cross_entropy_combine_grad",
           "init.glorot_normal", "init.glorot_uniform", "init.kaiming_normal", "init.kaiming_uniform"}
 TOPICS = (softmax, sigmoid, probabilities, linear, init)
