@@ -142,7 +142,8 @@ CALLS = {
     "init.constant": [lambda d: init.constant((d.n, d.c), 0.5)],
     "init.fill": [of_many],
     "init.fans": [lambda d: init.fans((d.n, d.c))], "init.gain": [lambda d: init.gain("leaky_relu", 0.2)],
-    "random.key": [lambda d: xf.random.key(d.seed)], "random.Key": [lambda d: xf.random.Key(d.seed)], "random.stream": [lambda d: xf.random.stream("w")],
+    "random.key": [lambda d: xf.random.key(d.seed)], "random.Key": [lambda d: xf.random.Key(d.seed)],
+    "random.stream": [lambda d: xf.random.stream("w")],
     "random.Philox4x32": [lambda d: np.random.Generator(xf.random.Philox4x32(d.seed)).random(d.n)],
 }
 

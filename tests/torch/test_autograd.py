@@ -34,7 +34,8 @@ def test_gradient_is_the_one_of_the_forward_pass(dtype):
         if dtype == torch.float16:                  # made in float32
             continue
         loss = ours(logits, target)
-        kept = next(node for node in ancestors(loss) if node.name() in ("PlainBackward", "DirectBackward")).saved_tensors[0].data_ptr()
+        node = next(node for node in ancestors(loss) if node.name() in ("PlainBackward", "DirectBackward"))
+        kept = node.saved_tensors[0].data_ptr()
         logits.grad = None
         loss.backward(torch.tensor(factor, dtype=dtype))
         assert logits.grad.data_ptr() == kept and logits.grad.dtype == dtype
