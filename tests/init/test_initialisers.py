@@ -228,8 +228,22 @@ def test_orthonormal_columns_of_a_matrix_that_is_hardly_of_full_rank():
     a = np.random.default_rng(0).standard_normal((700, 600))
     a[:, 300] = a[:, 299] + 1e-13 * a[:, 301]
     a[:, 10] = a[:, 9]
-    q = _orthonormal.orthonormal_columns(a)
+    q = _orthonormal.orthonormal_columns(a, True)
     np.testing.assert_allclose(q.T @ q, np.eye(600), atol=1e-11)        # the condition number is 10¹³
+
+
+@pytest.mark.parametrize("log_condition", [0, 2, 4, 6, 8])
+@pytest.mark.parametrize("to_double", [False, True])
+def test_orthonormal_columns_of_any_condition(log_condition, to_double):
+    """One pass is enough for float32 where the matrix is well-conditioned; where it is not, there is a second one."""
+    rng = np.random.default_rng(1)
+    u, v = (np.linalg.qr(rng.standard_normal((300, 300)))[0] for _ in range(2))
+    a = (u * np.logspace(0, -log_condition, 300)) @ v
+    r = np.linalg.qr(a)[1]
+    expected = np.linalg.qr(a)[0] * np.sign(np.diagonal(r))
+    q = _orthonormal.orthonormal_columns(a.copy(), to_double)
+    np.testing.assert_allclose(q.T @ q, np.eye(300), rtol=0, atol=1e-14 if to_double else 1e-9)
+    np.testing.assert_allclose(q, expected, rtol=0, atol=max(1e-12, 10.0 ** (log_condition - 13)))
 
 
 def test_orthogonal_signs():

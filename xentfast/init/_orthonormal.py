@@ -2,36 +2,55 @@
 
 import numpy as np
 
-# Columns that are made orthonormal together: the rest is matrix products.
-PANEL = 128
+# Columns that are made orthonormal together by their Gram matrix: the rest is matrix products.
+PANEL = 32
 # Up to so many columns LAPACK is as fast (both: asv, InitOrthogonal.time_square).
-SMALL = 384
+SMALL = 96
+# Of a column's length, what is left of it when the columns before it are taken off. Where it is less, a result that is rounded to
+# float32 needs the second pass as well: the first one's error is some 10⁻¹⁶ over this, and its square at the very most.
+LEAST_REST = 1e-3
 
 
-def orthonormal_columns(a):
-    """Q of a = Q·R, R with a positive diagonal; a (m, n), m ≥ n, float64, of full rank or nearly.
+def orthonormal_columns(a, to_double):
+    """Q of a = Q·R, R with a positive diagonal; a (m, n), m ≥ n, float64, of full rank or nearly. `to_double`: it is to be
+    orthogonal to the last digits; else to those of float32.
 
-    Block Gram–Schmidt. Each panel is freed from the columns before it and made orthonormal by the Cholesky factor of its
-    Gram matrix, and that twice, which brings both kinds of orthogonality to rounding ("twice is enough": Giraud, Langou &
-    Rozložník 2005). `a` is overwritten.
+    Block Gram–Schmidt, by halves: the left one is made orthonormal, the right one freed from it, then made orthonormal itself. At
+    the end of the halving stands the Cholesky factor of a Gram matrix. Of a well-conditioned matrix that leaves an error of
+    10⁻¹³; the same again on the result brings it to rounding ("twice is enough": Giraud, Langou & Rozložník 2005). `a` is
+    overwritten.
     """
     if a.shape[1] <= SMALL:
         return _householder(a)
-    for start in range(0, a.shape[1], PANEL):
-        done, panel = a[:, :start], a[:, start:start + PANEL]
-        for _ in range(2):
-            if start:
-                panel -= done @ (done.T @ panel)
-            panel[...] = _cholesky_step(panel)
+    lengths = np.sqrt(np.einsum("ij,ij->j", a, a))
+    least = _pass(a, lengths)
+    if to_double or least < LEAST_REST:
+        least = _pass(a, np.ones_like(lengths))
+    if least < LEAST_REST:                  # columns that were dependent have a direction of their own now
+        _pass(a, np.ones_like(lengths))
     return a
 
 
-def _cholesky_step(panel):
+def _pass(a, lengths):
+    """Makes the columns orthonormal, nearly. The least rest of one, as a share of its length."""
+    n = a.shape[1]
+    if n <= PANEL:
+        return _cholesky_step(a, lengths)
+    half = (n // 2 + PANEL - 1) // PANEL * PANEL
+    left, right = a[:, :half], a[:, half:]
+    least = _pass(left, lengths[:half])
+    right -= left @ (left.T @ right)
+    return min(least, _pass(right, lengths[half:]))
+
+
+def _cholesky_step(panel, lengths):
     try:
         factor = np.linalg.cholesky(panel.T @ panel)
     except np.linalg.LinAlgError:           # nearly dependent columns: their Gram matrix is not positive to rounding
-        return _householder(panel)
-    return panel @ np.linalg.inv(factor).T
+        panel[...] = _householder(panel)
+        return 0.0
+    panel[...] = panel @ np.linalg.inv(factor).T
+    return (np.diagonal(factor) / lengths).min()
 
 
 def _householder(panel):

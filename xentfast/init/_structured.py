@@ -477,7 +477,7 @@ def orthogonal(shape, *, gain=1.0, in_axis=-2, out_axis=-1, rng=None, name=None,
     def finish(n_threads):
         normals = destination(tall, np.float64, None)
         _fills.run([replace(request, target=normals)], n_threads)
-        q = orthonormal_columns(normals.out)
+        q = orthonormal_columns(normals.out, to.out.dtype == np.float64)
         q *= gain
         kernel = [axis for axis in range(len(to.shape)) if axis not in in_axes + out_axes]
         view = to.out.transpose([*kernel, *in_axes, *out_axes])
