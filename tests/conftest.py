@@ -11,7 +11,7 @@ from xentfast._base import dispatch
 from xentfast._base.level import chosen, policy
 
 # Helpers that assert: a failure shows the values, as in the tests themselves.
-pytest.register_assert_rewrite("dask_cases", "exact", "routes", "torch_cases")
+pytest.register_assert_rewrite("dask_cases", "exact", "jax_cases", "routes", "torch_cases")
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -9,15 +9,14 @@ from xentfast._base.numbers import position
 
 
 def array_of(value, name):
-    """An array that JAX takes without changing a number, on a CPU where it has a place."""
+    """An array of JAX's, on a CPU where it has a place, or of NumPy's."""
     if isinstance(value, jax.Array):
         if not isinstance(value, jax.core.Tracer):
             check_devices(value.devices(), name)
         return value
     if hasattr(value, "__jax_array__"):
         return jnp.asarray(value)
-    array = plain_array(value, name)
-    return _narrowed(array, name) if array.dtype.kind in "iuf" else array
+    return plain_array(value, name)
 
 
 def check_devices(devices, name):
@@ -28,23 +27,25 @@ def check_devices(devices, name):
                          f"jax.device_put({name}, jax.devices('cpu')[0])")
 
 
-def _narrowed(array, name):
-    """Without jax_enable_x64 JAX has no dtypes of 64 bits, and makes others of them without a word."""
+def held(array, name):
+    """Of a checked dtype, as JAX holds it without changing a number. Where jax_enable_x64 is off it has no dtypes of 64 bits, and
+    makes others of them without a word."""
+    if isinstance(array, jax.Array):
+        return array
     array = native_array(array)
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)
     if dtype == array.dtype:
         return array
-    way = f'jax.config.update("jax_enable_x64", True) keeps it, {name}.astype("{dtype}") rounds it'
+    ways = f'jax.config.update("jax_enable_x64", True) keeps it, {name}.astype("{dtype}") does the same'
     if name == "logits":
-        raise TypeError(f"logits have dtype {array.dtype}, of which JAX would make {dtype}; {way}")
-    with np.errstate(over="ignore", invalid="ignore"):
+        raise TypeError(f"logits have dtype {array.dtype}, of which JAX would make {dtype}; {ways}")
+    with np.errstate(over="ignore"):
         narrow = array.astype(dtype)
-        changed = (narrow != array) & (array == array)
+    changed = (narrow != array) & (array == array)
     if changed.any():
         first = int(np.argmax(changed))
-        place = position(first, array.shape)
-        raise TypeError(f"{name}{place} is {array.flat[first]} of dtype {array.dtype}, and not the same in {dtype}, which JAX would "
-                        f"make of it; {way}")
+        raise TypeError(f"{name}{position(first, array.shape)} is {array.flat[first]} of dtype {array.dtype}, of which JAX would "
+                        f"make {narrow.flat[first]} of dtype {dtype}; {ways}")
     return narrow
 
 

@@ -16,7 +16,7 @@ from xentfast._base.threads import requested
 from xentfast._base.values import check_weights
 from xentfast._softmax.checks import ignored_class, set_options
 from xentfast.jax import _derivatives
-from xentfast.jax._arrays import array_of, numbers_of
+from xentfast.jax._arrays import array_of, held, numbers_of
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -42,8 +42,87 @@ def softmax_cross_entropy(
     empty: float = float("nan"),
     n_threads: int | None = None,
 ) -> jax.Array:
-    return _loss(*_checked(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale, softcap,
-                           reduction, empty, n_threads))
+    r"""Cross-entropy between class indices and the softmax of logits: `xentfast.softmax_cross_entropy` under jit, grad and vmap.
+
+    Parameters
+    ----------
+    logits : array of float16, bfloat16, float32 or float64
+        Of any shape with at least one axis: arrays of JAX's, traced ones too, or of NumPy's. 16 bits are computed in float32.
+    targets : array of ints
+        The index of each row's class: integers of any dtype, of the shape of `logits` without `axis`.
+    axis : int, default -1
+        The axis of the classes. Of another than the last XLA makes a copy.
+    weight : array of shape (C,), optional
+        A finite weight for each class. See :ref:`what it does <option-weight>`.
+    sample_weight : array, optional
+        A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read, nor are their
+        targets looked at.
+    ignore_index : int, default -100
+        Rows with this target are not read: their loss and gradient are 0. See :ref:`what it does <option-ignore-index>`.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C. See :ref:`what it does <option-label-smoothing>`.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row. See :ref:`what it does <option-z-loss>`.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x. The gradient is with respect to x. See :ref:`what it does <option-logit-scale>`.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c). The gradient is with respect to x. See
+        :ref:`what it does <option-softcap>`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides the sum by Σ wᵢ, where wᵢ = sample_weightᵢ·weight[tᵢ]; "none" gives one loss for each row.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0: no rows, every row ignored, or no weight.
+    n_threads : int, optional
+        Threads to use at most; small work stays on fewer. By default as many as OpenMP would start, not more than the
+        CPUs that this process may use. The result has the same bits for any number.
+
+    Returns
+    -------
+    loss : jax.Array
+        float64 for float64 logits, else float32; for "none" of the shape of `logits` without `axis`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is not as described, when the call is traced: options are numbers, not traced ones; arrays are on a CPU;
+        those of NumPy's with 64 bits need ``jax_enable_x64`` where 32 cannot hold them.
+    jax.errors.JaxRuntimeError
+        When the call runs: a target is neither a class nor `ignore_index`, or a weight is not finite; the first one is named.
+        JAX may run other work before it is seen; where it waits for the call, the error is a ValueError.
+    NotImplementedError
+        A second derivative is asked for.
+
+    See Also
+    --------
+    softmax_cross_entropy_value_and_grad : With the gradient, in one pass.
+    xentfast.softmax_cross_entropy : On NumPy arrays, with more options and soft targets.
+
+    Notes
+    -----
+    See `xentfast.softmax_cross_entropy` for formula and accuracy: on the same array it gives the same bits, and so does its
+    gradient. Where a gradient is needed it is made together with the loss, in one pass over the logits, and the backward pass
+    multiplies it by the incoming one. There is a gradient with respect to `logits` alone: weights that depend on what is
+    differentiated are refused unless they pass `jax.lax.stop_gradient`. So are second derivatives, and forward mode by JAX itself
+    (a TypeError).
+
+    Options are compiled in: another number compiles anew.
+
+    Each entry of `jax.vmap` is a problem of its own, of whose rows "mean" is the mean. In `jax.shard_map` it is one over the rows
+    of a shard.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> import xentfast.jax
+    >>> logits = jnp.array([[2.0, 0.5, -1.0], [0.0, 3.0, 0.0]])
+    >>> step = jax.jit(jax.value_and_grad(xentfast.jax.softmax_cross_entropy))
+    >>> loss, grad = step(logits, jnp.array([0, 1]))
+    >>> round(float(loss), 6), [round(value, 4) for value in grad[1].tolist()]
+    (0.168117, [0.0226, -0.0453, 0.0226])
+    """
+    return _loss(*_checked(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss, logit_scale,
+                           softcap, reduction, empty, n_threads))
 
 
 def softmax_cross_entropy_value_and_grad(
@@ -62,6 +141,77 @@ def softmax_cross_entropy_value_and_grad(
     empty: float = float("nan"),
     n_threads: int | None = None,
 ) -> tuple[jax.Array, jax.Array]:
+    r"""`softmax_cross_entropy` and its gradient with respect to the logits, in one pass, without `jax.grad`.
+
+    Parameters
+    ----------
+    logits : array of float16, bfloat16, float32 or float64
+        Of any shape with at least one axis: arrays of JAX's, traced ones too, or of NumPy's. 16 bits are computed in float32.
+    targets : array of ints
+        The index of each row's class: integers of any dtype, of the shape of `logits` without `axis`.
+    axis : int, default -1
+        The axis of the classes. Of another than the last XLA makes a copy.
+    weight : array of shape (C,), optional
+        A finite weight for each class. See :ref:`what it does <option-weight>`.
+    sample_weight : array, optional
+        A finite weight for each row, of the shape of `logits` without `axis`. Rows of weight 0 are not read, nor are their
+        targets looked at.
+    ignore_index : int, default -100
+        Rows with this target are not read: their loss and gradient are 0. See :ref:`what it does <option-ignore-index>`.
+    label_smoothing : float, default 0.0
+        ε from 0 to 1: the targets t become (1 − ε)·t + ε/C. See :ref:`what it does <option-label-smoothing>`.
+    z_loss : float, default 0.0
+        λ: adds λ·sample_weightᵢ·(log-sum-exp)² to each row. See :ref:`what it does <option-z-loss>`.
+    logit_scale : float, default 1.0
+        s: the softmax is that of s·x. The gradient is with respect to x. See :ref:`what it does <option-logit-scale>`.
+    softcap : float, optional
+        c > 0: the softmax is that of c·tanh(s·x/c). The gradient is with respect to x. See
+        :ref:`what it does <option-softcap>`.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "mean" divides the sum by Σ wᵢ, where wᵢ = sample_weightᵢ·weight[tᵢ]; "none" gives one loss for each row,
+        and the gradient of their sum.
+    empty : float, default nan
+        What "mean" gives where Σ wᵢ is 0: no rows, every row ignored, or no weight.
+    n_threads : int, optional
+        Threads to use at most; small work stays on fewer. By default as many as OpenMP would start, not more than the
+        CPUs that this process may use. The result has the same bits for any number.
+
+    Returns
+    -------
+    loss : jax.Array
+        float64 for float64 logits, else float32; for "none" of the shape of `logits` without `axis`.
+    grad : jax.Array
+        Of the shape and dtype of `logits`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is not as described, when the call is traced: options are numbers, not traced ones; arrays are on a CPU;
+        those of NumPy's with 64 bits need ``jax_enable_x64`` where 32 cannot hold them.
+    jax.errors.JaxRuntimeError
+        When the call runs: a target is neither a class nor `ignore_index`, or a weight is not finite; the first one is named.
+        JAX may run other work before it is seen; where it waits for the call, the error is a ValueError.
+    NotImplementedError
+        The gradient itself is differentiated.
+
+    See Also
+    --------
+    softmax_cross_entropy : The loss, for `jax.grad`.
+    xentfast.softmax_cross_entropy_value_and_grad : On NumPy arrays, with more options and soft targets.
+
+    Notes
+    -----
+    As `softmax_cross_entropy`. The loss can be differentiated, the gradient cannot.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import xentfast.jax
+    >>> logits = jnp.array([[2.0, 0.5, -1.0], [0.0, 3.0, 0.0]])
+    >>> loss, grad = xentfast.jax.softmax_cross_entropy_value_and_grad(logits, jnp.array([0, 1]), reduction="sum")
+    >>> round(float(loss), 6), [round(value, 4) for value in grad[1].tolist()]
+    (0.336234, [0.0453, -0.0906, 0.0453])
+    """
     return _loss_and_gradient(*_checked(logits, targets, axis, weight, sample_weight, ignore_index, label_smoothing, z_loss,
                                         logit_scale, softcap, reduction, empty, n_threads))
 
@@ -71,15 +221,20 @@ def softmax_cross_entropy_value_and_grad(
 
 @partial(jax.jit, static_argnums=(4, 5), inline=True)
 def _loss(logits, targets, weight, sample_weight, axis, options):
-    rows = numbers_of(jnp.moveaxis(logits, axis, -1))
-    return _derivatives.loss(rows, targets, weight, sample_weight, options)
+    return _derivatives.loss(*_rows(logits, targets, weight, sample_weight, axis), options)
 
 
 @partial(jax.jit, static_argnums=(4, 5), inline=True)
 def _loss_and_gradient(logits, targets, weight, sample_weight, axis, options):
-    rows = numbers_of(jnp.moveaxis(logits, axis, -1))
-    loss, gradient = _derivatives.loss_and_gradient(rows, targets, weight, sample_weight, options)
+    loss, gradient = _derivatives.loss_and_gradient(*_rows(logits, targets, weight, sample_weight, axis), options)
     return loss, jnp.moveaxis(gradient.astype(logits.dtype), -1, axis)
+
+
+def _rows(logits, targets, weight, sample_weight, axis):
+    """As the handler takes them: the class axis is the last, nothing has 16 bits, and weights are constants."""
+    weights = {"weight": weight, "sample_weight": sample_weight}
+    return (numbers_of(jnp.moveaxis(logits, axis, -1)), targets,
+            *(one if one is None else _derivatives.constant(numbers_of(one), name) for name, one in weights.items()))
 
 
 # ---- checks
@@ -92,6 +247,7 @@ def _checked(logits, targets, axis, weight, sample_weight, ignore_index, label_s
     logits = array_of(logits, "logits")
     if not is_float(logits.dtype):
         raise TypeError(f"logits have dtype {logits.dtype}; expected float16, bfloat16, float32 or float64")
+    logits = held(logits, "logits")
     axis = class_axis(axis, logits, "logits")
     call = SimpleNamespace(softcap=0.0)
     set_options(call, 0.0, z_loss, logit_scale, softcap, None, None)
@@ -111,7 +267,7 @@ def _weights(value, shape, name, meaning):
         return None
     array = array_of(value, name)
     check_weights(array, shape, name, meaning)
-    return numbers_of(array)
+    return held(array, name)
 
 
 def _classes(value, rows, meaning_of_rows):
@@ -119,9 +275,9 @@ def _classes(value, rows, meaning_of_rows):
     if targets.dtype.kind not in "iu":
         advice = ""
         if is_float(targets.dtype):
-            advice = ("; jax.numpy.argmax over the classes makes indices of one-hot targets, and xentfast.softmax_cross_entropy, on "
-                      "NumPy arrays, takes soft ones")
+            advice = ("; jax.numpy.argmax over the classes makes indices of one-hot targets, and xentfast.softmax_cross_entropy, "
+                      "on NumPy arrays, takes soft ones")
         raise TypeError(f"targets have dtype {targets.dtype}; expected integers, which are class indices{advice}")
     if targets.shape != rows:
         raise ValueError(f"targets have shape {targets.shape}; expected {rows}, {meaning_of_rows}")
-    return targets
+    return held(targets, "targets")

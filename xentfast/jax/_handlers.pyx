@@ -1,8 +1,9 @@
-"""What XLA calls on a CPU: a handler of its foreign function interface, which takes buffers apart and calls xentfast's C functions.
+"""What XLA calls on a CPU: a handler of its foreign function interface, which takes buffers apart and calls xentfast's C
+functions.
 
-The handler gets logits (…, C), targets (…), where there are weights (…, C) and (…), and the attribute `options`; its results are
-the loss and, where two are asked for, the gradient. vmap puts axes in front of every argument and result: each of their places is
-a problem of its own. JAX has no part in the build; what is known of XLA is in ffi.h.
+The handler gets logits (…, C), targets (…), class weights (…, C) and sample weights (…) where there are any, and the attribute
+`options`; its results are the loss and, where two are asked for, the gradient. vmap puts axes in front of every argument and
+result: each of their places is a problem of its own. JAX has no part in the build; what is known of XLA is in ffi.h.
 
 The Python side checks all that shapes, dtypes and options decide, and makes a call that fits. It is looked at again here, in
 `unpack`, since the handler has a name by which anybody may call it.
@@ -26,7 +27,8 @@ cdef extern from "numerics/machine.h":
 cdef extern from "jax/ffi.h" nogil:
     enum:
         XF_FFI_MAJOR, XF_FFI_MINOR, XF_FFI_OLDEST_MINOR, XF_FFI_METADATA, XF_FFI_EXECUTE, XF_FFI_BUFFER, XF_FFI_ARRAY
-        XF_FFI_INVALID_ARGUMENT, XF_FFI_RESOURCE_EXHAUSTED, XF_FFI_INTERNAL, XF_FFI_BOOL, XF_FFI_INT8, XF_FFI_INT16, XF_FFI_INT32, XF_FFI_INT64
+        XF_FFI_INVALID_ARGUMENT, XF_FFI_RESOURCE_EXHAUSTED, XF_FFI_INTERNAL
+        XF_FFI_BOOL, XF_FFI_INT8, XF_FFI_INT16, XF_FFI_INT32, XF_FFI_INT64
         XF_FFI_UINT8, XF_FFI_UINT16, XF_FFI_UINT32, XF_FFI_UINT64, XF_FFI_FLOAT32, XF_FFI_FLOAT64
 
     ctypedef struct xf_ffi_extension:
@@ -95,10 +97,10 @@ cdef extern from "jax/ffi.h" nogil:
 
 cdef const xentfast_api* api = xentfast_import()
 
-# The attribute: 64 bits each, of which numbers that are no integers take those of a double. (As integers they are equal where they
-# are the same, which nan is not; and JAX compiles anew for each that is not equal to one before.)
-OPTIONS = ("reduction", "ignore_index", "n_threads", "has_weight", "has_sample_weight", "label_smoothing", "z_loss", "logit_scale",
-           "softcap", "empty")
+# The attribute: 64 bits each, those of a double for numbers that are no integers. (As integers they are equal where they are the
+# same, which nan is not; and JAX compiles anew for each that is not equal to one before.)
+OPTIONS = ("reduction", "ignore_index", "n_threads", "has_weight", "has_sample_weight", "label_smoothing", "z_loss",
+           "logit_scale", "softcap", "empty")
 
 cdef enum:
     REDUCTION, IGNORE_INDEX, N_THREADS, HAS_WEIGHT, HAS_SAMPLE_WEIGHT, LABEL_SMOOTHING, Z_LOSS, LOGIT_SCALE, SOFTCAP, EMPTY
@@ -160,8 +162,8 @@ cdef xf_ffi_error* bad_target(const xf_ffi_call* call, const CrossEntropy* given
     cdef char place[PLACE_BYTES]
     cdef int64_t value = integer_at(given.targets, row)
     write_place(place, given.targets, row)
-    snprintf(message, MESSAGE_BYTES, "targets%s is %lld, but logits have %lld classes (0 to %lld) and ignore_index is %lld", place,
-             <long long>value, <long long>given.n_classes, <long long>(given.n_classes - 1),
+    snprintf(message, MESSAGE_BYTES, "targets%s is %lld, but logits have %lld classes (0 to %lld) and ignore_index is %lld",
+             place, <long long>value, <long long>given.n_classes, <long long>(given.n_classes - 1),
              <long long>given.options[IGNORE_INDEX])
     return error(call, XF_FFI_INVALID_ARGUMENT, message)
 
