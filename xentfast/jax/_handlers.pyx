@@ -85,6 +85,8 @@ cdef extern from "jax/ffi.h" nogil:
         xf_ffi_buffers results
         xf_ffi_attributes attributes
 
+    void xf_ffi_ask_for_huge_pages(void* data, size_t bytes) noexcept
+
     # Sizes up to the last field that is used here.
     size_t METADATA_BYTES "XF_FFI_SIZE(xf_ffi_metadata, traits)"
     size_t METADATA_EXTENSION_BYTES "XF_FFI_SIZE(xf_ffi_metadata_extension, metadata)"
@@ -420,6 +422,9 @@ cdef xf_ffi_error* handle(xf_ffi_call* call) noexcept nogil:
                      "made for; install another jaxlib or a newer xentfast")
     if call.stage != XF_FFI_EXECUTE or not unpack(call, &given):
         return misfit(call)
+    if given.gradient != NULL:
+        xf_ffi_ask_for_huge_pages(given.gradient.data,
+                                  size_of(given.gradient) * (8 if given.gradient.dtype == XF_FFI_FLOAT64 else 4))
     for problem in range(given.n_problems):
         status = widen_and_run(&given, problem, &bad_place)
         if status != XENTFAST_OK:

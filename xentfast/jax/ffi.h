@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #define XF_FFI_MAJOR 0
 #define XF_FFI_MINOR 3
@@ -128,5 +131,19 @@ typedef struct xf_ffi_call {
     xf_ffi_buffers results;
     xf_ffi_attributes attributes;
 } xf_ffi_call;
+
+/* Large results come as memory that nobody has touched, a page fault for each 4 KiB of it: as NumPy does for its arrays, ask for
+ * pages of 2 MiB. A hint, to the whole of those pages that lie inside. */
+static inline void xf_ffi_ask_for_huge_pages(void *data, size_t bytes)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t page = (uintptr_t)1 << 21;
+    uintptr_t first = ((uintptr_t)data + page - 1) & ~(page - 1), end = ((uintptr_t)data + bytes) & ~(page - 1);
+    if (end > first && end - first >= page)
+        (void)madvise((void *)first, (size_t)(end - first), MADV_HUGEPAGE);
+#else
+    (void)data, (void)bytes;
+#endif
+}
 
 #endif
