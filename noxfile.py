@@ -110,7 +110,7 @@ def lint(session):
 @nox.session(default=False)
 def types(session):
     """What type checkers know of the public names, a sample of calls, and stubs against the modules that they describe."""
-    session.install(".[torch,dask]", *group("types"))
+    session.install(".[torch,dask,jax]", *group("types"))
     root = Path.cwd()
     sample, settings = root / "tests/package/typed_use.py", root / "tools/mypy.ini"
     session.chdir(session.create_tmp())                 # away from the sources: it is about what is installed

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 # What pages and examples import, and by which extra it comes: said at once, and not by a page that fails after minutes.
-NEEDS = {"matplotlib": "demo", "sklearn": "demo", "dask": "dask", "torch": "torch", "asv": "bench", "numpydoc": "docs",
+NEEDS = {"matplotlib": "demo", "sklearn": "demo", "dask": "dask", "torch": "torch", "jax": "jax", "asv": "bench", "numpydoc": "docs",
          "myst_parser": "docs", "sphinx_gallery": "docs", "sphinx_design": "docs", "sphinx_copybutton": "docs",
          "pydata_sphinx_theme": "docs"}
 missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
@@ -46,7 +46,7 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 # Single backticks are links where they name something public, else emphasis. Other libraries' pages are not known here.
 default_role = "autolink"
-nitpick_ignore_regex = [("py:obj", r"(numpy|scipy|torch|functools)\..+")]
+nitpick_ignore_regex = [("py:obj", r"(numpy|scipy|torch|jax|functools)\..+")]
 
 plot_formats = ["svg"]
 plot_html_show_formats = plot_html_show_source_link = False

@@ -1,6 +1,7 @@
 """Benchmarks for airspeed velocity, nearly all generated from a few tables; one class for each public function.
 
-softmax.py, sigmoid.py, probabilities.py, partials.py, linear.py, init.py, boosting.py, torch.py, dask.py
+softmax.py, sigmoid.py, probabilities.py, partials.py, linear.py, init.py, boosting.py, torch.py, dask.py,
+jax.py
                         a topic each: above, the table of functions, shapes and parameters; below, make_call: a case of the
                         table → arrays in memory and a call on them
 arrays.py               what fills the arrays

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import xentfast
 
-from . import boosting, dask, init, linear, partials, probabilities, sigmoid, softmax, torch
+from . import boosting, dask, init, jax, linear, partials, probabilities, sigmoid, softmax, torch
 
 try:
     import ml_dtypes  # NumPy's "bfloat16"
@@ -20,11 +20,11 @@ except ImportError:                 # the tests run the benchmarks without asv
     SkipNotImplemented = NotImplementedError
 
 # Each with a table, and a function that makes a call from a case of it.
-TOPICS = [softmax, sigmoid, probabilities, partials, linear, init, boosting, torch, dask]
+TOPICS = [softmax, sigmoid, probabilities, partials, linear, init, boosting, torch, dask, jax]
 
 # Modules that `import xentfast` does not bring. They are imported where a call is made, and no earlier: the benchmarks of others
 # would hold all that these need.
-IMPORTED_BY_NAME = ("boosting", "dask", "torch")
+IMPORTED_BY_NAME = ("boosting", "dask", "jax", "torch")
 
 
 def benchmark_classes(measures, kind):

@@ -32,9 +32,9 @@ from xentfast._base import dispatch
 from xentfast._base.level import chosen, policy
 
 DOCUMENTED = (TypeError, ValueError, IndexError, MemoryError)
-KINDS = {"torch": (*DOCUMENTED, RuntimeError)}              # as PyTorch's own
+KINDS = dict.fromkeys(["torch", "jax"], (*DOCUMENTED, RuntimeError))        # as PyTorch's own, and JAX's where values decide
 # Modules for other libraries take a thousand times as long as a call.
-SLOW = ("torch.", "dask.")
+SLOW = ("torch.", "dask.", "jax.")
 NONSENSES = list(NONSENSE)
 
 

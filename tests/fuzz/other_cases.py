@@ -189,6 +189,42 @@ if is_installed("dask"):
         "sigmoid_cross_entropy_grad_hess")], dask_case)
 
 
+# ---- JAX
+
+
+def jax_case(draw, name):
+    """That of NumPy arrays, without the options that JAX's has not, and with class indices."""
+    import jax
+
+    own = name.removeprefix("jax.")
+    case = FAMILIES[own](draw, own)
+    plain, traced = case.plain, attrgetter(name)(xf)
+    for key in ("where", "focal_gamma"):
+        plain.pop(key, None)
+    logits, targets = np.asarray(plain["logits"]), np.asarray(plain["targets"])
+    if logits.dtype.kind in "iub":
+        return jax_case(draw, name)                 # no logits here
+    if targets.dtype.kind not in "iu":
+        plain["targets"] = targets.argmax(plain.get("axis", -1))
+
+    def function(**given):
+        before = jax.config.jax_enable_x64
+        jax.config.update("jax_enable_x64", True)
+        try:
+            results = traced(**given)
+            return tuple(map(np.asarray, results)) if isinstance(results, tuple) else np.asarray(results)
+        finally:
+            jax.config.update("jax_enable_x64", before)
+    given = {**plain, "n_threads": draw.choice([None, 1, 2, 3])}
+    defects = {key: case.defects[key] for key in case.defects if key not in ("where", "focal_gamma", "out")}
+    return Case(name, function, given, plain, case.judge, defects, nameable=tuple(defects))
+
+
+if is_installed("jax"):
+    importlib.import_module("xentfast.jax")
+    FAMILIES |= dict.fromkeys(["jax.softmax_cross_entropy", "jax.softmax_cross_entropy_value_and_grad"], jax_case)
+
+
 # ---- boosting
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import xentfast as xf
 
-EXTRAS = {"boosting": (), "dask": ("dask",), "torch": ("torch", "ml_dtypes")}
+EXTRAS = {"boosting": (), "dask": ("dask",), "jax": ("jax",), "torch": ("torch", "ml_dtypes")}
 
 
 def is_installed(name):

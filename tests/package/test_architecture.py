@@ -39,8 +39,10 @@ RULES = [
     (5, r"init/.*", r"(init|random|_base)/.*"),
     (5, r"random/.*", r"(random|_base)/.*|_kernels/((arrays|random)\.pxd|numerics/machine\.h|random/philox\.h)"),
     (6, r"(torch|dask|boosting)/.*", rf"({{0}}|_base|init)/.*|random/(?!_loops).*|__init__\.py|_\w+/{FOR_OTHERS}"),
+    (6, r"jax/_handlers\..*", r"jax/ffi\.h|__init__\.pxd|_kernels/numerics/machine\.h"),
+    (6, r"jax/(?!_handlers).*", rf"jax/.*|_base/.*|__init__\.py|_\w+/{FOR_OTHERS}"),
     (6, r"_capi.*", rf"{BASE}|_capi.*|__init__\.pxd|include/.*|\w+/_?loops\.pxd|random/_fills\.py"),
-    (7, r"_demo/.*", r"_demo/.*|__init__\.py|(init|random|boosting|torch|dask)/(__init__|init)\.py|capi\.py"),
+    (7, r"_demo/.*", r"_demo/.*|__init__\.py|(init|random|boosting|torch|dask|jax)/(__init__|init)\.py|capi\.py"),
 ]
 
 

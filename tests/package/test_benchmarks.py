@@ -40,7 +40,7 @@ def benchmarks(module, class_name):
     return [name for name in methods if name.startswith(MEASURES[module])]
 
 
-boosting, dask, init, softmax, torch, suite = map(load, ("boosting", "dask", "init", "softmax", "torch", "suite"))
+boosting, dask, init, jax, softmax, torch, suite = map(load, ("boosting", "dask", "init", "jax", "softmax", "torch", "suite"))
 
 
 def there(functions):
@@ -49,7 +49,7 @@ def there(functions):
 
 FUNCTIONS = there({function: about for topic in suite.TOPICS for function, about in topic.FUNCTIONS.items()})
 ALIASES = there(init.ALIASES | dask.ALIASES)
-NO_MEMORY = there(init.NO_MEMORY | dask.NO_MEMORY)
+NO_MEMORY = there(init.NO_MEMORY | dask.NO_MEMORY | jax.NO_MEMORY)
 EXEMPT = softmax.EXEMPT | ALIASES | there(boosting.EXEMPT | torch.EXEMPT)
 ALL = [(module, suite.class_name(function), name) for module in MEASURES for function in FUNCTIONS
        for name in benchmarks(module, suite.class_name(function))]
@@ -172,6 +172,14 @@ def test_losses_on_dask_agree_with_one_machine():
     done = quick_run("compare_dask.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Dask, whole rows") == done.stdout.count("Dask, classes cut") == 3
+
+
+def test_comparison_with_jax_runs():
+    pytest.importorskip("jax")
+    pytest.importorskip("optax")
+    done = quick_run("compare_jax.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("loss: optax") == done.stdout.count("step: optax") == 2
 
 
 def test_configuration():

@@ -16,8 +16,8 @@ CALLS = good_calls()
 
 # What errors call an argument otherwise.
 NAMES = {"y_true": "labels", "y_pred": "margins", "sample_weight": "weights"}
-# Those of PyTorch's functions have PyTorch's kinds as well.
-KINDS = {"torch": (TypeError, ValueError, IndexError, RuntimeError)}
+# Those of PyTorch's functions have PyTorch's kinds as well, and what values decide is an error of JAX's.
+KINDS = dict.fromkeys(["torch", "jax"], (TypeError, ValueError, IndexError, RuntimeError))
 # What is called gets an argument of its own; its errors are its own, too.
 CALLED = {("torch.init_module", "rules")}
 

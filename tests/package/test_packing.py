@@ -10,7 +10,7 @@ import pytest
 import xentfast
 
 PACKAGE = Path(xentfast.__file__).parent
-APART = ("__main__", "_demo", "boosting", "dask", "torch")      # who uses them imports them
+APART = ("__main__", "_demo", "boosting", "dask", "jax", "torch")      # who uses them imports them
 APPLICATION = """
 import xentfast as xf
 print(xf.softmax_cross_entropy([[0.0, 1.0]], [1]), xf.sigmoid_cross_entropy([1.0], [1.0]), xf.entropy([0.5, 0.5]))

@@ -59,6 +59,6 @@ def test_all_is_annotated(name):
 @pytest.mark.parametrize("name", [name for name, use in SAMPLE.items() if not name.startswith("__")
                                   and getattr(use, "__module__", "") == SAMPLE["__name__"]])
 def test_the_sample_runs(name):
-    if name in ("torch", "dask") and not is_installed(name):
+    if name in ("torch", "dask", "jax") and not is_installed(name):
         pytest.skip(f"needs {name}")
     SAMPLE[name]()

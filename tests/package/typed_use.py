@@ -116,6 +116,16 @@ def torch() -> None:
     assert_type(xt.init_module(torch.nn.Linear(2, 3), rng=7), torch.nn.Linear)
 
 
+def jax() -> None:
+    import jax
+
+    import xentfast.jax as xj
+
+    logits = jax.numpy.zeros((2, 3))
+    assert_type(xj.softmax_cross_entropy(logits, classes), jax.Array)
+    assert_type(xj.softmax_cross_entropy_value_and_grad(logits, classes), tuple[jax.Array, jax.Array])
+
+
 def dask() -> None:
     import dask.array as da
 
