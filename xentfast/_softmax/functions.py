@@ -111,6 +111,7 @@ def softmax_cross_entropy(
     sigmoid_cross_entropy : A yes or no for each logit.
     cross_entropy : Of probabilities.
     xentfast.torch.cross_entropy : Of tensors, under autograd.
+    xentfast.jax.softmax_cross_entropy : Of JAX's arrays, under jit, grad and vmap.
 
     Notes
     -----
