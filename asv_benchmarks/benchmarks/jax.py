@@ -1,7 +1,7 @@
 """What is measured of xentfast.jax. A new public function gets a line in FUNCTIONS.
 
-Rows are as in `softmax`. `step` is "loss", "training" (by jax.value_and_grad, under jit) or "eager" (the same without jit, which JAX
-traces anew each time). JAX is imported for these calls alone; where it is not installed, all of it is n/a.
+Rows are as in `softmax`. `step` is "loss", "training" (by jax.value_and_grad, under jit) or "eager" (the same without jit, which
+JAX traces anew each time). JAX is imported for these calls alone; where it is not installed, all of it is n/a.
 """
 
 from functools import partial

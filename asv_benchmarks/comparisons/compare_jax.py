@@ -2,9 +2,9 @@
 
     python asv_benchmarks/comparisons/compare_jax.py [--threads 1] [--seconds 0.5] [--quick]
 
-Medians in ms of calls that take turns, in one run: compare ratios, not runs. In brackets how many times longer optax's takes. "loss"
-is the mean loss alone, "step" the loss and its gradient by jax.value_and_grad, on ready logits. --threads 1 keeps XLA and OpenMP on
-one thread; without it both take what they would.
+Medians in ms of calls that take turns, in one run: compare ratios, not runs. In brackets how many times longer optax's takes.
+"loss" is the mean loss alone, "step" the loss and its gradient by jax.value_and_grad, on ready logits. --threads 1 keeps XLA and
+OpenMP on one thread; without it both take what they would.
 """
 
 import argparse

@@ -121,9 +121,9 @@ def jax() -> None:
 
     import xentfast.jax as xj
 
-    logits = jax.numpy.zeros((2, 3))
-    assert_type(xj.softmax_cross_entropy(logits, classes), jax.Array)
-    assert_type(xj.softmax_cross_entropy_value_and_grad(logits, classes), tuple[jax.Array, jax.Array])
+    logits, targets = jax.numpy.zeros((2, 3)), np.array(classes)
+    assert_type(xj.softmax_cross_entropy(logits, targets), jax.Array)
+    assert_type(xj.softmax_cross_entropy_value_and_grad(logits, targets), tuple[jax.Array, jax.Array])
 
 
 def dask() -> None:
