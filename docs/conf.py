@@ -14,8 +14,8 @@ PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 
 # What pages and examples import, and by which extra it comes: said at once, and not by a page that fails after minutes.
 NEEDS = {"matplotlib": "demo", "sklearn": "demo", "dask": "dask", "torch": "torch", "jax": "jax", "asv": "bench",
-         "numpydoc": "docs", "myst_parser": "docs", "sphinx_gallery": "docs", "sphinx_design": "docs", "sphinx_copybutton": "docs",
-         "pydata_sphinx_theme": "docs"}
+         "numpydoc": "docs", "myst_parser": "docs", "sphinx_gallery": "docs", "sphinx_design": "docs",
+         "sphinx_copybutton": "docs", "pydata_sphinx_theme": "docs"}
 missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
 if missing:
     sys.exit(f'The site needs {", ".join(missing)}: pip install "xentfast[docs]"')
