@@ -131,6 +131,13 @@ def test_means_of_nothing():
             check(logits, targets, chunks, empty=3.0, **more)
 
 
+def test_mask_of_many_classes_and_no_rows():
+    """For whose blocks Dask has no size."""
+    logits, targets = da.zeros((4096, 2, 0), chunks=1000), np.zeros((2, 0), int)
+    given = {"axis": 0, "label_smoothing": 0.1, "reduction": "sum"}
+    assert xd.softmax_cross_entropy(logits, targets, where=np.ones(logits.shape, bool), **given).compute() == 0
+
+
 @pytest.mark.parametrize("chunks", [(4, 9), (4, (2, 7))])
 def test_hessian_and_perplexity(chunks):
     logits, targets = problem(9, 9, np.float32)

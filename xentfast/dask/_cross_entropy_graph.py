@@ -112,7 +112,8 @@ class CrossEntropyGraph:
 
     def _count(self, where, row_chunks):
         """How many classes it leaves each row."""
-        where = da.asarray(where)
+        if not isinstance(where, da.Array):             # Dask divides by zero where it is to choose blocks of no rows
+            where = da.from_array(where, chunks="auto" if where.size else where.shape)
         where = where.reshape((1,) * (self.logits.ndim - where.ndim) + where.shape)
         count = where.sum(self.axis, dtype=np.int64)
         if where.shape[self.axis] != self.n_classes:
