@@ -36,7 +36,7 @@ RULES = [
     (4, r"_linear/functions\..*", rf"{BASE}|_linear/(checks|products)\..*|(_softmax|_partials)/{FOR_OTHERS}"),
     (4, r"_linear/checks\..*", rf"{BASE}|_linear/products\..*|(_softmax|_partials)/{FOR_OTHERS}"),
     (4, r"_linear/products\..*", BASE),
-    (5, r"init/.*", r"(init|random|_base)/.*"),
+    (5, r"init/.*", r"(init|random|_base)/.*|_kernels/(arrays|random)\.pxd"),
     (5, r"random/.*", r"(random|_base)/.*|_kernels/((arrays|random)\.pxd|numerics/machine\.h|random/philox\.h)"),
     (6, r"(torch|dask|boosting)/.*", rf"({{0}}|_base|init)/.*|random/(?!_loops).*|__init__\.py|_\w+/{FOR_OTHERS}"),
     (6, r"jax/_handlers\..*", r"jax/ffi\.h|__init__\.pxd|_kernels/numerics/machine\.h"),
