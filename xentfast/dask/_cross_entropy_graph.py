@@ -33,6 +33,10 @@ from xentfast.dask._graphs import (
 )
 
 
+# Rows whose weights are added up while the graph is made, in some milliseconds.
+AT_HAND = 2**20
+
+
 class CrossEntropyGraph:
     """The checked arguments of one call, cut as the logits are, and the layers that are made of them.
 
@@ -79,6 +83,10 @@ class CrossEntropyGraph:
                         "softcap": softcap, "n_threads": n_threads}
         self.row_options, self.reduction = {"focal_gamma": focal_gamma, "z_loss": z_loss}, reduction
         self._check_options(weight)
+        # Targets and weights that are no Dask arrays are looked at at once: tasks would take longer. None where some are, or many.
+        self.at_hand = targets, sample_weight, weight
+        if targets.size > AT_HAND or any(isinstance(one, da.Array) for one in self.at_hand):
+            self.at_hand = None
         self._cut(targets, weight, sample_weight, where)
 
     def _check_options(self, weight):
@@ -208,6 +216,14 @@ class CrossEntropyGraph:
         """What losses are divided by, (array, labels) or (number, None): from targets and weights alone."""
         if self.reduction != "mean":
             return 1.0, None
+        if self.hard and self.at_hand is not None:
+            place = tuple(slice(0, length) for length in self.at_hand[0].shape)
+            try:
+                weights = tasks.row_weights(*self.at_hand, place, n_classes=self.n_classes,
+                                            ignore_index=self.options["ignore_index"])
+                return _sums.weight_sum(weights), None
+            except (IndexError, ValueError):        # what values show is an error when they are computed
+                pass
         if self.hard:
             weights = apply(tasks.row_weights, self.row_labels, self.targets, self.sample_weight, self.weight, dtype=np.float64,
                             place=self.row_place, n_classes=self.n_classes, ignore_index=self.options["ignore_index"])
