@@ -51,7 +51,8 @@ DISTRIBUTION = Function(
     },
 )
 # The fills are those of the distributions; the way to them is not.
-SCALED = Function(RANDOM, time={"small": SMALL, "large": LARGE}, memory={"large": LARGE | {"out": "new"}})
+SCALED = Function(RANDOM, time={"small": SMALL, "with_a_key": SMALL | {"rng": "key", "out": "given"}, "large": LARGE},
+                  memory={"large": LARGE | {"out": "new"}})
 
 
 def fixed(small=(16, 16), large=(1024, 4096), **options):
@@ -94,7 +95,7 @@ FUNCTIONS = {
         RANDOM,
         time={
             "small": SMALL,
-            "square": {"shape": [(256, 256), (1024, 1024)], "out": "given"},
+            "square": {"shape": [(256, 256), (1024, 1024), (2048, 2048)], "out": "given"},
             "tall_or_wide": {"shape": [(2048, 512), (512, 2048)], "out": "given"},
         },
         memory={"square": {"shape": [(1024, 1024)]}},
@@ -103,7 +104,7 @@ FUNCTIONS = {
     "init.fill": Function(
         {"rng": 0},
         time={
-            "small": {"shape": [(10, 16, 16)], "parameters": "many"},
+            "small": {"shape": [(10, 16, 16), (200, 16, 16)], "parameters": "many"},
             "model": {"shape": [(200, 224, 224)], "parameters": ["many", "one"], "n_threads": THREADS, "out": "given"},
         },
         memory={"model": {"shape": [(200, 224, 224)], "parameters": ["many", "one"], "n_threads": 1}},
@@ -164,6 +165,8 @@ def initialiser_call(initialiser, *, shape=None, dtype, out, order, part, **keyw
         keywords["index"] = index
     if dtype != "float32":
         keywords["dtype"] = np.dtype(dtype)
+    if keywords.get("rng") == "key":
+        keywords["rng"] = xentfast.random.key(0)
     if out == "given":
         like = np.broadcast_to(np.empty((), dtype), shape)          # no memory of its own
         keywords["out"] = np.zeros(like[index or ...].shape, dtype, order)

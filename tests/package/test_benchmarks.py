@@ -182,6 +182,13 @@ def test_comparison_with_jax_runs():
     assert done.stdout.count("loss: optax") == done.stdout.count("step: optax") == 2
 
 
+def test_small_calls_agree_with_the_peers():
+    pytest.importorskip("torch")
+    done = quick_run("compare_small.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PyTorch") >= 15
+
+
 def test_configuration():
     lines = (FOLDER / "asv.conf.json").read_text(encoding="utf-8").splitlines()
     configuration = json.loads("\n".join(line for line in lines if not line.lstrip().startswith("//")))

@@ -14,7 +14,8 @@ RNG = np.random.default_rng(0)
 DEFAULTS = {"axis": -1, "weight": None, "sample_weight": None, "ignore_index": -100, "label_smoothing": 0.0, "focal_gamma": 0.0,
             "z_loss": 0.0, "logit_scale": 1.0, "softcap": None, "where": None, "reduction": "mean", "n_threads": None}
 FIELDS = ("logits", "axis", "classes", "soft", "sample_weight", "class_weight", "smoothing", "gamma", "z_loss", "logit_scale",
-          "softcap", "where", "weight_sum", "weighs_soft", "reduction", "exponential", "n_threads")
+          "softcap", "where", "hess_factor", "hess_size", "hess_floor", "weight_sum", "weighs_soft", "reduction",
+          "exponential", "n_threads")
 OTHER_NAMES = {"rows", "meaning_of_rows", "inputs", "value_shape", "value_dtype"}
 X, T = RNG.standard_normal((5, 7)).astype(np.float32), np.array([0, 6, 2, -100, 3])
 

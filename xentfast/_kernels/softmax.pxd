@@ -32,18 +32,21 @@ cdef enum:
 
 # A whole call. Rows count in C order over `shape`; a kernel is given a range of them.
 cdef struct Problem:
-    Result result
-    int n_axes
     Py_ssize_t shape[MAX_AXES]
-    Py_ssize_t n_classes
-    ValueType type                  # of logits and out
-    ValueType soft_type
-    ValueType b_type
     Operand logits
     Operand out
     Operand soft                    # soft targets; data is NULL where there are none
     Operand hess                    # where GRADIENT puts the Hessian's diagonal as well; data is NULL where it does not
     Operand where                   # a byte for each logit, 0: excluded. data is NULL where all are in
+    Result result                   # from here on all is 0 in a new problem: clear_problem
+    int n_axes
+    Py_ssize_t n_classes
+    ValueType type                  # of logits and out
+    ValueType soft_type
+    ValueType b_type
+    double hess_factor              # that is multiplied by this …
+    bint hess_size                  # … without its sign …
+    double hess_floor               # … and at least so large, unless this is 0
     Operand* b                      # what LOGSUMEXP multiplies exponentials by (signed.pxi), or NULL
     const int64_t* classes          # integer targets; negative: the row is skipped. NULL where there are none
     const double* sample_weight     # a weight for each row, or NULL: 1

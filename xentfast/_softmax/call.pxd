@@ -17,6 +17,9 @@ cdef class CrossEntropyCall:
     cdef public double logit_scale
     cdef public double softcap          # 0: none
     cdef public object where            # booleans, broadcast to the logits, or None
+    cdef public double hess_factor      # of the Hessian, for boosting …
+    cdef public bint hess_size          # … whose sign is taken away …
+    cdef public double hess_floor       # … and which is at least this; 0: nothing of that
     cdef public double weight_sum       # Σ of the rows' weights …
     cdef public bint weighs_soft        # … which soft targets with class weights have to be added up for
     cdef public object reduction

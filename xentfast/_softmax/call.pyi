@@ -21,6 +21,9 @@ class CrossEntropyCall:
     logit_scale: float
     softcap: float
     where: NDArray[np.bool_] | None
+    hess_factor: float
+    hess_size: bool
+    hess_floor: float
     weight_sum: float
     weighs_soft: bool
     reduction: str

@@ -27,7 +27,7 @@ cdef class CrossEntropyCall:
     """What the checks make of the arguments. What is not there is None; options that are not used have no effect."""
 
     def __cinit__(self):
-        self.logit_scale = 1.0
+        self.logit_scale = self.hess_factor = 1.0
 
     @property
     def rows(self):

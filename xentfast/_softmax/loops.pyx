@@ -273,8 +273,10 @@ cdef double run_problem(Problem* problem, bint weighing, int n_threads, row_valu
 
 
 cdef void clear_problem(Problem* problem) noexcept nogil:
-    memset(problem, 0, sizeof(Problem))
-    problem.scale = problem.unit = problem.gradient_scale = 1.0
+    cdef char* rest = <char*>&problem.result        # the fields before it are arrays of as many axes as there may be, and
+    memset(rest, 0, <char*>problem + sizeof(Problem) - rest)       # take longer than a small call's rows
+    problem.logits.data = problem.out.data = problem.soft.data = problem.hess.data = problem.where.data = NULL
+    problem.scale = problem.unit = problem.gradient_scale = problem.hess_factor = 1.0
 
 
 cdef void set_problem(Problem* problem, cnp.ndarray logits, int axis) except *:
@@ -343,6 +345,7 @@ cdef void set_options(Problem* problem, CrossEntropyCall call) except *:
     """After the gradient's scale."""
     set_shape(problem, call.logit_scale, call.softcap, call.z_loss)
     problem.gamma = call.gamma
+    problem.hess_factor, problem.hess_size, problem.hess_floor = call.hess_factor, call.hess_size, call.hess_floor
     if call.where is not None:
         set_classes(problem, &problem.where, call.where, call.axis)
 

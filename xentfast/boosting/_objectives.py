@@ -9,7 +9,8 @@ import numpy as np
 
 from xentfast._base.numbers import choice
 from xentfast._sigmoid.functions import sigmoid_cross_entropy, sigmoid_cross_entropy_grad_hess
-from xentfast._softmax.functions import softmax_cross_entropy, softmax_cross_entropy_grad_hess
+from xentfast._softmax.call import cross_entropy_call
+from xentfast._softmax.functions import run, softmax_cross_entropy
 from xentfast.boosting._checks import Sigmoid, Softmax, is_data_set
 
 if TYPE_CHECKING:
@@ -161,15 +162,14 @@ class SoftmaxObjective(_Objective):
             Of the shape and dtype of the margins.
         """
         margins, targets, weights, flat = self._loss.rows(y_true, y_pred, sample_weight)
-        grad, hess = softmax_cross_entropy_grad_hess(margins, targets, sample_weight=weights, reduction="sum",
-                                                     out=self._arrays(margins), **self._loss.options)
-        if self._loss.options["focal_gamma"]:
-            np.absolute(hess, out=hess)
+        call = cross_entropy_call(margins, targets, sample_weight=weights, reduction="sum", **self._loss.options)
+        call.hess_size = self._loss.options["focal_gamma"] != 0.0
         if self.hessian == "xgboost":
-            np.maximum(np.multiply(hess, 2, out=hess), XGBOOST_FLOOR, out=hess)
+            call.hess_factor, call.hess_floor = 2.0, XGBOOST_FLOOR
         elif self.hessian == "lightgbm":
-            n_classes = margins.shape[1]
-            np.multiply(hess, n_classes / (n_classes - 1), out=hess)
+            call.hess_factor = margins.shape[1] / (margins.shape[1] - 1)
+        grad, hess = call.outputs(self._arrays(margins))
+        run(call, 0.0, grad, hess)
         self._kept = [grad, hess]
         return (grad.T.reshape(-1), hess.T.reshape(-1)) if flat else (grad, hess)
 

@@ -32,7 +32,6 @@ from xentfast.dask._graphs import (
     without_mask,
 )
 
-
 # Rows whose weights are added up while the graph is made, in some milliseconds.
 AT_HAND = 2**20
 
@@ -83,7 +82,7 @@ class CrossEntropyGraph:
                         "softcap": softcap, "n_threads": n_threads}
         self.row_options, self.reduction = {"focal_gamma": focal_gamma, "z_loss": z_loss}, reduction
         self._check_options(weight)
-        # Targets and weights that are no Dask arrays are looked at at once: tasks would take longer. None where some are, or many.
+        # Targets and weights that are no Dask arrays are looked at at once, or None: tasks would take longer.
         self.at_hand = targets, sample_weight, weight
         if targets.size > AT_HAND or any(isinstance(one, da.Array) for one in self.at_hand):
             self.at_hand = None

@@ -148,7 +148,7 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
     cdef real shift = <real>(FLOAT_SCALE if real is float else DOUBLE_SCALE)
     cdef real unit = <real>(FLOAT_UNIT if real is float else DOUBLE_UNIT)
     cdef real smallest = <real>(FLOAT_SCALED_MIN if real is float else DOUBLE_SCALED_MIN)
-    cdef real logit, value, a, b, c, p, q
+    cdef real logit, value, a, b, c, p, q, e, whole, part
     cdef double total
     cdef Py_ssize_t start = 0, count, i
     cdef const real* xs
@@ -160,9 +160,17 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
         xs = whole_pass(x + start, count, x_edge)
         ts = whole_pass(t + start, count, t_edge)
         small_sides(xs, scaled)
-        both_sides(scaled, big, small, rest, valued)
+        if valued:
+            both_sides(scaled, big, small, rest, True)
         for i in range(PASS):
             logit = xs[i]
+            if not valued:
+                e = enough(scaled[i])
+                whole = <real>1 / (<real>1 + e)
+                part = scaled[i] * whole
+            else:
+                whole = big[i]
+                part = small[i]
             a = kept * ts[i] + half             # t itself, unless `general`; without these two operations GCC's loop is slower
             b = kept * (1 - ts[i]) + half if general else 1 - a
             if valued:
@@ -177,13 +185,13 @@ cdef inline double plain_block(const real* x, const real* t, const real* read, P
                 value = 0 if value < smallest * unit else value
                 loss[i] = nan_where(value, logit)
             if graded:
-                q = big[i] * shift
-                c = small[i]
+                q = whole * shift
+                c = part
                 p = q if logit >= 0 else c
                 q = c if logit >= 0 else q
                 slope[i] = nan_where(scaled_down(b * p - a * q, second, least), logit)
             if curved:
-                curve[i] = nan_where(scaled_down(big[i] * small[i], second, least), logit)
+                curve[i] = nan_where(scaled_down(whole * part, second, least), logit)
         if general and read != NULL:
             if valued:
                 keep_read(read + start, PASS, main)

@@ -28,11 +28,11 @@ cdef struct RowPlace:               # a row's pointers, whatever the operands' s
     double spread                   # what smoothing gives to each class
 
 
-cdef inline void blank_rows(const Problem* problem, RowGroup* rows) noexcept nogil:
+cdef inline void blank_rows(const Problem* problem, RowGroup* rows, Py_ssize_t n_rows) noexcept nogil:
     """What place_rows and those after it set only for options that say so: once for all groups of a range. Rows that are skipped,
     or that a group is short of, may keep what an earlier group had there: nothing of them is used."""
     cdef Py_ssize_t row
-    for row in range(LANES):
+    for row in range(n_rows):
         rows.target[row] = -1
         rows.x_target[row] = 0.0
         rows.target_mass[row] = 1.0

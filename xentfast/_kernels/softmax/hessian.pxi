@@ -5,10 +5,13 @@
 # from settle.pxi, or a class at the reference, whose 1 − p is the sum of all the others' p (`top_rest`).
 
 
+cdef double LIKELY = 0.35
+
+
 cdef inline bint needs_rest(const Problem* problem, const RowState* state) noexcept nogil:
     """Whether a class that is not the target may have more than half: what lies between has to be summed without it. (That at the
     reference has `probability` times at most √2.)"""
-    return problem.hess.data != NULL and problem.classes != NULL and state.probability > 0.35
+    return problem.hess.data != NULL and problem.classes != NULL and state.probability > LIKELY
 
 
 cdef inline bint is_at_top(double probability, real exponential, double top, double largest) noexcept nogil:

@@ -123,6 +123,19 @@ cdef inline real closed_value(const Problem* problem, real kind) noexcept nogil:
     return -INFINITY if problem.result == LOG_SOFTMAX else 0
 
 
+cdef inline void bound_hess(const Problem* problem, real* values, Py_ssize_t n) noexcept nogil:
+    """What a caller wants to be sure of: no sign, or no less than a number. nan stays."""
+    cdef real floor = <real>problem.hess_floor, value
+    cdef bint signless = problem.hess_size
+    cdef Py_ssize_t i
+    if problem.hess_floor == 0.0 and not signless:
+        return
+    for i in range(n):
+        value = values[i]
+        value = -value if signless and value < 0 else value
+        values[i] = floor if value < floor else value
+
+
 cdef void fill_chunk(const Problem* problem, const Operand* operand, char* row, const char* open_row, Py_ssize_t start,
                      Py_ssize_t n, bint bad, real* buffer) noexcept nogil:
     """Of a row that is skipped, 0; of a bad one, nan, but for the classes that `where` leaves out."""
@@ -133,6 +146,8 @@ cdef void fill_chunk(const Problem* problem, const Operand* operand, char* row, 
         for cls in range(n):
             if open_row[(start + cls) * problem.where.step] == 0:
                 buffer[cls] = closed_value(problem, <real>0)
+    if operand == &problem.hess:
+        bound_hess(problem, buffer, n)
     write_values(buffer, n, row + start * operand.step, operand.step, problem.type)
 
 
@@ -327,10 +342,15 @@ cdef inline bint marks_own(const Problem* problem) noexcept nogil:
     return problem.classes == NULL and problem.result != SOFTMAX
 
 
-cdef inline bint is_plain(const Problem* problem) noexcept nogil:
+cdef inline bint is_optionless(const Problem* problem) noexcept nogil:
     """None of the options that settling a row knows of."""
     return (problem.z_loss == 0.0 and problem.unit == 1.0 and problem.cap == 0.0 and problem.where.data == NULL
-            and problem.hess.data == NULL and problem.gamma == 0.0)
+            and problem.gamma == 0.0)
+
+
+cdef inline bint is_plain(const Problem* problem) noexcept nogil:
+    """Nor a Hessian."""
+    return is_optionless(problem) and problem.hess.data == NULL
 
 
 cdef inline bint is_bare(const Problem* problem) noexcept nogil:

@@ -48,7 +48,7 @@ cdef void slice_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t last
     cdef Record* record
     cdef RowGroup rows
     cdef RowPlace place
-    blank_rows(problem, &rows)
+    blank_rows(problem, &rows, LANES)
     memset(row_values, 0, (last - first) * sizeof(double))
     while chunk < last:
         row = chunk // n_chunks
@@ -121,7 +121,7 @@ cdef void combine_rows(const Problem* problem, Py_ssize_t first, Py_ssize_t last
     cdef RowGroup rows
     cdef Settled settled
     cdef Py_ssize_t start = first
-    blank_rows(problem, &rows)
+    blank_rows(problem, &rows, LANES)
     while start < last:
         combine_group(problem, start, min(<Py_ssize_t>LANES, last - start), &rows, <double*>scratch, NULL, &settled, kind)
         settled_values(problem, &rows, &settled, 0, row_values + start - first, kind)
@@ -141,7 +141,7 @@ cdef void combine_chunks(const Problem* problem, Py_ssize_t first, Py_ssize_t la
     cdef Settled settled
     cdef RowPlace place
     cdef RowState state
-    blank_rows(problem, &rows)
+    blank_rows(problem, &rows, LANES)
     memset(row_values, 0, (last - first) * sizeof(double))
     while start < stop:
         count = min(group, stop - start)

@@ -133,6 +133,7 @@ cdef void store_hess(const Problem* problem, const RowState* state, const RowPla
     hess_chunk(problem, source, n, state, largest, share, mark, hess_buffer(buffer))
     if place.open != NULL and mark >= 0 and place.open[place.target * problem.where.step] == 0:
         hess_buffer(buffer)[mark] = 0
+    bound_hess(problem, hess_buffer(buffer), n)
     write_values(hess_buffer(buffer), n, place.hess + start * problem.hess.step, problem.hess.step, problem.type)
 
 
@@ -348,9 +349,13 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
     cdef double* own
     cdef real* kept
     cdef Py_ssize_t field, row
-    for field in range(N_FIELDS):                       # of a small call's rows, no more than are settled
-        memset(folds + field * LANES, 0, (LANES if count > FEW_ROWS else FEW_ROWS) * 8)
-    blank_rows(problem, &rows)
+    if count <= FEW_ROWS and is_plain(problem) and is_bare(problem):        # a small call's, no more than are settled
+        blank_rows(problem, &rows, FEW_ROWS)
+        for field in range(N_FIELDS):
+            memset(folds + field * LANES, 0, FEW_ROWS * 8)
+    else:
+        blank_rows(problem, &rows, LANES)
+        memset(folds, 0, sizeof(folds))
     place_rows(problem, first, count, &rows)
     weigh_targets(problem, &rows)
     for row in range(count):

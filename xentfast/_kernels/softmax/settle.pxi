@@ -152,10 +152,11 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
 
 
 cdef inline void settle_group(const Problem* problem, const double* folds, Py_ssize_t stride, const RowTerms* terms,
-                              Settled* settled, Py_ssize_t n_rows, bint plain, bint bare, bint focal, real kind) noexcept nogil:
+                              Settled* settled, Py_ssize_t n_rows, bint plain, bint bare, bint focal, bint curved,
+                              real kind) noexcept nogil:
     """folds[field·stride + row] → settled, n_rows of them, FEW, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
     Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
-    `focal`: of LANES rows."""
+    `focal`: of LANES rows. `curved`: a Hessian is wanted, though the call is bare."""
     cdef const double* top = folds + REFERENCE * stride
     cdef const double* sums = folds + TAIL * stride
     cdef const double* mass = folds + MASS * stride
@@ -259,6 +260,13 @@ cdef inline void settle_group(const Problem* problem, const double* folds, Py_ss
             settled.mass_scale[row] = 0.0
             settled.scale[row] = gradient_scale * part
             settled.target[row] = -gradient_scale * rest
+            if curved:
+                others = inverse[row] if sign[row] < 0.0 else e[row] * inverse[row]                     # p_t
+                settled.probability[row] = part
+                settled.curvature[row] = gradient_scale * problem.hess_factor
+                settled.target_hess[row] = gradient_scale * problem.hess_factor * rest * others
+                settled.bend[row] = 0.0
+                settled.top_rest[row] = others
             continue
         weight = terms.weight[row] * gradient_scale
         total = terms.target_mass[row] + mass[row]
@@ -275,8 +283,9 @@ cdef inline void settle_group(const Problem* problem, const double* folds, Py_ss
             settled.target[row] = (settled.target[row] if z_loss == 0.0 else
                                    settled.target[row] + weight * z_slope[row] * others)
             settled.probability[row] = part
-            settled.curvature[row] = weight * total
-            settled.target_hess[row] = weight * total * rest * (others + focus.bend[row] * rest if focal else others)
+            settled.curvature[row] = weight * total * problem.hess_factor
+            settled.target_hess[row] = (settled.curvature[row] * rest
+                                        * (others + focus.bend[row] * rest if focal else others))
             settled.bend[row] = focus.bend[row] if focal else 0.0
             settled.top_rest[row] = rest if chosen else others
 
@@ -284,7 +293,13 @@ cdef inline void settle_group(const Problem* problem, const double* folds, Py_ss
 cdef void settle_focal(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
                        real kind) noexcept nogil:
     """Of LANES rows. Not inlined: its frame is its own."""
-    settle_group(problem, folds, LANES, terms, settled, LANES, False, False, True, kind)
+    settle_group(problem, folds, LANES, terms, settled, LANES, False, False, True, False, kind)
+
+
+cdef void settle_curved(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
+                        real kind) noexcept nogil:
+    """Of LANES rows of a bare call that wants the Hessian too."""
+    settle_group(problem, folds, LANES, terms, settled, LANES, real is float, True, False, True, kind)
 
 
 cdef inline void settle_softmax(const double* folds, Settled* settled) noexcept nogil:
@@ -355,14 +370,16 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
         settle_softmax(folds, settled)
     elif problem.gamma != 0.0:
         settle_focal(problem, folds, &terms, settled, kind)
+    elif is_bare(problem) and is_optionless(problem) and problem.hess.data != NULL and problem.classes != NULL:
+        settle_curved(problem, folds, &terms, settled, kind)
     elif not is_plain(problem):
-        settle_group(problem, folds, LANES, &terms, settled, LANES, False, False, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, False, False, False, False, kind)
     elif is_bare(problem) and rows.count <= FEW_ROWS:
-        settle_group(problem, folds, LANES, &terms, settled, FEW_ROWS, real is float, True, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, FEW_ROWS, real is float, True, False, False, kind)
     elif is_bare(problem):
-        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, True, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, True, False, False, kind)
     else:
-        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, False, False, kind)
+        settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, False, False, False, kind)
     if problem.classes != NULL and not is_plain(problem) and problem.out.data != NULL:
         for row in range(LANES):
             settled.target[row] = sloped_target(settled.target[row], rows.slope[row])
@@ -396,7 +413,7 @@ cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* fold
     cdef RowTerms terms
     terms.x_target = x_target
     terms.target_mass = terms.weight = NULL
-    settle_group(problem, folds, PAIR, &terms, settled, PAIR, real is float, True, False, kind)
+    settle_group(problem, folds, PAIR, &terms, settled, PAIR, real is float, True, False, False, kind)
     settled.n_special = 0
     count_special(rows, settled, 0)
     count_special(rows + 1, settled, LANES)

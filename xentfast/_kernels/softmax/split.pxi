@@ -2,7 +2,7 @@
 
 
 cdef inline RowPlace place_one(const Problem* problem, Py_ssize_t row, RowGroup* rows) noexcept nogil:
-    blank_rows(problem, rows)
+    blank_rows(problem, rows, LANES)
     place_rows(problem, row, 1, rows)
     weigh_targets(problem, rows)
     return place_of_row(problem, rows, 0)

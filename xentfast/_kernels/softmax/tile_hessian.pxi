@@ -13,6 +13,15 @@ cdef inline void top_exponentials(const Problem* problem, const double* largest,
         tile_exponentials(problem, tops, 1, largest, nowhere(), tops, NULL, NULL, NULL, NULL)
 
 
+cdef inline bint any_needs_rest(const Settled* settled, Py_ssize_t count) noexcept nogil:
+    """needs_rest, of one of the rows."""
+    cdef double largest = 0.0
+    cdef Py_ssize_t row
+    for row in range(count):
+        largest = settled.probability[row] if settled.probability[row] > largest else largest
+    return largest > LIKELY
+
+
 cdef void add_rests(const Problem* problem, const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
                     const double* stats, Py_ssize_t stride, Settled* settled, real* work) noexcept nogil:
     """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
@@ -76,4 +85,5 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
         for row in range(rows.count):
             if rows.skip[row] or settled.bad[row] != 0.0:
                 fill_row(problem, rows, row, start, n, hess)
+    bound_hess(problem, hess, n * LANES)
     store_tile(&problem.hess, problem.type, rows.hess, rows.count, start, n, hess, work)

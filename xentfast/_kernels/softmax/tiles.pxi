@@ -124,7 +124,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     settled_values(problem, rows, settled, 0, row_values, <real>0)
     if not writes_classes(problem):
         return
-    if problem.hess.data != NULL and marked:
+    if problem.hess.data != NULL and marked and any_needs_rest(settled, count):
         for k in range(n_chunks):
             start = k * chunk_length(<real>0)
             n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -213,8 +213,8 @@ cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
 cdef inline void run_pairs(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
                            double* stats, real* tiles, real* work, double* row_values, bint own) noexcept nogil:
     cdef Py_ssize_t start = first
-    blank_rows(problem, pair)
-    blank_rows(problem, pair + 1)
+    blank_rows(problem, pair, LANES)
+    blank_rows(problem, pair + 1, LANES)
     while start < last:
         run_pair(problem, start, min(<Py_ssize_t>PAIR, last - start), pair, settled, stats, tiles, work,
                  row_values + start - first, own)
@@ -225,7 +225,7 @@ cdef inline void run_tiles(const Problem* problem, Py_ssize_t first, Py_ssize_t 
                            double* stats, real* tile, real* mass, real* work, double* row_values, bint marked,
                            bint massed) noexcept nogil:
     cdef Py_ssize_t start = first
-    blank_rows(problem, rows)
+    blank_rows(problem, rows, LANES)
     while start < last:
         run_tile(problem, start, min(<Py_ssize_t>LANES, last - start), rows, settled, stats, tile, mass, work,
                  row_values + start - first, marked, massed)
