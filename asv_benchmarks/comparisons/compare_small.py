@@ -1,4 +1,4 @@
-"""Small calls, of which the call itself is most: beside NumPy's formulas, SciPy and PyTorch:
+"""Small calls, of which the call itself is most: beside NumPy's formulas, SciPy, PyTorch and a bare loop of Numba's:
 
     python asv_benchmarks/comparisons/compare_small.py [--seconds 0.5] [--quick]
 
@@ -7,6 +7,7 @@ not ours to some digits. --quick: one round, no times to speak of.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from functools import partial
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")        # before any library is loaded
 
+import numba
 import numpy as np
 import scipy.special
 import torch
@@ -50,6 +52,22 @@ def both_by_numpy(x, targets):
     return loss, grad / len(x)
 
 
+@numba.njit
+def both_by_loops(x, targets, grad):
+    """Without a look at any argument."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        top = x[i].max()
+        for j in range(x.shape[1]):
+            grad[i, j] = math.exp(x[i, j] - top)
+        among = grad[i].sum()
+        total += math.log(among) + top - x[i, targets[i]]
+        for j in range(x.shape[1]):
+            grad[i, j] /= among * x.shape[0]
+        grad[i, targets[i]] -= 1.0 / x.shape[0]
+    return total / x.shape[0], grad
+
+
 def sigmoid_by_numpy(x, targets):
     return (np.maximum(x, 0) - x * targets + np.log1p(np.exp(-np.abs(x)))).mean()
 
@@ -80,7 +98,7 @@ def losses(n_rows, n_classes=10):
             "PyTorch": partial(F.cross_entropy, tensor, tensor_classes)},
         name + "loss + gradient": {
             "xentfast": partial(xf.softmax_cross_entropy_value_and_grad, x, classes, out=grad),
-            "NumPy": partial(both_by_numpy, x, classes)},
+            "NumPy": partial(both_by_numpy, x, classes), "Numba": partial(both_by_loops, x, classes, np.empty_like(x))},
         name + "softmax": {
             "xentfast": partial(xf.softmax, x), "NumPy": partial(softmax_by_numpy, x),
             "SciPy": partial(scipy.special.softmax, x, -1), "PyTorch": partial(torch.softmax, tensor, -1)},

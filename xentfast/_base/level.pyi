@@ -37,6 +37,7 @@ class Policy:
 
 policy: Policy
 
+@disjoint_base
 class Chosen:
     kernels: Kernels
 

@@ -18,7 +18,7 @@ cdef class SigmoidCase(PlainCase):
     """Of logits, targets, out, reduction, n_threads."""
     cdef bint valued, differentiated, curved        # which results there are
 
-    def __cinit__(self, bint valued, bint differentiated, bint curved=False):
+    def __init__(self, bint valued, bint differentiated, bint curved=False):
         self.names = ("logits", "targets", "out", "reduction", "n_threads")
         self.n_positional = 2
         self.valued, self.differentiated, self.curved = valued, differentiated, curved

@@ -25,7 +25,7 @@ cdef enum:
 cdef class CrossEntropyCase(PlainCase):
     """Of logits, targets, out, reduction, n_threads."""
 
-    def __cinit__(self):
+    def __init__(self):
         self.names = ("logits", "targets", "out", "reduction", "n_threads")
         self.n_positional = 2
 
@@ -86,7 +86,7 @@ cdef class Normalised(PlainCase):
     """Of x, axis, out, n_threads: softmax or log_softmax."""
     cdef int result
 
-    def __cinit__(self, bint log):
+    def __init__(self, bint log):
         self.names = ("x", "axis", "out", "n_threads")
         self.n_positional = 1
         self.result = LOG_SOFTMAX if log else SOFTMAX
@@ -106,7 +106,7 @@ cdef class Normalised(PlainCase):
 cdef class LogSumExp(PlainCase):
     """Of x, axis, n_threads; the result has an axis."""
 
-    def __cinit__(self):
+    def __init__(self):
         self.names = ("x", "axis", "n_threads")
         self.n_positional = 1
 

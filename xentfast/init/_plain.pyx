@@ -32,9 +32,6 @@ cdef object OF_FLOAT = np.dtype(np.float32), OF_DOUBLE = np.dtype(np.float64), A
 cdef class PlainFill(PlainCase):
     """Of a shape, and by name of rng, name, dtype, out, n_threads, and up to two numbers."""
 
-    def __cinit__(self, *_args, **_kwargs):
-        self.n_positional = 1
-
     cdef object run(self, PyObject** values):
         cdef int n_threads = plain_threads(values[N_THREADS])
         cdef PlainRequest request = None if n_threads < 0 else self.begin(values)
@@ -85,7 +82,8 @@ cdef class PlainScaled(PlainFill):
     cdef double gain
     cdef bint uniform, average      # over both fans, or that of the inputs
 
-    def __cinit__(self, *, double gain=1.0, bint uniform, bint average=False):
+    def __init__(self, *, double gain=1.0, bint uniform, bint average=False):
+        self.n_positional = 1
         self.names = ("shape", "rng", "name", "dtype", "out", "n_threads", "gain")
         self.gain, self.uniform, self.average = gain, uniform, average
 
@@ -112,7 +110,8 @@ cdef class PlainScaled(PlainFill):
 
 
 cdef class PlainUniform(PlainFill):
-    def __cinit__(self):
+    def __init__(self):
+        self.n_positional = 1
         self.names = ("shape", "rng", "name", "dtype", "out", "n_threads", "low", "high")
 
     cdef bint set_variates(self, PlainRequest request, int n_axes, const cnp.npy_intp* shape, PyObject** values):
@@ -124,7 +123,8 @@ cdef class PlainUniform(PlainFill):
 
 
 cdef class PlainNormal(PlainFill):
-    def __cinit__(self):
+    def __init__(self):
+        self.n_positional = 1
         self.names = ("shape", "rng", "name", "dtype", "out", "n_threads", "mean", "std")
 
     cdef bint set_variates(self, PlainRequest request, int n_axes, const cnp.npy_intp* shape, PyObject** values):

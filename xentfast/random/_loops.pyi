@@ -1,6 +1,7 @@
 from typing import Any
 
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 FOR_UNIFORM: int
 FOR_NORMAL: int
@@ -10,6 +11,7 @@ AS_BFLOAT16: int
 AS_FLOAT32: int
 AS_FLOAT64: int
 
+@disjoint_base
 class PlainRequest:
     key: int
     @property
