@@ -126,3 +126,22 @@ def test_it_looks_like_a_function(function):
     assert inspect.isroutine(function)
     assert str(inspect.signature(function)) == str(inspect.signature(function.plan_of))
     assert pickle.loads(pickle.dumps(function)) is function
+
+
+class Resizing(np.random.SeedSequence):
+    """A seed that takes the array's memory away while its key is made."""
+
+    def __init__(self, array):
+        super().__init__(1)
+        self.array = array
+
+    def generate_state(self, *arguments):
+        self.array.resize((1, 1), refcheck=False)
+        return super().generate_state(*arguments)
+
+
+def test_an_array_that_changes_meanwhile():
+    for call in (lambda out: xf.init.normal((64, 64), rng=Resizing(out), out=out),
+                 lambda out: xf.init.fill({"w": (xf.init.normal, out)}, rng=Resizing(out))):
+        with pytest.raises(ValueError, match="another shape or dtype than when the call began"):
+            call(np.zeros((64, 64), np.float32))

@@ -28,6 +28,7 @@ cdef class PlainRequest:
     cdef Job job
     cdef readonly object out
     cdef int set_out(self, out) except -1
+    cdef int locate(self) except -1
 
 cdef PlainRequest plain_request(ValueType type)
 cdef int run_one(PlainRequest request, int n_threads) except -1

@@ -368,9 +368,16 @@ cdef class PlainRequest:
 
     cdef int set_out(self, out) except -1:
         self.out = out
-        self.job.data = <char*>cnp.PyArray_DATA(out)
         self.job.shape[0] = cnp.PyArray_SIZE(out)
         self.job.stream = cnp.PyArray_NBYTES(out) > stream_bytes()
+        return 0
+
+    cdef int locate(self) except -1:
+        """Just before it is filled: what made the key may have been Python code, which had the array in its hands."""
+        if cnp.PyArray_NBYTES(self.out) != self.job.shape[0] * self.job.itemsize:
+            raise ValueError("an array has another shape or dtype than when the call began; expected arrays that stay as they "
+                             "are")
+        self.job.data = <char*>cnp.PyArray_DATA(self.out)
         return 0
 
     def fields(self, bint passes_cache):
@@ -392,6 +399,7 @@ cdef PlainRequest plain_request(ValueType type):
 cdef int run_one(PlainRequest request, int n_threads) except -1:
     """Fill its output."""
     cdef const RandomKernels* table = chosen_kernels().random()
+    request.locate()
     n_threads = count_threads(n_threads, request.job.shape[0])
     with nogil:
         run_jobs(table, &request.job, 1, n_threads)
@@ -403,6 +411,7 @@ cdef void set_job(Job* job, fields) except *:
     cdef Py_buffer view
     cdef int axis
     if type(fields) is PlainRequest:
+        (<PlainRequest>fields).locate()
         memcpy(job, &(<PlainRequest>fields).job, sizeof(Job))
         return
     (out, job.fill.type, job.first, places, job.stream, key, stream, job.fill.first_block, job.fill.distribution,
