@@ -112,6 +112,11 @@ def test_forward_mode_is_refused():
     logits, target, _ = example((6, 5))
     with pytest.raises(NotImplementedError, match="jvp"):
         torch.func.jvp(lambda x: ours(x, target), (logits.detach(),), (logits.detach(),))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(logits.detach(), torch.ones(6, 5))
+        for options in ({}, {"reduction": "sum"}):
+            with pytest.raises(NotImplementedError, match="jvp"):
+                ours(dual, target, **options)
 
 
 def test_checkpoint():

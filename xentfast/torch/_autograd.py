@@ -11,6 +11,7 @@ from operator import or_
 
 import numpy as np
 import torch
+from torch.autograd import forward_ad
 
 from xentfast._base.level import default_threads, policy
 from xentfast._base.memory import array_over
@@ -41,8 +42,10 @@ def has_values(tensor):
             and torch._C._len_torch_dispatch_stack() == 0)
 
 
-# Whether torch.func or torch.vmap are under way.
-transformed = torch._C._are_functorch_transforms_active
+def transformed():
+    """Whether torch.func or torch.vmap are under way, or forward mode, which is refused where a function sees it."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
 
 TYPE_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype(np.float64).num,
                 torch.int64: np.dtype(np.int64).num}
