@@ -103,6 +103,9 @@ def test_second_derivatives_are_refused(soft):
             assert torch.equal(gradient, torch.autograd.grad(factor * ours(logits, target), wanted)[0])
             with pytest.raises(RuntimeError, match="has no second derivative"):
                 gradient.square().sum().backward()
+    for options in ({}, {"reduction": "sum"}):
+        with pytest.raises(RuntimeError, match="has no second derivative"):     # where what is unused would count 0
+            torch.autograd.functional.hessian(lambda x: ours(x, target.detach(), **options), logits.detach())
     with pytest.raises(RuntimeError, match="has no second derivative"):
         torch.func.jacrev(torch.func.grad(ours))(logits.detach(), target.detach())
 
@@ -117,6 +120,15 @@ def test_forward_mode_is_refused():
         for options in ({}, {"reduction": "sum"}):
             with pytest.raises(NotImplementedError, match="jvp"):
                 ours(dual, target, **options)
+
+
+@pytest.mark.filterwarnings("ignore")                                # torch.jit is deprecated, and warns of what it traces
+@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}])
+def test_a_traced_call_computes_anew(options):
+    logits, target, _ = example((6, 5))
+    traced = torch.jit.trace(lambda x: ours(x, target, **options), (logits.detach(),), check_trace=False)
+    for factor in (1.0, 2.0):
+        assert torch.equal(traced(logits.detach() * factor), ours(logits.detach() * factor, target, **options))
 
 
 def test_checkpoint():

@@ -32,7 +32,7 @@ def loss(input, target, weight, reduction, ignore_index, label_smoothing, n_thre
     if transformed():
         return Eager.apply(input, target, *options, *_wanted(input, target))[0]
     if any(_wanted(input, target)):
-        return Direct.apply(input, target, *options, *_wanted(input, target))
+        return Direct.apply(input, target, *options, *_wanted(input, target))[0]
     return _compute(input, target, *options, False, False)[0]
 
 
@@ -43,8 +43,10 @@ def has_values(tensor):
 
 
 def transformed():
-    """Whether torch.func or torch.vmap are under way, or forward mode, which is refused where a function sees it."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    """Whether torch.func or torch.vmap are under way, or what sees functions alone: forward mode, which is refused, and
+    torch.jit.trace."""
+    return (torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+            or torch._C._get_tracing_state() is not None)
 
 
 TYPE_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype(np.float64).num,
@@ -63,7 +65,7 @@ def plain_loss(input, target, n_threads):
     if n_threads is None:
         n_threads = 1 if input.numel() < policy.grain else min(torch.get_num_threads(), default_threads())
     if input.requires_grad and torch.is_grad_enabled():
-        return Plain.apply(input, target, n_threads)
+        return Plain.apply(input, target, n_threads)[0]
     return _plain(input, target, n_threads, None)
 
 
@@ -126,17 +128,22 @@ def _keep(ctx, inputs, gradient, log_probabilities, *link):
     ctx.save_for_backward(gradient, log_probabilities, weight, *link)
 
 
-def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link=None):
+def _linked(grad_loss, grad_link, *link):
+    """The incoming gradient, None where none comes; connected with the graph where somebody may differentiate what is made of it.
+    That comes back here by way of the link, a result that is always empty, and is refused instead of being lost."""
     if grad_link is not None:
         raise RuntimeError(SECOND_DERIVATIVE)
-    if grad_loss is None:
-        return (None,) * 9
+    if grad_loss is None or not torch.is_grad_enabled():
+        return grad_loss
+    if not link:
+        raise RuntimeError(SECOND_DERIVATIVE)
+    return grad_loss + link[0].sum()
+
+
+def _backward(ctx, grad_loss, _gradient, _log_probabilities, grad_link=None):
     gradient, log_probabilities, weight, *link = ctx.saved_tensors
-    if torch.is_grad_enabled():                     # somebody may differentiate what comes out
-        if not link:
-            raise RuntimeError(SECOND_DERIVATIVE)
-        grad_loss = grad_loss + link[0].sum()
-    return *_gradients(ctx, grad_loss, gradient, log_probabilities, weight), *[None] * 7
+    factor = _linked(grad_loss, grad_link, *link)
+    return *((None, None) if factor is None else _gradients(ctx, factor, gradient, log_probabilities, weight)), *[None] * 7
 
 
 def _gradients(ctx, factor, gradient, log_probabilities, weight):
@@ -175,28 +182,22 @@ def _by_target(ctx, log_probabilities, weight, factor):
     return (log_probabilities * per_class * factor).to(ctx.target_dtype)
 
 
-def _refusing(*gradients):
-    """Gradients whose own gradient is an error."""
-    given = [gradient.detach().requires_grad_() for gradient in gradients if gradient is not None]
-    refused = torch._C._functions.DelayedError(SECOND_DERIVATIVE.encode(), len(given))(*given)
-    refused = iter([refused] if isinstance(refused, torch.Tensor) else refused)
-    return tuple(None if gradient is None else next(refused) for gradient in gradients)
-
-
 class Plain(torch.autograd.Function):
     """For plain_loss. A function without a context of its own set-up costs a third of one that has it."""
 
     @staticmethod
     def forward(ctx, input, target, n_threads):
         gradient = new_like(input) if input.numel() > policy.grain else torch.empty_like(input)
-        loss = _plain(input, target, n_threads, gradient)
-        ctx.save_for_backward(gradient)
-        return loss
+        loss, link = _plain(input, target, n_threads, gradient), input.new_empty(0)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(gradient, link)
+        return loss, link
 
     @staticmethod
-    def backward(ctx, grad_loss):
-        gradient = _times(*ctx.saved_tensors, grad_loss)
-        return _refusing(gradient)[0] if torch.is_grad_enabled() else gradient, None, None
+    def backward(ctx, grad_loss, grad_link):
+        gradient, link = ctx.saved_tensors
+        factor = _linked(grad_loss, grad_link, link)
+        return None if factor is None else _times(gradient, factor), None, None
 
 
 class Direct(torch.autograd.Function):
@@ -205,22 +206,19 @@ class Direct(torch.autograd.Function):
     @staticmethod
     def forward(ctx, *arguments):
         loss, *rest = _compute(*arguments)
-        _keep(ctx, arguments, *rest)
-        return loss
+        link = arguments[0].new_empty(0)
+        ctx.set_materialize_grads(False)
+        _keep(ctx, arguments, *rest, link)
+        return loss, link
 
     @staticmethod
-    def backward(ctx, grad_loss):
-        with torch.no_grad():
-            gradients = _gradients(ctx, grad_loss, *ctx.saved_tensors)
-        return *(_refusing(*gradients) if torch.is_grad_enabled() else gradients), *[None] * 7
+    def backward(ctx, grad_loss, grad_link):
+        return _backward(ctx, grad_loss, None, None, grad_link)
 
 
 class Eager(torch.autograd.Function):
-    """For tensors with values under torch.func and torch.vmap.
-
-    A last result, the link, is always empty. Through it gradients depend on the graph, so that a second derivative comes back
-    here and is refused, instead of being lost; a first one is not, also where `create_graph` or torch.func would allow for more.
-    """
+    """For tensors with values under torch.func, torch.vmap and torch.jit.trace. Its last result is the link (_linked): a first derivative is not
+    refused, also where `create_graph` or torch.func would allow for more."""
 
     @staticmethod
     def forward(*arguments):
