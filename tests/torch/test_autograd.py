@@ -1,5 +1,7 @@
 """The gradient of xentfast.torch.cross_entropy is made once, and right however often and in which way it is asked for."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -105,7 +107,7 @@ def test_second_derivatives_are_refused(soft):
                 gradient.square().sum().backward()
     for options in ({}, {"reduction": "sum"}):
         with pytest.raises(RuntimeError, match="has no second derivative"):     # where what is unused would count 0
-            torch.autograd.functional.hessian(lambda x: ours(x, target.detach(), **options), logits.detach())
+            torch.autograd.functional.hessian(partial(ours, target=target.detach(), **options), logits.detach())
     with pytest.raises(RuntimeError, match="has no second derivative"):
         torch.func.jacrev(torch.func.grad(ours))(logits.detach(), target.detach())
 
@@ -120,6 +122,14 @@ def test_forward_mode_is_refused():
         for options in ({}, {"reduction": "sum"}):
             with pytest.raises(NotImplementedError, match="jvp"):
                 ours(dual, target, **options)
+
+
+def test_another_default_device():
+    logits, target, _ = example((6, 5))
+    expected = loss_and_gradients(ours, logits, target)
+    with torch.device("meta"):
+        found = ours(logits, target), ours(logits.detach(), target), torch.autograd.grad(ours(logits, target), logits)[0]
+    assert all(map(torch.equal, found, (expected[0], expected[0], expected[1])))
 
 
 @pytest.mark.filterwarnings("ignore")                                # torch.jit is deprecated, and warns of what it traces

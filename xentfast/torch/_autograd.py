@@ -75,7 +75,7 @@ def _plain(input, target, n_threads, gradient):
         value = softmax_cross_entropy(logits, targets, n_threads=n_threads)
     else:
         value, _ = softmax_cross_entropy_value_and_grad(logits, targets, out=_array_over(gradient), n_threads=n_threads)
-    loss = torch.empty((), dtype=input.dtype)
+    loss = input.new_empty(())              # on its device, whatever the default one is
     _array_over(loss)[()] = value
     return loss
 
@@ -217,8 +217,8 @@ class Direct(torch.autograd.Function):
 
 
 class Eager(torch.autograd.Function):
-    """For tensors with values under torch.func, torch.vmap and torch.jit.trace. Its last result is the link (_linked): a first derivative is not
-    refused, also where `create_graph` or torch.func would allow for more."""
+    """For tensors with values under torch.func, torch.vmap and torch.jit.trace. Its last result is the link (_linked): a first
+    derivative is not refused, also where `create_graph` or torch.func would allow for more."""
 
     @staticmethod
     def forward(*arguments):
