@@ -357,7 +357,7 @@ def fill_many_case(draw, name):
                             {"a": (len, (2,))}], "rng": ["a", 1.5, -1], "n_threads": [0, 1.5]}, same_bits=False)
 
 
-@family("init.fans", "init.gain", "random.key", "random.stream", "random.Philox4x32")
+@family("init.fans", "init.gain", "random.Key", "random.key", "random.stream", "random.Philox4x32")
 def small_case(draw, name):
     if name == "init.fans":
         shape = weights_shape(draw, 2)
@@ -372,6 +372,9 @@ def small_case(draw, name):
         seed = seed_for(draw)
         low, high = np.random.SeedSequence(seed).generate_state(2, np.uint32).tolist()
         want, given, wrong = [low | high << 32], {"rng": seed}, {"rng": ["a", 1.5, -1, [-1]]}
+    elif name == "random.Key":
+        bits = draw.choice([0, 7, 2**32, 2**64 - 1])
+        want, given, wrong = [bits], {"bits": bits}, {"bits": [-1, 2**64, 1.5, "a", None, [1]]}
     elif name == "random.stream":
         text = draw.choice(["w", "", "å", "layer1/weight" * 40])
         want = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")]

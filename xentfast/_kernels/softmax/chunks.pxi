@@ -262,16 +262,18 @@ cdef inline void sweep_chunk(const Sweep* sweep, const real* x, const real* mass
         cut_marked(x, mark, short_block, full, -INFINITY, marked_edge)
     for lane in range(LANES):
         tails[lane] = 0.0
-    if blocks == 1:             # a small call's row: by four blocks, of which three are 0, it would take twice the time
-        source = block_of(x, 0, marked_edge, marked_block, short_block, full)
-        for lane in range(LANES):
-            reduce(source[lane], least, magic, rate, scaled, &r[lane], &lost[lane], &power[lane])
-        for lane in range(LANES):
-            spare[lane] = exp_reduced(r[lane], lost[lane], power[lane])
-            tails[lane] = <double>spare[lane]
-        if keep:
-            memcpy(kept, spare, n * sizeof(real))
-        blocks = 0
+    if real is float:           # of double, frames would be above 16 KiB
+        if blocks == 1:         # a small call's row: by four blocks, of which three are 0, it would take twice the time
+            source = block_of(x, 0, marked_edge, marked_block, short_block, full)
+            for lane in range(LANES):
+                reduce(source[lane], least, magic, rate, scaled, &r[lane], &lost[lane], &power[lane])
+            for lane in range(LANES):
+                r[lane] = exp_reduced(r[lane], lost[lane], power[lane])
+            for lane in range(LANES):
+                tails[lane] = <double>r[lane]
+            if keep:
+                memcpy(kept, r, n * sizeof(real))
+            blocks = 0
     for strip in range((blocks + STRIP - 1) // STRIP):
         start = strip * STRIP
         stop = min(start + STRIP, blocks)

@@ -296,6 +296,12 @@ cdef void settle_focal(const Problem* problem, const double* folds, const RowTer
     settle_group(problem, folds, LANES, terms, settled, LANES, False, False, True, False, kind)
 
 
+cdef void settle_few(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
+                     real kind) noexcept nogil:
+    """Of FEW_ROWS rows of a plain and bare call."""
+    settle_group(problem, folds, LANES, terms, settled, FEW_ROWS, real is float, True, False, False, kind)
+
+
 cdef void settle_curved(const Problem* problem, const double* folds, const RowTerms* terms, Settled* settled,
                         real kind) noexcept nogil:
     """Of LANES rows of a bare call that wants the Hessian too."""
@@ -375,7 +381,7 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
     elif not is_plain(problem):
         settle_group(problem, folds, LANES, &terms, settled, LANES, False, False, False, False, kind)
     elif is_bare(problem) and rows.count <= FEW_ROWS:
-        settle_group(problem, folds, LANES, &terms, settled, FEW_ROWS, real is float, True, False, False, kind)
+        settle_few(problem, folds, &terms, settled, kind)
     elif is_bare(problem):
         settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, True, False, False, kind)
     else:
