@@ -158,4 +158,4 @@ def test_another_number_is_compiled_once():
 def test_import_starts_no_backend():
     """Else who imports it could no longer choose platform and devices."""
     code = "import xentfast.jax, jax; jax.config.update('jax_num_cpu_devices', 3); assert len(jax.devices('cpu')) == 3"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})

@@ -197,4 +197,4 @@ def test_without_jax():
         else:
             raise AssertionError
     """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -161,4 +161,4 @@ def test_shard_map():
         assert (grad == xf.softmax_cross_entropy_grad(logits, targets, reduction="sum")).all()
     """
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
+    subprocess.run([sys.executable, "-P", "-c", textwrap.dedent(code)], check=True, env=environment)

@@ -96,7 +96,7 @@ def cross_entropy(
     (0.168117, [0.0226, -0.0453, 0.0226])
     """
     if (weight is size_average is reduce is None and type(ignore_index) is int and ignore_index == -100
-            and reduction == "mean" and type(label_smoothing) is float and label_smoothing == 0.0
+            and type(reduction) is str and reduction == "mean" and type(label_smoothing) is float and label_smoothing == 0.0
             and (n_threads is None or type(n_threads) is int and n_threads > 0)):
         loss = _autograd.plain_loss(input, target, n_threads)
         if loss is not None:
