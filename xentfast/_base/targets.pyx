@@ -73,35 +73,25 @@ cdef void scan_span(const SoftmaxKernels* table, const int64_t* classes, const d
         scan_rows(classes, sample_weight, class_weight, first, last, n_classes, ignored, scan, False)
 
 
-cdef bint counts_alone(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, int64_t n_classes, int64_t ignored,
-                       RowsLook* look) noexcept nogil:
-    """look_at_rows of few rows that all weigh 1. False where a class is bad."""
-    cdef int64_t kept, good
-    table.count_classes(classes, n_rows, n_classes, ignored, &kept, &good)
-    look.bad_class = look.bad_weight = -1
-    look.weight_sum = <double>kept
-    return good == kept
-
-
 cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int64_t* classes, const double* sample_weight,
                        const ClassWeights* class_weight, int64_t n_classes, int64_t ignored, int n_threads,
                        RowsLook* look) noexcept nogil:
     """False where there is no memory."""
     cdef Py_ssize_t n_spans = (n_rows + SCAN - 1) // SCAN, span
     cdef Scan single
-    cdef Scan* scans = &single
+    cdef Scan* scans
     cdef Total total
     cdef xf_mode saved
-    if (n_spans == 1 and classes != NULL and sample_weight == NULL and class_weight.data == NULL
-            and counts_alone(table, n_rows, classes, n_classes, ignored, look)):
+    if n_spans == 1:                                    # most calls
+        scan_span(table, classes, sample_weight, class_weight, 0, n_rows, n_classes, ignored, &single)
+        look.bad_class, look.bad_weight, look.weight_sum = single.bad_class, single.bad_weight, total_of(&single.weight)
         return True
-    if n_spans > 1:
-        scans = <Scan*>malloc(n_spans * sizeof(Scan))
-        if scans == NULL:
-            return False
+    scans = <Scan*>malloc(n_spans * sizeof(Scan) + 1)
+    if scans == NULL:
+        return False
     look.bad_class = look.bad_weight = -1
     total.sum = total.error = 0.0
-    if n_threads == 1 or n_spans < 2:
+    if n_threads == 1:
         for span in range(n_spans):
             scan_span(table, classes, sample_weight, class_weight, span * SCAN, min((span + 1) * SCAN, n_rows), n_classes,
                       ignored, scans + span)
@@ -119,8 +109,7 @@ cdef bint look_at_rows(const SoftmaxKernels* table, Py_ssize_t n_rows, const int
         total.error += scans[span].weight.error
     xf_leave_ieee(saved)
     look.weight_sum = total_of(&total)
-    if n_spans > 1:
-        free(scans)
+    free(scans)
     return True
 
 

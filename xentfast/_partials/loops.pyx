@@ -5,7 +5,6 @@
 """
 import numpy as np
 
-
 cimport numpy as cnp
 
 from xentfast._base.level cimport chosen_kernels

@@ -7,7 +7,6 @@ from libc.string cimport memset
 
 import numpy as np
 
-
 cimport numpy as cnp
 
 from xentfast._base.level cimport chosen_kernels

@@ -2,6 +2,7 @@
 
 Nothing but n_threads is refused here. What is not plain goes down to checks.fill, which looks at it anew and has the errors.
 """
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 import numpy as np
@@ -12,6 +13,7 @@ from xentfast._softmax.checks import fill
 
 cimport numpy as cnp
 
+from xentfast._base.entry cimport plain_reduction
 from xentfast._base.level cimport chosen_kernels
 from xentfast._base.memory cimport is_plain_classes, is_plain_float, new_like, takes
 
@@ -74,7 +76,7 @@ def cross_entropy_call(logits, targets, *, axis=-1, weight=None, sample_weight=N
     cdef int threads = 0 if n_threads is None else requested(n_threads)
     if (weight is None and sample_weight is None and softcap is None and where is None and is_float(label_smoothing, 0.0)
             and is_float(focal_gamma, 0.0) and is_float(z_loss, 0.0) and is_float(logit_scale, 1.0)
-            and is_one_of(reduction, ("mean", "sum", "none"))
+            and plain_reduction(<PyObject*>reduction) is not None
             and type(axis) is int and axis == -1 and type(ignore_index) is int and -2**31 <= ignore_index < 0):
         call = plain_call(logits, targets, ignore_index, reduction, threads)
     if call is None:
@@ -116,7 +118,3 @@ cdef int64_t count_good(cnp.ndarray logits, cnp.ndarray targets, int64_t ignored
 
 cdef bint is_float(value, double number):
     return type(value) is float and <double>value == number
-
-
-cdef bint is_one_of(value, tuple strings) except -1:
-    return type(value) is str and value in strings

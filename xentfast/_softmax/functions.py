@@ -21,7 +21,7 @@ __all__ = ["perplexity", "softmax_cross_entropy", "softmax_cross_entropy_grad", 
            "softmax_cross_entropy_value_and_grad"]
 
 
-@entry(plain.Loss())
+@entry(plain.CrossEntropyCase(valued=True, differentiated=False))
 def softmax_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -165,7 +165,7 @@ def softmax_cross_entropy(
     return run(call, empty)
 
 
-@entry(plain.Gradient())
+@entry(plain.CrossEntropyCase(valued=False, differentiated=True))
 def softmax_cross_entropy_grad(
     logits: ArrayLike,
     targets: ArrayLike,
@@ -273,7 +273,7 @@ def softmax_cross_entropy_grad(
     return out
 
 
-@entry(plain.ValueAndGradient())
+@entry(plain.CrossEntropyCase(valued=True, differentiated=True))
 def softmax_cross_entropy_value_and_grad(
     logits: ArrayLike,
     targets: ArrayLike,

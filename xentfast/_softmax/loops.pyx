@@ -10,7 +10,6 @@ No policy here (which level, how many threads, what is an error) and no arithmet
 """
 from libc.string cimport memset
 
-
 cimport numpy as cnp
 
 from xentfast._base.level cimport chosen_kernels

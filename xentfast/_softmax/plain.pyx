@@ -24,59 +24,30 @@ cdef enum:
 
 cdef class CrossEntropyCase(PlainCase):
     """Of logits, targets, out, reduction, n_threads."""
+    cdef bint valued, differentiated        # which results there are
 
-    def __init__(self):
+    def __init__(self, bint valued, bint differentiated):
         self.names = ("logits", "targets", "out", "reduction", "n_threads")
         self.n_positional = 2
+        self.valued, self.differentiated = valued, differentiated
 
-    cdef CrossEntropyCall begin(self, PyObject** values):
-        """The call, whose mean is one over something; or None."""
+    cdef object run(self, PyObject** values):
         cdef CrossEntropyCall call
         cdef int n_threads = plain_threads(values[4])
-        cdef object reduction = plain_reduction(values[3])
+        cdef object reduction = plain_reduction(values[3]), losses = None, out = None
         if n_threads < 0 or reduction is None:
-            return None
+            return NotImplemented
         call = plain_call(<object>values[0], <object>values[1], IGNORED, reduction, n_threads)
         if call is None or is_nothing(call.weight_sum) or (reduction == "none" and call.axis == 0):
-            return None
-        return call
-
-
-cdef class Loss(CrossEntropyCase):
-    cdef object run(self, PyObject** values):
-        cdef CrossEntropyCall call = self.begin(values)
-        return NotImplemented if call is None else loss_of(call, None)
-
-
-cdef class Gradient(CrossEntropyCase):
-    cdef object run(self, PyObject** values):
-        cdef CrossEntropyCall call = self.begin(values)
-        cdef object out
-        if call is None:
             return NotImplemented
-        out = plain_output(values[2], call.logits, call.classes)
-        if out is None:
-            return NotImplemented
-        compute(call, call.weight_sum if call.reduction == "mean" else 1.0, None, out, None)
-        return out
-
-
-cdef class ValueAndGradient(CrossEntropyCase):
-    cdef object run(self, PyObject** values):
-        cdef CrossEntropyCall call = self.begin(values)
-        cdef object out
-        if call is None:
-            return NotImplemented
-        out = plain_output(values[2], call.logits, call.classes)
-        return NotImplemented if out is None else (loss_of(call, out), out)
-
-
-cdef object loss_of(CrossEntropyCall call, out):
-    """By its reduction; the gradient goes to `out`, unless that is None."""
-    cdef int type = cnp.NPY_FLOAT64 if cnp.PyArray_TYPE(call.logits) == cnp.NPY_FLOAT64 else cnp.NPY_FLOAT32
-    if call.reduction == "none":
-        return compute(call, 1.0, cnp.PyArray_EMPTY(call.axis, cnp.PyArray_DIMS(call.logits), type, False), out, None)
-    return compute(call, call.weight_sum if call.reduction == "mean" else 1.0, None, out, None)
+        if self.differentiated:
+            out = plain_output(values[2], call.logits, call.classes)
+            if out is None:
+                return NotImplemented
+        if self.valued and reduction == "none":
+            losses = cnp.PyArray_EMPTY(call.axis, cnp.PyArray_DIMS(call.logits), cnp.PyArray_TYPE(call.logits), False)
+        loss = compute(call, call.weight_sum if reduction == "mean" else 1.0, losses, out, None)
+        return loss if out is None else (loss, out) if self.valued else out
 
 
 # ---- softmax and its kin

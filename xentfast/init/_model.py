@@ -6,8 +6,6 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from xentfast._base.exchange import output_of
 from xentfast._base.memory import memory_span
 from xentfast._base.numbers import shown
@@ -130,28 +128,17 @@ def _plan(name, initialiser, where):
     taken = options and sorted({"rng", "name", "n_threads"} & options.keys())
     if taken:
         raise TypeError(f"params[{name!r}] has an initialiser with {', '.join(taken)}, which fill gives itself")
-    request = _plain_request(function, name, where, options)
-    if request is not None:
-        return Plan(request.out, request)
     if hasattr(where, "__dlpack__"):                # an array, or a tensor
         where = output_of(where)
         if {"out", "dtype", "index"} & options.keys():
             raise TypeError(f"params[{name!r}] has an array besides out, dtype or index; pass the shape of the global array")
         where, options = where.shape, options | {"out": where, "dtype": where.dtype}
+    request = function.plain.request(where, name, options) if hasattr(function, "plain") else None
+    if request is not None:
+        return Plan(request.out, request)
     if "rng" in function.plan_of.__kwdefaults__:
         options |= {"rng": _keys.Key(0), "name": name}      # a key in place of the one to be drawn
     return function.plan_of(where, **options)
-
-
-def _plain_request(function, name, where, options):
-    """None where the function has no plain case, or this is not one."""
-    if not hasattr(function, "plain"):
-        return None
-    if type(where) is tuple:
-        return None if "out" in options else function.plain.request(where, name, options)
-    if type(where) is np.ndarray and not (options and {"out", "dtype", "index"} & options.keys()):
-        return function.plain.request(where.shape, name, options | {"out": where, "dtype": where.dtype})
-    return None
 
 
 def _check_apart(plans):

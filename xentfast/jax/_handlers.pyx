@@ -142,12 +142,10 @@ cdef xf_ffi_error* misfit(const xf_ffi_call* call) noexcept nogil:
 
 cdef void write_place(char* text, const xf_ffi_buffer* array, int64_t flat) noexcept nogil:
     """'[3, 17]' for an element of the array in C order; nothing for a scalar."""
-    cdef int64_t axis, size = 1
+    cdef int64_t axis, size = size_of(array)
     cdef size_t used = 0
     cdef const char* form = "[%lld"
     text[0] = 0
-    for axis in range(array.rank):
-        size *= array.dims[axis]
     for axis in range(array.rank):
         size //= array.dims[axis]
         used += snprintf(text + used, PLACE_BYTES - used, form, <long long>(flat // size))
