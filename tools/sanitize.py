@@ -32,12 +32,21 @@ def facts():
     return runpy.run_path(os.path.join(package, "_build.py"))
 
 
+def asked(compiler, option):
+    return subprocess.run([compiler, option], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def path_of(compiler, *names):
     """Of the first library of these that the compiler has."""
     for name in names:
-        found = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+        found = asked(compiler, f"-print-file-name={name}")
         if os.path.isabs(found) and os.path.exists(found):
             return found
+    if "clang" in os.path.basename(compiler):
+        # Clang 14 does not look where its own OpenMP lies: lib/, of which lib/clang/14.0.6 is the folder of its resources.
+        for name in names:
+            if (found := Path(asked(compiler, "-print-resource-dir")).parents[1] / name).exists():
+                return str(found)
     sys.exit(f"{compiler} has none of {', '.join(names)}")
 
 
