@@ -66,6 +66,8 @@ def settings():
     short = short.replace("ubsan", "ubsan_standalone")
     found["LD_PRELOAD"] = path_of(compiler, f"libclang_rt.{short}-{os.uname().machine}.so", f"libclang_rt.{short}.so")
     if short == "tsan":
+        if subprocess.run(["true"], env={**os.environ, "LD_PRELOAD": found["LD_PRELOAD"]}).returncode:
+            sys.exit(f"the ThreadSanitizer of {compiler} cannot be loaded before a process, as that of Clang 14: a newer one can")
         found["OMP_TOOL_LIBRARIES"] = path_of(compiler, "libarcher.so")
     return found
 
