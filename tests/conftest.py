@@ -45,6 +45,22 @@ def level(request, use_level):
 
 
 @pytest.fixture
+def on_every_level(use_level):
+    """A function: a call without arguments → its arrays, which have the same bits on each level; for tests in which what they are
+    compared with takes long."""
+    def results(call):
+        found = None
+        for name in dispatch.supported_levels():
+            use_level(name)
+            got = call()
+            found = got if found is None else found
+            for ours, theirs in zip(found, got, strict=True):
+                assert ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes(), name
+        return found
+    return results
+
+
+@pytest.fixture
 def one_blas_thread():
     """Threads of BLAS that wait for each other make hundreds of small products slow where the machine is busy."""
     with pytest.importorskip("threadpoolctl").threadpool_limits(limits=1, user_api="blas"):

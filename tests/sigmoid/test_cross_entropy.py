@@ -238,13 +238,12 @@ def errors(got, exact, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_hard_targets(level, case, dtype, weighted):
+def test_hard_targets(on_every_level, case, dtype, weighted):
     """Guarantee 2, in both tails. Weights of 1 go another way, and change little."""
     x = logits_of(case, dtype)
     options = {"sample_weight": 1} if weighted else {}
     for t in (0, 1):
-        loss, grad = BOTH(x, t, reduction="none", **options)
-        hess = CURVED(x, t, **options)[1]
+        loss, grad, hess = on_every_level(lambda t=t: (*BOTH(x, t, reduction="none", **options), CURVED(x, t, **options)[1]))
         exact = exact_values(x, t)
         assert np.all(errors(loss, exact[0], dtype) <= loss_bound(exact[0], dtype))
         assert np.all(errors(grad, exact[1], dtype) <= gradient_bound(exact[1], dtype))
