@@ -174,6 +174,19 @@ def test_function_transforms():
     assert torch.equal(shared, torch.stack([ours(x, target[0]) for x in examples]))
 
 
+@pytest.mark.parametrize("recording", [True, False])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_logits_that_a_transform_has_left_behind(reduction, recording):
+    """A tensor that has got out of torch.func.grad is a wrapper without memory of its own."""
+    logits, target, _ = example((6, 5))
+    kept = []
+    torch.func.grad(lambda x: kept.append(x * logits) or x.sum())(logits.detach())
+    with torch.set_grad_enabled(recording):
+        loss = ours(kept[0], target, reduction=reduction)
+    assert torch.equal(loss, ours(logits.detach() ** 2, target, reduction=reduction))
+    assert loss.requires_grad == recording
+
+
 def test_jacobian():
     logits, target, _ = example((6, 5))
     _, gradient = loss_and_gradients(ours, logits, target, reduction="sum")

@@ -53,6 +53,9 @@ TYPE_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype
                 torch.int64: np.dtype(np.int64).num}
 
 
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor       # what torch.func has left behind is so
+
+
 def plain_loss(input, target, n_threads):
     """The mean loss of plain arguments without options; None where they are not plain. What PyTorch is asked for, each time a
     part of a microsecond, is most of the time of a small loss."""
@@ -60,12 +63,13 @@ def plain_loss(input, target, n_threads):
             and input.dtype in (torch.float32, torch.float64) and target.dtype is torch.int64 and input.is_cpu and target.is_cpu
             and input.dim() == 2 and target.dim() == 1 and input.size(0) == target.size(0)
             and input.is_contiguous() and target.is_contiguous()
-            and not input.is_neg() and not input._is_zerotensor() and not target._is_zerotensor()):
+            and not input.is_neg() and not input._is_zerotensor() and not target._is_zerotensor()
+            and not _is_wrapped(input) and not _is_wrapped(target)):
         return None
     if n_threads is None:
         n_threads = 1 if input.numel() < policy.grain else min(torch.get_num_threads(), default_threads())
     if input.requires_grad and torch.is_grad_enabled():
-        return Plain.apply(input, target, n_threads)[0]
+        return _apply_plain(input, target, n_threads)[0]
     return _plain(input, target, n_threads, None)
 
 
@@ -75,9 +79,7 @@ def _plain(input, target, n_threads, gradient):
         value = softmax_cross_entropy(logits, targets, n_threads=n_threads)
     else:
         value, _ = softmax_cross_entropy_value_and_grad(logits, targets, out=_array_over(gradient), n_threads=n_threads)
-    loss = input.new_empty(())              # on its device, whatever the default one is
-    _array_over(loss)[()] = value
-    return loss
+    return torch.from_numpy(np.asarray(value))          # on the CPU, whatever the default device is
 
 
 def _array_over(tensor):
@@ -198,6 +200,10 @@ class Plain(torch.autograd.Function):
         gradient, link = ctx.saved_tensors
         factor = _linked(grad_loss, grad_link, link)
         return None if factor is None else _times(gradient, factor), None, None
+
+
+# Function.apply without what it does for transforms, which are not under way, and for contexts with a set-up: 2 µs less.
+_apply_plain = super(torch.autograd.Function, Plain).apply
 
 
 class Direct(torch.autograd.Function):
