@@ -7,6 +7,7 @@ cdef void span_of(const void* data, int n_axes, const Py_ssize_t* shape, const P
                   uintptr_t* low, uintptr_t* high) noexcept nogil
 
 cpdef bint is_plain_float(array)
+cdef bint is_plain_array(array)
 cpdef bint is_plain_classes(array)
 cdef bint is_contiguous(out, int type_number)
 cdef bint fits(out, cnp.ndarray like)

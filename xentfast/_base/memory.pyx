@@ -17,6 +17,15 @@ cpdef bint is_plain_float(array):
             and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64))
 
 
+cdef bint is_plain_array(array):
+    """An aligned array of bool, integers, float32 or float64 in the machine's byte order."""
+    cdef int dtype
+    if type(array) is not np.ndarray or not cnp.PyArray_ISBEHAVED_RO(array):
+        return False
+    dtype = cnp.PyArray_TYPE(array)
+    return cnp.PyTypeNum_ISBOOL(dtype) or cnp.PyTypeNum_ISINTEGER(dtype) or dtype in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+
+
 cpdef bint is_plain_classes(array):
     """A contiguous array of int64."""
     return (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == cnp.NPY_INT64

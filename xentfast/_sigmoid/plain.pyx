@@ -2,13 +2,11 @@
 not know it leaves to the function (_base/entry.pyx)."""
 from cpython.object cimport PyObject
 
-import numpy as np
-
 cimport numpy as cnp
 
 from xentfast._base.entry cimport PlainCase, plain_output, plain_reduction, plain_threads
 from xentfast._base.level cimport stream_bytes
-from xentfast._base.memory cimport is_plain_float, new_like
+from xentfast._base.memory cimport is_plain_array, is_plain_float, new_like
 from xentfast._sigmoid.loops cimport sigmoid, total_within
 
 cnp.import_array()
@@ -61,12 +59,3 @@ cdef bint are_plain(logits, targets) except -1:
         return False
     return (cnp.PyArray_SAMESHAPE(<cnp.ndarray>logits, <cnp.ndarray>targets) and cnp.PyArray_SIZE(<cnp.ndarray>logits) > 0
             and cnp.PyArray_NBYTES(<cnp.ndarray>logits) <= stream_bytes())
-
-
-cdef bint is_plain_array(array):
-    """Of bool, integers, float32 or float64, aligned and in the machine's byte order."""
-    cdef int dtype
-    if type(array) is not np.ndarray or not cnp.PyArray_ISBEHAVED_RO(<cnp.ndarray>array):
-        return False
-    dtype = cnp.PyArray_TYPE(<cnp.ndarray>array)
-    return cnp.PyTypeNum_ISBOOL(dtype) or cnp.PyTypeNum_ISINTEGER(dtype) or dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64

@@ -349,7 +349,7 @@ cdef inline void rows_of_group(const Problem* problem, Py_ssize_t first, Py_ssiz
     cdef double* own
     cdef real* kept
     cdef Py_ssize_t field, row
-    if count <= FEW_ROWS and is_plain(problem) and is_bare(problem):        # a small call's, no more than are settled
+    if are_few(problem, count):         # no more than are settled
         blank_rows(problem, &rows, FEW_ROWS)
         for field in range(N_FIELDS):
             memset(folds + field * LANES, 0, FEW_ROWS * 8)

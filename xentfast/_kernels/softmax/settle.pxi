@@ -20,6 +20,11 @@ cdef enum:
     FEW_ROWS = 8                    # rows of a small call
 
 
+cdef inline bint are_few(const Problem* problem, Py_ssize_t count) noexcept nogil:
+    """Whether a group of so many rows is settled as FEW_ROWS."""
+    return count <= FEW_ROWS and is_plain(problem) and is_bare(problem)
+
+
 cdef struct Settled:                # LANES rows, or PAIR
     double top[PAIR]               # c
     double value[PAIR]             # loss, or lse − c
@@ -154,7 +159,7 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
 cdef inline void settle_group(const Problem* problem, const double* folds, Py_ssize_t stride, const RowTerms* terms,
                               Settled* settled, Py_ssize_t n_rows, bint plain, bint bare, bint focal, bint curved,
                               real kind) noexcept nogil:
-    """folds[field·stride + row] → settled, n_rows of them, FEW, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
+    """folds[field·stride + row] → settled, n_rows of them: FEW_ROWS, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
     Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
     `focal`: of LANES rows. `curved`: a Hessian is wanted, though the call is bare."""
     cdef const double* top = folds + REFERENCE * stride
@@ -380,7 +385,7 @@ cdef void settle_rows(const Problem* problem, RowGroup* rows, const double* fold
         settle_curved(problem, folds, &terms, settled, kind)
     elif not is_plain(problem):
         settle_group(problem, folds, LANES, &terms, settled, LANES, False, False, False, False, kind)
-    elif is_bare(problem) and rows.count <= FEW_ROWS:
+    elif are_few(problem, rows.count):
         settle_few(problem, folds, &terms, settled, kind)
     elif is_bare(problem):
         settle_group(problem, folds, LANES, &terms, settled, LANES, real is float, True, False, False, kind)
