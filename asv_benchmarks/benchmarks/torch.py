@@ -1,7 +1,7 @@
 """What is measured of xentfast.torch. A new public function gets a line in FUNCTIONS, or in EXEMPT with a reason.
 
-Rows are as in `softmax`. `step` is "loss", without a gradient, or "training", with the backward pass. PyTorch is imported for
-these calls alone; where it is not installed, all of it is n/a.
+Rows are as in `softmax`. `step` is "loss", without a gradient, "training", with the backward pass, or "compiled": training of
+what torch.compile makes of the loss. PyTorch is imported for these calls alone; where it is not installed, all of it is n/a.
 """
 
 from functools import partial
@@ -27,6 +27,7 @@ FUNCTIONS = {
             "small": {"shape": [(64, 10)], "step": STEPS},
             "middle": {"shape": [(1024, 1000)], "step": STEPS, "dtype": ["float32", "bfloat16"]},
             "wide": {"shape": [(256, 32_000)], "step": STEPS, "n_threads": [1, 2]},
+            "vocabulary": {"shape": [(256, 50_257)], "step": ["training", "compiled"]},
             "inner_axis": {"shape": [(16, 128, 28, 28)], "step": STEPS},
         },
         memory={"wide": {"shape": [(256, 32_000)], "step": STEPS, "dtype": ["float32", "bfloat16"]}},
@@ -70,9 +71,14 @@ def loss_call(torch, ours, *, shape, step, dtype, n_threads):
         return partial(ours.cross_entropy, logits, target, n_threads=n_threads)
     logits.requires_grad_()
 
+    def loss(logits):
+        return ours.cross_entropy(logits, target, n_threads=n_threads)
+    if step == "compiled":
+        loss = torch.compile(loss, fullgraph=True, dynamic=False)
+
     def training():
         logits.grad = None
-        ours.cross_entropy(logits, target, n_threads=n_threads).backward()
+        loss(logits).backward()
         gradient = logits.grad
         return (gradient.view(torch.int16) if dtype == "bfloat16" else gradient).numpy()    # an array, whose bytes are counted
     return partial(training)

@@ -79,6 +79,7 @@ def test_alias_is_the_same_function(alias, function):
     assert function in FUNCTIONS
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")         # torch.compile's own
 @pytest.mark.parametrize(("module", "class_name", "name"), ALL, ids=["-".join(one) for one in ALL])
 def test_benchmark_runs(module, class_name, name):
     """Every combination of its parameters, on arrays of the same dimensions with a few elements."""
