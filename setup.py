@@ -51,7 +51,7 @@ UNITS = ["softmax_float", "softmax_double", "sigmoid", "probabilities", "random"
 # What else is compiled.
 MODULES = ["_capi", "_base.entry", "_base.level", "_base.memory", "_base.reduction", "_base.targets", "_softmax.call",
            "_softmax.loops", "_softmax.plain", "_partials.loops", "_sigmoid.loops", "_sigmoid.plain", "_probabilities.loops",
-           "random._loops", "random._philox", "init._plain", "jax._handlers"]
+           "_probabilities.plain", "random._loops", "random._philox", "init._plain", "jax._handlers"]
 
 # Not c11: by it, GCC evaluates float as double on s390x.
 STRICT = {

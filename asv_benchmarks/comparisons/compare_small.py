@@ -72,6 +72,18 @@ def sigmoid_by_numpy(x, targets):
     return (np.maximum(x, 0) - x * targets + np.log1p(np.exp(-np.abs(x)))).mean()
 
 
+def entropy_by_numpy(p):
+    return -(p * np.log(p)).sum(-1)
+
+
+def cross_entropy_by_numpy(p, q):
+    return -(p * np.log(q)).sum(-1)
+
+
+def divergence_by_numpy(p, q):
+    return (p * np.log(p / q)).sum(-1)
+
+
 # ---- calls
 
 
@@ -117,6 +129,21 @@ def losses(n_rows, n_classes=10):
         name + "torch.cross_entropy, forward + backward": {
             "xentfast": steps(xf.torch.cross_entropy, leaf, tensor_classes),
             "PyTorch": steps(F.cross_entropy, leaf, tensor_classes)},
+    }
+
+
+def entropies(n_rows, n_classes=10):
+    p, q = np.random.default_rng(0).dirichlet(np.ones(n_classes), (2, n_rows)).astype(np.float32)
+    name = f"{n_rows} × {n_classes}, "
+    return {
+        name + "entropy": {
+            "xentfast": partial(xf.entropy, p), "NumPy": partial(entropy_by_numpy, p),
+            "SciPy": lambda: scipy.special.entr(p).sum(-1)},
+        name + "cross_entropy": {"xentfast": partial(xf.cross_entropy, p, q), "NumPy": partial(cross_entropy_by_numpy, p, q)},
+        name + "kl_divergence": {
+            "xentfast": partial(xf.kl_divergence, p, q), "NumPy": partial(divergence_by_numpy, p, q),
+            "SciPy": lambda: scipy.special.rel_entr(p, q).sum(-1)},
+        name + "cross_entropy_grad": {"xentfast": partial(xf.cross_entropy_grad, p, q), "NumPy": lambda: -p / q},
     }
 
 
@@ -172,7 +199,7 @@ def main(arguments=None):
     parsed = parser.parse_args(arguments)
     torch.set_num_threads(1)
     wrong = 0
-    compared = losses(1) | losses(64)
+    compared = losses(1) | losses(64) | entropies(1) | entropies(64)
     for name, calls in (compared | weights()).items():
         if name in compared and not agree(calls):
             wrong += 1

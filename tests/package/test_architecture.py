@@ -27,7 +27,7 @@ RULES = [
     (3, r"_softmax/call\..*", rf"{BASE}|_softmax/checks\..*"),
     (3, r"_softmax/checks\..*", BASE),
     (3, r"(_sigmoid|_probabilities)/functions\..*", rf"{BASE}|{{0}}/(plain|checks|loops)\..*"),
-    (3, r"(_sigmoid)/plain\..*", rf"{BASE}|{{0}}/loops\.pxd"),
+    (3, r"(_sigmoid|_probabilities)/plain\..*", rf"{BASE}|{{0}}/loops\.pxd"),
     (3, r"(_sigmoid|_probabilities)/checks\..*", rf"{BASE}|{{0}}/loops\..*"),
     (3, r"(_sigmoid|_probabilities)/loops\..*", BASE),
     (4, r"_partials/functions\..*", rf"{BASE}|_partials/(checks|loops)\..*|_softmax/{FOR_OTHERS}"),

@@ -11,7 +11,9 @@ from cpython.object cimport PyObject
 
 cimport numpy as cnp
 
-from xentfast._base.memory cimport apart, fits, new_like
+from xentfast._base.memory cimport apart, fits, is_plain_float, new_like
+
+cnp.import_array()
 
 cdef extern from "Python.h":
     ctypedef PyObject* (*vectorcallfunc)(PyObject*, PyObject**, size_t, PyObject*)
@@ -38,7 +40,7 @@ cdef enum:
 
 cdef class Entry:
     cdef vectorcallfunc vectorcall
-    cdef PlainCase plain
+    cdef readonly PlainCase plain
     cdef object general
     cdef dict __dict__
 
@@ -115,6 +117,21 @@ cdef int plain_threads(PyObject* value) noexcept:
     return <int>count if type(count) is int and 0 < count < 2**31 else -1
 
 
+cdef int plain_axis(x, PyObject* axis):
+    """The class axis, from the front; −1 where x or axis are not plain, or x is empty."""
+    cdef int n_axes
+    cdef object number
+    if not is_plain_float(x) or cnp.PyArray_SIZE(<cnp.ndarray>x) == 0:
+        return -1
+    n_axes = cnp.PyArray_NDIM(<cnp.ndarray>x)
+    if axis == NULL:
+        return n_axes - 1
+    number = <object>axis
+    if type(number) is not int or not -n_axes <= number < n_axes:
+        return -1
+    return <int>number if number >= 0 else <int>number + n_axes
+
+
 cdef object plain_reduction(PyObject* value):
     """`reduction`, "mean" where it is not given; None where it is not plain."""
     cdef object reduction
@@ -133,3 +150,12 @@ cdef object plain_output(PyObject* out, cnp.ndarray like, other):
     if fits(<object>out, like) and (<object>out is like or apart(<cnp.ndarray>out, like)) and apart(<cnp.ndarray>out, other):
         return <object>out
     return None
+
+
+cdef cnp.ndarray new_rows(cnp.ndarray x, int axis):
+    """A new array of x's shape without the class axis, and of its type."""
+    cdef cnp.npy_intp shape[64]
+    cdef int i
+    for i in range(cnp.PyArray_NDIM(x) - 1):
+        shape[i] = cnp.PyArray_DIM(x, i if i < axis else i + 1)
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x) - 1, shape, cnp.PyArray_TYPE(x), False)

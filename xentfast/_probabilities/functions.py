@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xentfast._base.arrays import name_of, one_axis_of, reduced_shape, reduction_axes
+from xentfast._base.entry import entry
 from xentfast._base.numbers import is_true
 from xentfast._base.threads import requested
 from xentfast._probabilities.checks import (
@@ -24,6 +25,7 @@ from xentfast._probabilities.checks import (
 )
 from xentfast._probabilities.loops import FOR_CROSS_ENTROPY, FOR_DIVERGENCE, FOR_ENTROPY, compare, label_losses, slopes
 from xentfast._probabilities.loops import chunk_length as chunk_length  # for whoever has but some of the chunks
+from xentfast._probabilities.plain import ComparisonCase, GradientCase
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["cross_entropy", "cross_entropy_grad", "entropy", "kl_divergence", "log_loss"]
 
 
+@entry(ComparisonCase(FOR_CROSS_ENTROPY))
 def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = None) -> Loss | Losses:
     r"""Cross-entropy H(p, q) of two probability distributions along `axis`.
@@ -102,6 +105,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     return _compared(FOR_CROSS_ENTROPY, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
 
 
+@entry(ComparisonCase(FOR_ENTROPY, has_q=False))
 def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False,
             n_threads: int | None = None) -> Loss | Losses:
     r"""Entropy H(p) of a probability distribution along `axis`.
@@ -153,6 +157,7 @@ def entropy(p: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, keepdims: 
     return _compared(FOR_ENTROPY, {"p": p}, axis, None, keepdims, n_threads)
 
 
+@entry(ComparisonCase(FOR_DIVERGENCE))
 def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | None = -1, eps: float | None = None,
                   keepdims: bool = False, n_threads: int | None = None) -> Loss | Losses:
     r"""Kullback–Leibler divergence of `p` from `q`, the relative entropy, along `axis`.
@@ -210,6 +215,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, axis: int | tuple[int, ...] | N
     return _compared(FOR_DIVERGENCE, {"p": p, "q": q}, axis, eps, keepdims, n_threads)
 
 
+@entry(GradientCase())
 def cross_entropy_grad(p: ArrayLike, q: ArrayLike, *, eps: float | None = None, out: NDArray[Any] | None = None,
                        n_threads: int | None = None) -> NDArray[Any]:
     r"""Gradient of `cross_entropy` with respect to `q`.

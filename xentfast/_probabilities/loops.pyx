@@ -10,7 +10,7 @@ import numpy as np
 cimport numpy as cnp
 
 from xentfast._base.level cimport chosen_kernels
-from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, ProbabilityKernels
+from xentfast._kernels.probabilities cimport CROSS_ENTROPY, DIVERGENCE, ENTROPY, Comparison, LogLoss, Measure, ProbabilityKernels
 
 cnp.import_array()
 
@@ -54,8 +54,8 @@ def chunk_length():
     return table().chunk
 
 
-def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, cnp.ndarray row_values,
-            int n_threads):
+cpdef bint compare(int measure, cnp.ndarray p, q, int axis, double least, double largest, cnp.ndarray row_values,
+                   int n_threads) except -1:
     """The rows' values into `row_values`, contiguous. Whether all of p and q are probabilities."""
     cdef const ProbabilityKernels* own = table()
     cdef Comparison problem
@@ -65,7 +65,7 @@ def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, c
     cdef void* values = data_of(row_values, n_rows, cnp.PyArray_ITEMSIZE(row_values))
     cdef int bad = 0
     n_threads = count_threads(n_threads, cnp.PyArray_SIZE(p))
-    problem.measure = measure
+    problem.measure = <Measure>measure
     problem.bad = &bad
     if n_threads > 1 and n_rows < 4 * n_threads and n_chunks >= 2 * n_threads:
         chunk_sums = np.empty(n_rows * n_chunks)
@@ -80,7 +80,8 @@ def compare(measure, cnp.ndarray p, q, int axis, double least, double largest, c
     return bad == 0
 
 
-def slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, cnp.ndarray out, bint fresh, int n_threads):
+cpdef bint slopes(cnp.ndarray p, cnp.ndarray q, double least, double largest, cnp.ndarray out, bint fresh,
+                  int n_threads) except -1:
     """The gradient −p/q into `out`. Whether all of p and q are probabilities; if not, only a `fresh` array has been written to.
 
     The axes are those of the memory, outermost first, and nothing is summed: the last is cut into chunks.

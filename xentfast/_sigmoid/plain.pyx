@@ -17,7 +17,7 @@ cdef class SigmoidCase(PlainCase):
     cdef bint valued, differentiated, curved        # which results there are
 
     def __init__(self, bint valued, bint differentiated, bint curved=False):
-        self.names = ("logits", "targets", "out", "reduction", "n_threads")
+        self.names = ("logits", "targets", "out" if differentiated and not curved else None, "reduction", "n_threads")
         self.n_positional = 2
         self.valued, self.differentiated, self.curved = valued, differentiated, curved
 
@@ -28,8 +28,7 @@ cdef class SigmoidCase(PlainCase):
         cdef double divisor = 1.0
         if self.curved and values[3] == NULL:           # its own default
             reduction = "sum"
-        if (n_threads < 0 or reduction is None or not are_plain(<object>values[0], <object>values[1])
-                or self.curved and values[2] != NULL):
+        if n_threads < 0 or reduction is None or not are_plain(<object>values[0], <object>values[1]):
             return NotImplemented
         logits = <cnp.ndarray>values[0]
         total = total_within(<cnp.ndarray>values[1], 0.0, 1.0, n_threads)

@@ -6,8 +6,7 @@ from cpython.object cimport PyObject
 
 cimport numpy as cnp
 
-from xentfast._base.entry cimport PlainCase, plain_output, plain_reduction, plain_threads
-from xentfast._base.memory cimport is_plain_float
+from xentfast._base.entry cimport PlainCase, new_rows, plain_axis, plain_output, plain_reduction, plain_threads
 from xentfast._base.reduction cimport is_nothing
 from xentfast._kernels.softmax cimport LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from xentfast._softmax.call cimport CrossEntropyCall, plain_call
@@ -27,7 +26,7 @@ cdef class CrossEntropyCase(PlainCase):
     cdef bint valued, differentiated        # which results there are
 
     def __init__(self, bint valued, bint differentiated):
-        self.names = ("logits", "targets", "out", "reduction", "n_threads")
+        self.names = ("logits", "targets", "out" if differentiated else None, "reduction", "n_threads")
         self.n_positional = 2
         self.valued, self.differentiated = valued, differentiated
 
@@ -63,7 +62,7 @@ cdef class Normalised(PlainCase):
         self.result = LOG_SOFTMAX if log else SOFTMAX
 
     cdef object run(self, PyObject** values):
-        cdef int axis = axis_of(<object>values[0], values[1]), n_threads = plain_threads(values[3])
+        cdef int axis = plain_axis(<object>values[0], values[1]), n_threads = plain_threads(values[3])
         cdef object out
         if axis < 0 or n_threads < 0:
             return NotImplemented
@@ -82,29 +81,10 @@ cdef class LogSumExp(PlainCase):
         self.n_positional = 1
 
     cdef object run(self, PyObject** values):
-        cdef int axis = axis_of(<object>values[0], values[1]), n_threads = plain_threads(values[2]), i
-        cdef cnp.npy_intp shape[64]
-        cdef cnp.ndarray x, result
+        cdef int axis = plain_axis(<object>values[0], values[1]), n_threads = plain_threads(values[2])
+        cdef cnp.ndarray result
         if axis < 0 or n_threads < 0 or cnp.PyArray_NDIM(<cnp.ndarray>values[0]) == 1:
             return NotImplemented
-        x = <cnp.ndarray>values[0]
-        for i in range(cnp.PyArray_NDIM(x) - 1):
-            shape[i] = cnp.PyArray_DIM(x, i if i < axis else i + 1)
-        result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x) - 1, shape, cnp.PyArray_TYPE(x), False)
-        normalise(LOGSUMEXP, x, axis, None, None, None, result, n_threads)
+        result = new_rows(<cnp.ndarray>values[0], axis)
+        normalise(LOGSUMEXP, <cnp.ndarray>values[0], axis, None, None, None, result, n_threads)
         return result
-
-
-cdef int axis_of(x, PyObject* axis):
-    """The class axis, from the front; −1 where x or axis are not plain, or x is empty."""
-    cdef int n_axes
-    cdef object number
-    if not is_plain_float(x) or cnp.PyArray_SIZE(<cnp.ndarray>x) == 0:
-        return -1
-    n_axes = cnp.PyArray_NDIM(<cnp.ndarray>x)
-    if axis == NULL:
-        return n_axes - 1
-    number = <object>axis
-    if type(number) is not int or not -n_axes <= number < n_axes:
-        return -1
-    return <int>number if number >= 0 else <int>number + n_axes

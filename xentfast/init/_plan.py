@@ -69,11 +69,9 @@ def initialiser(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:
 
 
 def initialiser_with(plain: PlainFill) -> Callable[[Callable[P, Any]], Callable[P, NDArray[Any]]]:
-    """The same with a plain case before it, which `fill` reaches by the attribute `plain`."""
+    """The same with a plain case before it, which `fill` uses too."""
 
     def make(plan_of: Callable[P, Any]) -> Callable[P, NDArray[Any]]:
-        function = entry(plain)(initialiser(plan_of))
-        function.plain = plain
-        return function
+        return entry(plain)(initialiser(plan_of))
 
     return make

@@ -159,8 +159,8 @@ cdef inline void log_rows(const double* first, const double* second, const doubl
 cdef inline void settle_group(const Problem* problem, const double* folds, Py_ssize_t stride, const RowTerms* terms,
                               Settled* settled, Py_ssize_t n_rows, bint plain, bint bare, bint focal, bint curved,
                               real kind) noexcept nogil:
-    """folds[field·stride + row] → settled, n_rows of them: FEW_ROWS, LANES or PAIR. `plain`: float32 without scale, cap, z_loss, mask,
-    Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
+    """folds[field·stride + row] → settled, n_rows of them: FEW_ROWS, LANES or PAIR. `plain`: float32 without scale, cap, z_loss,
+    mask, Hessian or focal loss: these cost nothing; `bare`: nor do masses and weights, of which there are none but the targets'.
     `focal`: of LANES rows. `curved`: a Hessian is wanted, though the call is bare."""
     cdef const double* top = folds + REFERENCE * stride
     cdef const double* sums = folds + TAIL * stride
