@@ -49,41 +49,33 @@ def transformed():
             or torch._C._get_tracing_state() is not None)
 
 
-TYPE_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype(np.float64).num,
-                torch.int64: np.dtype(np.int64).num}
-
-
+FLOAT_NUMBERS = {torch.float32: np.dtype(np.float32).num, torch.float64: np.dtype(np.float64).num}
+INT64, INT64_NUMBER = torch.int64, np.dtype(np.int64).num
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor       # what torch.func has left behind is so
 
 
 def plain_loss(input, target, n_threads):
     """The mean loss of plain arguments without options; None where they are not plain. What PyTorch is asked for, each time a
     part of a microsecond, is most of the time of a small loss."""
-    if not (has_values(input) and type(target) is torch.Tensor and not transformed()
-            and input.dtype in (torch.float32, torch.float64) and target.dtype is torch.int64 and input.is_cpu and target.is_cpu
-            and input.dim() == 2 and target.dim() == 1 and input.size(0) == target.size(0)
-            and input.is_contiguous() and target.is_contiguous()
+    if not (has_values(input) and type(target) is torch.Tensor and not transformed()):
+        return None
+    number, shape, rows = FLOAT_NUMBERS.get(input.dtype), input.shape, target.shape
+    if not (number is not None and target.dtype is INT64 and input.is_cpu and target.is_cpu
+            and len(shape) == 2 and len(rows) == 1 and shape[0] == rows[0] and input.is_contiguous() and target.is_contiguous()
             and not input.is_neg() and not input._is_zerotensor() and not target._is_zerotensor()
             and not _is_wrapped(input) and not _is_wrapped(target)):
         return None
+    logits, targets = array_over(input.data_ptr(), shape, number), array_over(target.data_ptr(), rows, INT64_NUMBER)
     if n_threads is None:
-        n_threads = 1 if input.numel() < policy.grain else min(torch.get_num_threads(), default_threads())
+        n_threads = 1 if logits.size < policy.grain else min(torch.get_num_threads(), default_threads())
     if input.requires_grad and torch.is_grad_enabled():
-        return _apply_plain(input, target, n_threads)[0]
-    return _plain(input, target, n_threads, None)
+        return _apply_plain(input, logits, targets, n_threads)[0]
+    return _scalar(softmax_cross_entropy(logits, targets, n_threads=n_threads))
 
 
-def _plain(input, target, n_threads, gradient):
-    logits, targets = _array_over(input), _array_over(target)
-    if gradient is None:
-        value = softmax_cross_entropy(logits, targets, n_threads=n_threads)
-    else:
-        value, _ = softmax_cross_entropy_value_and_grad(logits, targets, out=_array_over(gradient), n_threads=n_threads)
-    return torch.from_numpy(np.asarray(value))          # on the CPU, whatever the default device is
-
-
-def _array_over(tensor):
-    return array_over(tensor.data_ptr(), tensor.shape, TYPE_NUMBERS[tensor.dtype])
+def _scalar(value):
+    """On the CPU, whatever the default device is."""
+    return torch.from_numpy(np.asarray(value))
 
 
 def _wanted(input, target):
@@ -114,7 +106,7 @@ def _compute(input, target, weight, reduction, ignore_index, label_smoothing, n_
     if wants_log_softmax:
         log_probabilities = new_like(input)
         log_softmax(logits, axis, out=array_of(log_probabilities), n_threads=n_threads)
-    return torch.from_numpy(np.asarray(value)), gradient, log_probabilities
+    return _scalar(value), gradient, log_probabilities
 
 
 def _save(ctx, inputs, output):
@@ -185,21 +177,22 @@ def _by_target(ctx, log_probabilities, weight, factor):
 
 
 class Plain(torch.autograd.Function):
-    """For plain_loss. A function without a context of its own set-up costs a third of one that has it."""
+    """For plain_loss: the arrays are those of the tensors. A function without a context of its own set-up costs a third of one that has it."""
 
     @staticmethod
-    def forward(ctx, input, target, n_threads):
-        gradient = new_like(input) if input.numel() > policy.grain else torch.empty_like(input)
-        loss, link = _plain(input, target, n_threads, gradient), input.new_empty(0)
+    def forward(ctx, input, logits, targets, n_threads):
+        gradient, link = new_like(input) if logits.size > policy.grain else torch.empty_like(input), input.new_empty(0)
+        value, _ = softmax_cross_entropy_value_and_grad(
+            logits, targets, out=array_over(gradient.data_ptr(), input.shape, FLOAT_NUMBERS[input.dtype]), n_threads=n_threads)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(gradient, link)
-        return loss, link
+        return _scalar(value), link
 
     @staticmethod
     def backward(ctx, grad_loss, grad_link):
         gradient, link = ctx.saved_tensors
         factor = _linked(grad_loss, grad_link, link)
-        return None if factor is None else _times(gradient, factor), None, None
+        return None if factor is None else _times(gradient, factor), None, None, None
 
 
 # Function.apply without what it does for transforms, which are not under way, and for contexts with a set-up: 2 µs less.
