@@ -181,11 +181,10 @@ class Plain(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, input, logits, targets, n_threads):
-        gradient, link = new_like(input) if logits.size > policy.grain else torch.empty_like(input), input.new_empty(0)
-        value, _ = softmax_cross_entropy_value_and_grad(
-            logits, targets, out=array_over(gradient.data_ptr(), input.shape, FLOAT_NUMBERS[input.dtype]), n_threads=n_threads)
+        value, gradient = softmax_cross_entropy_value_and_grad(logits, targets, n_threads=n_threads)
+        link = input.new_empty(0)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(gradient, link)
+        ctx.save_for_backward(torch.from_numpy(gradient), link)
         return _scalar(value), link
 
     @staticmethod
