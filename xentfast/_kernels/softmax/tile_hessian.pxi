@@ -23,16 +23,15 @@ cdef inline bint any_needs_rest(const Settled* settled, Py_ssize_t count) noexce
 
 
 cdef void add_rests(const Problem* problem, const RowGroup* rows, const real* tile, Py_ssize_t start, Py_ssize_t n,
-                    const double* stats, Py_ssize_t stride, Settled* settled, real* work) noexcept nogil:
-    """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest."""
+                    const double* stats, Py_ssize_t stride, Settled* settled, const real* tops, real* work) noexcept nogil:
+    """What rest_of_row gives, of one chunk of a tile of exponentials, to top_rest. `tops`: of top_exponentials."""
     cdef const double* largest = stats + REFERENCE * stride
     cdef const double* share = stats + SHARE * stride
     cdef double sums[LANES]
     cdef real top[LANES]
     cdef Py_ssize_t row, cls
-    top_exponentials(problem, largest, top)
     for row in range(LANES):
-        top[row] = top[row] if largest[row] == settled.top[row] else <real>NAN
+        top[row] = tops[row] if largest[row] == settled.top[row] else <real>NAN
     for cls in range(n):
         for row in range(LANES):
             work[cls * LANES + row] = 0 if tile[cls * LANES + row] == top[row] else tile[cls * LANES + row]
@@ -45,8 +44,8 @@ cdef void add_rests(const Problem* problem, const RowGroup* rows, const real* ti
 
 
 cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, const double* stats, Py_ssize_t stride,
-                    Py_ssize_t start, Py_ssize_t n, const real* tile, real* hess, real* work) noexcept nogil:
-    """Exponentials → `hess`, as hess_chunk, → the array."""
+                    Py_ssize_t start, Py_ssize_t n, const real* tile, const real* tops, real* hess, real* work) noexcept nogil:
+    """Exponentials → `hess`, as hess_chunk, → the array. `tops`: of top_exponentials."""
     cdef const double* largest = stats + REFERENCE * stride
     cdef const double* share = stats + SHARE * stride
     cdef real power[LANES]
@@ -59,7 +58,7 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
     cdef Factor factor
     cdef Py_ssize_t row, cls
     cdef double p_scale
-    top_exponentials(problem, largest, top)
+    cdef Ahead ahead = ahead_of(&problem.hess, problem.type, problem.n_classes, rows.hess, rows.count, start, <real>0)
     for row in range(LANES):
         p_scale = settled.probability[row] * share[row]
         factor = factor_of(<real>0, settled.curvature[row] * p_scale)
@@ -67,10 +66,11 @@ cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled*
         second[row] = <real>factor.second
         least[row] = <real>factor.least
         probability[row] = <real>(p_scale * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * (1.0 - settled.bend[row]))
-        top_value[row] = top_hess(settled.probability[row], top[row], settled.curvature[row], settled.bend[row],
+        top_value[row] = top_hess(settled.probability[row], tops[row], settled.curvature[row], settled.bend[row],
                                   settled.top_rest[row])
-        top[row] = top[row] if is_at_top(settled.probability[row], top[row], settled.top[row], largest[row]) else <real>NAN
+        top[row] = tops[row] if is_at_top(settled.probability[row], tops[row], settled.top[row], largest[row]) else <real>NAN
     for cls in range(n):
+        fetch_ahead(ahead, cls, <real>0)
         for row in range(LANES):
             e = tile[cls * LANES + row]
             q = e * power[row] * second[row] if e >= least[row] else 0

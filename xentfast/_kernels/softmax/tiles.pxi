@@ -104,7 +104,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     cdef bint keep = makes_exponentials(problem) and not again
     cdef Ahead ahead
     cdef Py_ssize_t k, start, n, row
-    cdef bint reloads
+    cdef bint reloads, rested = False
+    cdef real tops[LANES]               # what the Hessian asks for of each row's largest class
     place_rows(problem, first, count, rows)
     weigh_targets(problem, rows)
     for k in range(n_chunks):
@@ -125,6 +126,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     if not writes_classes(problem):
         return
     if problem.hess.data != NULL and marked and any_needs_rest(settled, count):
+        rested = True
         for k in range(n_chunks):
             start = k * chunk_length(<real>0)
             n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -132,7 +134,8 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                 remake_tile(problem, rows, stats + k * LANES, start, n, tile, mass, work, massed)
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
-            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, settled, work)
+            top_exponentials(problem, stats + (REFERENCE * n_chunks + k) * LANES, tops)
+            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, settled, tops, work)
         for row in range(LANES):
             settled.top_rest[row] += settled.rest[row] * settled.probability[row]
     for k in range(n_chunks):
@@ -148,7 +151,9 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         elif n_chunks > 1:
             load_logits(problem, rows, start, n, tile, work)
         if problem.hess.data != NULL:                       # takes the masses' matrix
-            hess_tile(problem, rows, settled, stats + k * LANES, n_chunks * LANES, start, n, tile, mass, work)
+            if n_chunks > 1 or not rested:
+                top_exponentials(problem, stats + (REFERENCE * n_chunks + k) * LANES, tops)
+            hess_tile(problem, rows, settled, stats + k * LANES, n_chunks * LANES, start, n, tile, tops, mass, work)
         if reloads and problem.cap == 0.0:
             load_tile_mass(problem, rows, start, n, False, False, mass, work)
         if makes_exponentials(problem):
