@@ -418,16 +418,30 @@ cdef double bad_value(const Problem* problem, double top, const char* row, const
     return top
 
 
-cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target,
-                      Settled* settled, real kind) noexcept nogil:
-    """Of two groups, plain and bare: folds[field·PAIR + row]."""
+cdef inline void settle_groups(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target,
+                               Settled* settled, bint curved, real kind) noexcept nogil:
+    """Of two groups, bare and without options: folds[field·PAIR + row]."""
     cdef RowTerms terms
+    cdef Py_ssize_t row
     terms.x_target = x_target
     terms.target_mass = terms.weight = NULL
-    settle_group(problem, folds, PAIR, &terms, settled, PAIR, real is float, True, False, False, kind)
+    settle_group(problem, folds, PAIR, &terms, settled, PAIR, real is float, True, False, curved, kind)
+    if curved:
+        for row in range(PAIR):
+            settled.rest[row] = 0.0
     settled.n_special = 0
     count_special(rows, settled, 0)
     count_special(rows + 1, settled, LANES)
+
+
+cdef void settle_pair(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target, Settled* settled,
+                      real kind) noexcept nogil:
+    settle_groups(problem, rows, folds, x_target, settled, False, kind)
+
+
+cdef void settle_curved_pair(const Problem* problem, RowGroup* rows, const double* folds, const double* x_target,
+                             Settled* settled, real kind) noexcept nogil:
+    settle_groups(problem, rows, folds, x_target, settled, True, kind)
 
 
 cdef inline void settled_values(const Problem* problem, const RowGroup* rows, const Settled* settled, Py_ssize_t lead,

@@ -125,7 +125,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
     settled_values(problem, rows, settled, 0, row_values, <real>0)
     if not writes_classes(problem):
         return
-    if problem.hess.data != NULL and marked and any_needs_rest(settled, count):
+    if problem.hess.data != NULL and marked and any_needs_rest(settled, 0, count):
         rested = True
         for k in range(n_chunks):
             start = k * chunk_length(<real>0)
@@ -135,9 +135,12 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
             elif n_chunks > 1:
                 load_tile(&problem.out, problem.type, rows.out, count, start, n, tile, work)
             top_exponentials(problem, stats + (REFERENCE * n_chunks + k) * LANES, tops)
-            add_rests(problem, rows, tile, start, n, stats + k * LANES, n_chunks * LANES, settled, tops, work)
-        for row in range(LANES):
-            settled.top_rest[row] += settled.rest[row] * settled.probability[row]
+            for row in range(count):
+                if start <= rows.target[row] < start + n:
+                    tile[(rows.target[row] - start) * LANES + row] = 0
+            sum_rests(tile, n, stats + (REFERENCE * n_chunks + k) * LANES, stats + (SHARE * n_chunks + k) * LANES, tops, settled,
+                      0, count, work)
+        add_rests(settled, 0, settled.top_rest)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
@@ -170,12 +173,14 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
 cdef inline bint few_classes(const Problem* problem) noexcept nogil:
     """Whether comparing targets with all classes is less work than to place them one by one, and settling waits for itself most
     of the time."""
-    return problem.n_classes <= FEW_CLASSES and is_plain(problem) and is_bare(problem)
+    return (problem.n_classes <= FEW_CLASSES and is_optionless(problem) and is_bare(problem)
+            and (problem.hess.data == NULL or problem.classes != NULL))
 
 
 cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t count, RowGroup* pair, Settled* settled,
-                          double* stats, real* tiles, real* work, double* row_values, bint own) noexcept nogil:
-    """Two tiles of few classes, or what is left of them, from load to store."""
+                          double* stats, real* tiles, real* work, double* row_values, bint own, bint curved) noexcept nogil:
+    """Two tiles of few classes, or what is left of them, from load to store. `curved`: with the Hessian, for which `work` has a
+    second matrix."""
     cdef Py_ssize_t n = problem.n_classes, n_tiles = 2 if count > LANES else 1, tile, row
     cdef double x_target[PAIR]
     cdef real at[PAIR]
@@ -191,7 +196,10 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         ahead[tile] = ahead_of(&problem.logits, problem.type, n, rows.logits, rows.count, 0, <real>0)
     if n_tiles == 2:
         sweep_few(problem, at, tiles, 2, ahead, stats, x_target, own)
-        settle_pair(problem, pair, stats, x_target, settled, <real>0)
+        if curved:
+            settle_curved_pair(problem, pair, stats, x_target, settled, <real>0)
+        else:
+            settle_pair(problem, pair, stats, x_target, settled, <real>0)
     else:
         sweep_few(problem, at, tiles, 1, ahead, stats, x_target, own)
         for row in range(LANES):
@@ -203,6 +211,9 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
         settled_values(problem, rows, settled, tile * LANES, row_values + tile * LANES, <real>0)
         if problem.out.data == NULL:
             continue
+        if curved:
+            hess_few(problem, rows, settled, tile * LANES, stats + REFERENCE * n_tiles * LANES + tile * LANES, matrix,
+                     at + tile * LANES, work + n * LANES, work)
         ahead[tile] = ahead_of(&problem.out, problem.type, n, rows.out, rows.count, 0, <real>0)
         scale_tile(rows, settled, tile * LANES, NULL, NULL, matrix, n, ahead[tile], at + tile * LANES, False, True)
         mend_rows(problem, rows, settled, tile * LANES, 0, n, False, matrix)
@@ -210,19 +221,19 @@ cdef inline void run_pair(const Problem* problem, Py_ssize_t first, Py_ssize_t c
 
 
 cdef Py_ssize_t tiles_scratch(const Problem* problem, real kind) noexcept nogil:
-    """Bytes: rows and how they are settled, too much for a small stack; their stats, and three matrices of a chunk."""
+    """Bytes: rows and how they are settled, too much for a small stack; their stats, and matrices of a chunk."""
     return (sizeof(Settled) + 2 * sizeof(RowGroup) + N_FIELDS * chunk_count(problem, kind) * LANES * 8
-            + 3 * min(problem.n_classes, chunk_length(kind)) * LANES * <Py_ssize_t>sizeof(real))
+            + (4 if few_classes(problem) else 3) * min(problem.n_classes, chunk_length(kind)) * LANES * <Py_ssize_t>sizeof(real))
 
 
 cdef inline void run_pairs(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
-                           double* stats, real* tiles, real* work, double* row_values, bint own) noexcept nogil:
+                           double* stats, real* tiles, real* work, double* row_values, bint own, bint curved) noexcept nogil:
     cdef Py_ssize_t start = first
     blank_rows(problem, pair, LANES)
     blank_rows(problem, pair + 1, LANES)
     while start < last:
         run_pair(problem, start, min(<Py_ssize_t>PAIR, last - start), pair, settled, stats, tiles, work,
-                 row_values + start - first, own)
+                 row_values + start - first, own, curved)
         start += PAIR
 
 
@@ -242,12 +253,17 @@ cdef inline void run_tiles(const Problem* problem, Py_ssize_t first, Py_ssize_t 
 
 cdef void pairs_of_targets(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
                            double* stats, real* tiles, real* work, double* row_values) noexcept nogil:
-    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, False)
+    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, False, False)
+
+
+cdef void curved_pairs(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
+                       double* stats, real* tiles, real* work, double* row_values) noexcept nogil:
+    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, False, True)
 
 
 cdef void pairs_of_largest(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* pair, Settled* settled,
                            double* stats, real* tiles, real* work, double* row_values) noexcept nogil:
-    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, True)
+    run_pairs(problem, first, last, pair, settled, stats, tiles, work, row_values, True, False)
 
 
 cdef void tiles_of_both(const Problem* problem, Py_ssize_t first, Py_ssize_t last, RowGroup* rows, Settled* settled,
@@ -282,7 +298,9 @@ cdef void tiles_range(const Problem* problem, Py_ssize_t first, Py_ssize_t last,
     cdef real* mass = tile + matrix
     cdef real* work = mass + matrix
     cdef bint marked = problem.classes != NULL, massed = has_mass(problem)
-    if few_classes(problem) and marked:
+    if few_classes(problem) and problem.hess.data != NULL:
+        curved_pairs(problem, first, last, rows, settled, stats, tile, work, row_values)
+    elif few_classes(problem) and marked:
         pairs_of_targets(problem, first, last, rows, settled, stats, tile, work, row_values)
     elif few_classes(problem):
         pairs_of_largest(problem, first, last, rows, settled, stats, tile, work, row_values)
