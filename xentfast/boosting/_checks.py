@@ -143,8 +143,10 @@ def classes_of(labels, weights, n_classes, expected, n_threads):
     get 0."""
     with np.errstate(invalid="ignore"):                             # nan
         classes = labels.astype(np.int64, copy=False)
-    whole = classes == labels if is_float(labels.dtype) else np.True_
     outside = math.isnan(sum_within(classes, 0, n_classes - 1, n_threads))
+    if not outside and (not is_float(labels.dtype) or np.array_equal(np.trunc(labels), labels)):
+        return classes
+    whole = classes == labels if is_float(labels.dtype) else np.True_
     if weights is not None and (outside or not whole.all()):
         whole = whole | (weights == 0)
         classes = np.where(weights == 0, 0, classes)

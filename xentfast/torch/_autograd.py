@@ -177,7 +177,8 @@ def _by_target(ctx, log_probabilities, weight, factor):
 
 
 class Plain(torch.autograd.Function):
-    """For plain_loss: the arrays are those of the tensors. A function without a context of its own set-up costs a third of one that has it."""
+    """For plain_loss: the arrays are those of the tensors. A function without a context of its own set-up costs a third of one
+    that has it."""
 
     @staticmethod
     def forward(ctx, input, logits, targets, n_threads):
