@@ -134,7 +134,7 @@ def test_the_wheel_holds_what_users_need():
 
 @pytest.mark.skipif(UNOPTIMISED, reason="the build keeps its symbols")
 def test_the_wheel_is_small():
-    """Under 3.2 MB: nearly all of it are the compiled modules, compressed as a wheel's files are. Clang's are larger by a tenth."""
+    """Under 3.2 MB, compressed as in a wheel, of which compiled modules are nearly all. Clang's are larger by a tenth."""
     limit = 3.6e6 if "clang" in _build.COMPILER else 3.2e6
     assert sum(len(zlib.compress(path.read_bytes())) for path in MODULES) < limit
 
