@@ -20,12 +20,14 @@ import numpy as np
 import scipy.special
 import torch
 import torch.nn.functional as F
+from peers import probabilities
 
 import xentfast as xf
 import xentfast.torch
 
 ROUNDS = 30
 AGREEMENT = {"rtol": 1e-5, "atol": 1e-6}
+ENTROPIES = {"xentfast": probabilities.by_xentfast, "NumPy": probabilities.by_numpy, "SciPy": probabilities.by_scipy}
 
 
 # ---- what NumPy's users write
@@ -70,18 +72,6 @@ def both_by_loops(x, targets, grad):
 
 def sigmoid_by_numpy(x, targets):
     return (np.maximum(x, 0) - x * targets + np.log1p(np.exp(-np.abs(x)))).mean()
-
-
-def entropy_by_numpy(p):
-    return -(p * np.log(p)).sum(-1)
-
-
-def cross_entropy_by_numpy(p, q):
-    return -(p * np.log(q)).sum(-1)
-
-
-def divergence_by_numpy(p, q):
-    return (p * np.log(p / q)).sum(-1)
 
 
 # ---- calls
@@ -134,17 +124,12 @@ def losses(n_rows, n_classes=10):
 
 def entropies(n_rows, n_classes=10):
     p, q = np.random.default_rng(0).dirichlet(np.ones(n_classes), (2, n_rows)).astype(np.float32)
-    name = f"{n_rows} × {n_classes}, "
-    return {
-        name + "entropy": {
-            "xentfast": partial(xf.entropy, p), "NumPy": partial(entropy_by_numpy, p),
-            "SciPy": lambda: scipy.special.entr(p).sum(-1)},
-        name + "cross_entropy": {"xentfast": partial(xf.cross_entropy, p, q), "NumPy": partial(cross_entropy_by_numpy, p, q)},
-        name + "kl_divergence": {
-            "xentfast": partial(xf.kl_divergence, p, q), "NumPy": partial(divergence_by_numpy, p, q),
-            "SciPy": lambda: scipy.special.rel_entr(p, q).sum(-1)},
-        name + "cross_entropy_grad": {"xentfast": partial(xf.cross_entropy_grad, p, q), "NumPy": lambda: -p / q},
-    }
+    problem = probabilities.Problem(p, q, labels=np.zeros(n_rows, int))
+    found = {}
+    for function in ("entropy", "cross_entropy", "kl_divergence", "cross_entropy_grad"):
+        calls = {library: make(function, problem, 1) for library, make in ENTROPIES.items()}
+        found[f"{n_rows} × {n_classes}, {function}"] = {library: call for library, call in calls.items() if call is not None}
+    return found
 
 
 def weights():
