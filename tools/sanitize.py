@@ -43,7 +43,7 @@ def path_of(compiler, *names):
         if os.path.isabs(found) and os.path.exists(found):
             return found
     if "clang" in os.path.basename(compiler):
-        # Clang 14 does not look where its own OpenMP lies: lib/, of which lib/clang/14.0.6 is the folder of its resources.
+        # Up to 16 at least, Clang does not look where its own OpenMP lies: lib/, where lib/clang/16 has its resources.
         for name in names:
             if (found := Path(asked(compiler, "-print-resource-dir")).parents[1] / name).exists():
                 return str(found)

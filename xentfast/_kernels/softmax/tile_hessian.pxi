@@ -39,11 +39,11 @@ cdef inline void sum_rests(const real* tile, Py_ssize_t n, const double* largest
         settled.rest[lead + row] += sums[row] * (FLOAT_UNIT if real is float else DOUBLE_UNIT) * share[row]
 
 
-cdef inline void add_rests(const Settled* settled, Py_ssize_t lead, double* top_rest) noexcept nogil:
+cdef inline void add_rests(Settled* settled, Py_ssize_t lead) noexcept nogil:
     """The rests of all chunks, to what settling made of the target."""
     cdef Py_ssize_t row
     for row in range(lead, lead + LANES):
-        top_rest[row] += settled.rest[row] * settled.probability[row]
+        settled.top_rest[row] += settled.rest[row] * settled.probability[row]
 
 
 cdef inline void curve_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, Py_ssize_t lead,
@@ -102,7 +102,7 @@ cdef inline void curve_tile(const Problem* problem, const RowGroup* rows, const 
 
 cdef void hess_tile(const Problem* problem, const RowGroup* rows, const Settled* settled, const double* stats, Py_ssize_t stride,
                     Py_ssize_t start, Py_ssize_t n, const real* tile, const real* tops, real* hess, real* work) noexcept nogil:
-    """Of one chunk."""
+    """Of one chunk of any classes. A function: its frame is its own."""
     curve_tile(problem, rows, settled, 0, stats + REFERENCE * stride, stats + SHARE * stride, start, n, tile, tops, hess, work,
                NULL, False)
 
@@ -118,5 +118,5 @@ cdef void hess_few(const Problem* problem, const RowGroup* rows, Settled* settle
     top_exponentials(problem, largest, tops)
     if any_needs_rest(settled, lead, rows.count):
         sum_rests(tile, n, largest, share, tops, settled, lead, rows.count, work)
-        add_rests(settled, lead, settled.top_rest)
+        add_rests(settled, lead)
     curve_tile(problem, rows, settled, lead, largest, share, 0, n, tile, tops, hess, work, at, True)

@@ -140,7 +140,7 @@ cdef inline void run_tile(const Problem* problem, Py_ssize_t first, Py_ssize_t c
                     tile[(rows.target[row] - start) * LANES + row] = 0
             sum_rests(tile, n, stats + (REFERENCE * n_chunks + k) * LANES, stats + (SHARE * n_chunks + k) * LANES, tops, settled,
                       0, count, work)
-        add_rests(settled, 0, settled.top_rest)
+        add_rests(settled, 0)
     for k in range(n_chunks):
         start = k * chunk_length(<real>0)
         n = min(chunk_length(<real>0), problem.n_classes - start)
